@@ -1,0 +1,1 @@
+"""usd_io (see ARCHITECTURE.md)."""
