@@ -1,1 +1,1 @@
-"""usd_io (see ARCHITECTURE.md)."""
+"""Files: scenes in, time-sampled USD out."""

@@ -1,0 +1,304 @@
+"""Typed scene records: what a file says, in SI units, before any simulation object exists.
+
+Units are metres, kilograms, seconds and radians. The world axes stay as authored (see ``SceneRecord.up_axis``).
+A transform is a ``float64`` array of seven numbers, position [m] then unit quaternion xyzw; ``X_wb`` maps body
+coordinates to world. Prim paths are plain strings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SceneWarning:
+    """Something in the file that is not simulated as authored."""
+
+    path: str
+    """Prim path, or the file for stage-wide remarks."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+@dataclass
+class SceneSettings:
+    """Simulation settings kept in the file (``simrun:*`` attributes of the PhysicsScene prim); None = not said."""
+
+    substeps: int | None = None
+    solver: str | None = None
+    """``semi-implicit`` or ``xpbd``."""
+    iterations: int | None = None
+    """Constraint iterations a substep (XPBD)."""
+    frames: int | None = None
+
+
+@dataclass(frozen=True)
+class MaterialRecord:
+    """Physics material; a field is None where the file gives no value (or USD's ``-inf`` or 0-density sentinel)."""
+
+    path: str | None = None
+    static_friction: float | None = None
+    dynamic_friction: float | None = None
+    restitution: float | None = None
+    density: float | None = None
+    """[kg/m^3]"""
+    youngs_modulus: float | None = None
+    """[Pa]"""
+    poissons_ratio: float | None = None
+    thickness: float | None = None
+    """Shell or cable thickness [m]."""
+    stretch_stiffness: float | None = None
+    """[Pa] for surfaces and curves."""
+    shear_stiffness: float | None = None
+    """[Pa]"""
+    bend_stiffness: float | None = None
+    """[Pa]"""
+    twist_stiffness: float | None = None
+    """[Pa]"""
+
+
+@dataclass
+class BodyRecord:
+    """A rigid body with resolved mass properties (UsdPhysics precedence already applied)."""
+
+    path: str
+    X_wb: np.ndarray
+    """Body frame in world, scale removed."""
+    stretch: np.ndarray
+    """[3, 3] ``K`` with ``A = R(X_wb) @ K``, where A is the linear part of the prim's authored local-to-world matrix
+    (column-vector convention). Identity without scale, ``diag(scale)`` with; a writer puts it back after moving R."""
+    mass: float
+    com: np.ndarray
+    """Centre of mass, body frame [m], shape [3]."""
+    inertia: np.ndarray
+    """About the centre of mass, body axes [kg m^2], shape [3, 3]."""
+    linear_velocity: np.ndarray
+    """Of the centre of mass, world frame [m/s]."""
+    angular_velocity: np.ndarray
+    """World frame [rad/s]."""
+    kinematic: bool = False
+    instance_roots: tuple[str, ...] = ()
+    """Instanceable prims above this prim, outermost first; a writer must override ``instanceable = false`` on them."""
+    instancer: str | None = None
+    """Path of the PointInstancer this body is an instance of; then ``path`` is ``<instancer>[index]``."""
+    instance_index: int = -1
+    """Row in the instancer's ``positions``/``orientations``/``scales`` arrays."""
+    prototype_offset: np.ndarray | None = None
+    """[4, 4] column convention, stage units: the part of the instance's transform that comes after
+    position/orientation/scale, so that ``world = instancer_local_to_world @ T(pos) R(orient) S(scale) @ offset``."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Infinite half-space boundary through the shape origin, normal along +axis."""
+
+    axis: str = "Z"
+
+
+@dataclass(frozen=True)
+class Sphere:
+    radius: float
+
+
+@dataclass(frozen=True)
+class Box:
+    half_extents: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """Cylinder of half length ``half_height`` (without caps) along ``axis``, with hemispherical caps."""
+
+    radius: float
+    half_height: float
+    axis: str = "Z"
+
+
+@dataclass(frozen=True)
+class Cylinder:
+    radius: float
+    half_height: float
+    axis: str = "Z"
+
+
+@dataclass(frozen=True)
+class Cone:
+    """Apex at ``+half_height`` along ``axis``, base disc of ``radius`` at ``-half_height``."""
+
+    radius: float
+    half_height: float
+    axis: str = "Z"
+
+
+@dataclass(frozen=True)
+class MeshShape:
+    """Triangle mesh in the shape frame [m], scale baked in, outward winding by the right-hand rule."""
+
+    points: np.ndarray
+    """[n, 3] float32"""
+    triangles: np.ndarray
+    """[m, 3] int32"""
+    convex: bool = False
+    """True when the triangles are the boundary of a convex body."""
+
+
+Shape = Plane | Sphere | Box | Capsule | Cylinder | Cone | MeshShape
+
+
+@dataclass(frozen=True)
+class ContactOverrides:
+    """Contact parameters said outright by ``simrun:ke`` etc. on the collider; None = derived by the emitter."""
+
+    ke: float | None = None
+    """[N/m]"""
+    kd: float | None = None
+    """[N s/m]"""
+    kf: float | None = None
+    """[N s/m]"""
+    mu: float | None = None
+    restitution: float | None = None
+
+
+@dataclass
+class ColliderRecord:
+    """One collision shape."""
+
+    path: str
+    body_path: str | None
+    """Path of the BodyRecord that carries it; None for static geometry."""
+    X_bs: np.ndarray
+    """Shape frame in the body frame; in world when static."""
+    shape: Shape
+    material: MaterialRecord
+    contact: ContactOverrides = ContactOverrides()
+    prim_path: str = ""
+    """The prim it was read from; differs from ``path`` for point instances only."""
+
+
+@dataclass
+class DeformableRecord:
+    """What cloth, soft bodies, cables and particle sets share. Particle i of the set is point i of the prim."""
+
+    path: str
+    """The simulation geometry prim (Mesh, TetMesh, BasisCurves, Points): the one whose ``points`` move."""
+    points_w: np.ndarray
+    """World [m], shape [n, 3] float64."""
+    velocities_w: np.ndarray
+    """World [m/s], shape [n, 3]."""
+    local_to_world: np.ndarray
+    """[4, 4] authored matrix of the prim in stage units, column-vector convention: ``p_w = A @ p_l + t``."""
+    pinned: np.ndarray
+    """[n] bool: held where they start (kinematic)."""
+    material: MaterialRecord
+    masses: np.ndarray | None = None
+    """Per point [kg], shape [n], when authored."""
+    total_mass: float | None = None
+    """[kg], when authored on the body (physics:mass)."""
+    density: float | None = None
+    """[kg/m^3] (kg/m^2 never), body density before material density; None = emitter's default."""
+    rest_points: np.ndarray | None = None
+    """Rest shape [m], None = the starting shape."""
+    overrides: dict[str, float] = field(default_factory=dict)
+    """Direct solver parameters from ``simrun:*`` (triKe triKa triKd triDrag triLift edgeKe edgeKd springKe springKd
+    kMu kLambda kDamp particleRadius), by name, SI."""
+    body_path: str = ""
+    """The prim that carries PhysicsDeformableBodyAPI."""
+    instance_roots: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of points, and of particles."""
+        return len(self.points_w)
+
+
+@dataclass
+class ClothRecord(DeformableRecord):
+    """A triangle mesh that stretches, shears and bends."""
+
+    triangles: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    """[m, 3] int32 into the points"""
+    rest_triangles: np.ndarray | None = None
+    """[m, 3] into ``rest_points``, None = ``triangles``."""
+    thicknesses: np.ndarray | None = None
+    """Per point [m] when authored."""
+    flat_rest_bend: bool = False
+    """True: rest dihedral angles are 0 (physics:restBendAnglesDefault = "flat" and a rest shape was authored)."""
+
+
+@dataclass
+class SoftBodyRecord(DeformableRecord):
+    """A tetrahedral mesh."""
+
+    tetrahedra: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))
+    """[m, 4] int32, positive volume in the rest shape"""
+    surface_triangles: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    """[k, 3] boundary faces, outward"""
+    rest_tetrahedra: np.ndarray | None = None
+
+
+@dataclass
+class CableRecord(DeformableRecord):
+    """Polylines that resist stretching and bending."""
+
+    curve_counts: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Points of each curve, shape [curves]."""
+    closed: bool = False
+    """Every curve is a loop (wrap = "periodic")."""
+    thicknesses: np.ndarray | None = None
+
+
+@dataclass
+class ParticleRecord(DeformableRecord):
+    """Free particles."""
+
+    radii: np.ndarray | None = None
+    """Per point [m] (half of the authored widths)."""
+
+
+@dataclass(frozen=True)
+class CollisionGroupRecord:
+    """A collision group; members are collider paths, or deformable paths."""
+
+    path: str
+    members: frozenset[str]
+    filtered_groups: frozenset[str]
+    """Paths of groups it does not collide with (after merging and inversion)."""
+
+
+@dataclass
+class SceneRecord:
+    """Everything a scene file says about a simulation."""
+
+    source_path: str
+    meters_per_unit: float = 1.0
+    kilograms_per_unit: float = 1.0
+    up_axis: str = "Y"
+    """World axis that points up as authored: "X", "Y" or "Z"."""
+    gravity: np.ndarray = field(default_factory=lambda: np.array([0.0, -9.80665, 0.0]))
+    """[m/s^2], world frame, shape [3]"""
+    fps: float = 24.0
+    """Frames (= time codes) a second."""
+    start_time_code: float | None = None
+    end_time_code: float | None = None
+    settings: SceneSettings = field(default_factory=SceneSettings)
+    scene_path: str | None = None
+    """The PhysicsScene prim used."""
+    bodies: list[BodyRecord] = field(default_factory=list)
+    colliders: list[ColliderRecord] = field(default_factory=list)
+    cloths: list[ClothRecord] = field(default_factory=list)
+    softs: list[SoftBodyRecord] = field(default_factory=list)
+    particles: list[ParticleRecord] = field(default_factory=list)
+    cables: list[CableRecord] = field(default_factory=list)
+    filtered_pairs: list[tuple[str, str]] = field(default_factory=list)
+    """Pairs of prim paths (bodies, colliders or ancestors of colliders) that do not collide."""
+    collision_groups: list[CollisionGroupRecord] = field(default_factory=list)
+    warnings: list[SceneWarning] = field(default_factory=list)
+
+    @property
+    def deformables(self) -> list[DeformableRecord]:
+        """All sets of particles in emission order: cloths, soft bodies, cables, particles."""
+        return [*self.cloths, *self.softs, *self.cables, *self.particles]
