@@ -1,0 +1,190 @@
+"""A simulation that somebody is looking at: model, state, clock and recording, without any widget.
+
+The batch run, a window and a test drive the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+import engine
+from app.errors import SimulationFailed
+from app.frame_graph import FrameGraph, copy_state
+from app.settings import RunOptions, RunSettings, decide_settings
+from sim import Model, ModelBuilder, State, find_divergence
+from usd_io import SceneBindings, SceneRecord, emit, read_usd
+
+
+class Recording(Protocol):
+    """Where frames go. `usd_io.recorder.UsdRecorder` is one."""
+
+    def write_frame(
+        self,
+        time_code: float,
+        body_q: np.ndarray,
+        particle_q: np.ndarray,
+        body_qd: np.ndarray | None = None,
+        particle_qd: np.ndarray | None = None,
+    ) -> None:
+        """Take one frame; the arrays are only lent and change with the next step."""
+
+    def close(self) -> None:
+        """Make everything written readable, and let go of the file."""
+
+
+class SessionEvent(Enum):
+    """What a subscriber is told."""
+
+    STEPPED = "stepped"
+    RESET = "reset"
+    SETTINGS_CHANGED = "settings changed"
+    FAILED = "failed"
+
+
+class Session:
+    """Model, state and clock of one scene.
+
+    Attributes:
+        scene: what was read from the file.
+        bindings: which prim became which body or range of particles.
+        model: what is simulated.
+        state: positions and velocities now, always the same object.
+        settings: frame rate, substeps, solver.
+        frame: frames simulated since the start.
+        recording_seconds: wall time spent handing frames to the recording [s].
+    """
+
+    def __init__(self, scene: SceneRecord, options: RunOptions | None = None):
+        """Build the model of a scene that was read.
+
+        Raises:
+            UsageError: if the stage stores settings that cannot be carried out.
+            SceneError, SimError: if the scene cannot be simulated.
+        """
+        self.scene = scene
+        self.settings: RunSettings = decide_settings(options or RunOptions(), scene)
+        builder = ModelBuilder()
+        self.bindings: SceneBindings = emit(scene, builder)
+        self.model: Model = builder.finalize()
+        self.state: State = self.model.state()
+        self.frame = 0
+        self.recording_seconds = 0.0
+        self._initial = self.model.state()
+        self._graph: FrameGraph | None = None
+        self._recording: Recording | None = None
+        self._subscribers: list[Callable[[SessionEvent], None]] = []
+
+    @classmethod
+    def open(cls, path: str | Path, options: RunOptions | None = None) -> Session:
+        """Read a scene file and build its model.
+
+        Raises:
+            SceneError: if the file cannot be read or holds nothing to simulate.
+        """
+        return cls(read_usd(path), options)
+
+    @property
+    def time(self) -> float:
+        """Simulated time since the start [s]."""
+        return self.frame * self.settings.frame_dt
+
+    @property
+    def time_code(self) -> float:
+        """Time code of the present state in the output."""
+        return self.settings.start_time_code + self.frame
+
+    def subscribe(self, callback: Callable[[SessionEvent], None]) -> Callable[[], None]:
+        """Call `callback` after every change; returns the function that ends the subscription."""
+        self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback)
+
+    def prepare(self) -> None:
+        """Compile and record the frame now rather than in the first `step`."""
+        if self._graph is None:
+            self._graph = FrameGraph(self.model, self.state, self.settings)
+
+    def step(self) -> None:
+        """Simulate one frame, and record it when a recording is on.
+
+        Raises:
+            SimulationFailed: if a body or particle left for infinity. The frame that failed is not recorded.
+        """
+        self.prepare()
+        self._graph.replay()
+        self.frame += 1
+        self._check()
+        self._record()
+        self._tell(SessionEvent.STEPPED)
+
+    def reset(self) -> None:
+        """Go back to the initial state. A recording that is on is closed, since time cannot run backwards in it."""
+        self.stop_recording()
+        copy_state(self._initial, self.state)
+        self.frame = 0
+        self._tell(SessionEvent.RESET)
+
+    def change_settings(self, settings: RunSettings) -> None:
+        """Go on from the present state with other settings; the next step records the frame anew."""
+        self.settings = settings
+        self._graph = None
+        self._tell(SessionEvent.SETTINGS_CHANGED)
+
+    def start_recording(self, recording: Recording) -> None:
+        """Hand every frame from now on to `recording`, beginning with the present state."""
+        self.stop_recording()
+        self._recording = recording
+        self._record()
+
+    def stop_recording(self) -> None:
+        """Close the recording, if one is on."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            began = perf_counter()
+            try:
+                recording.close()
+            finally:
+                self.recording_seconds += perf_counter() - began
+
+    def _record(self) -> None:
+        if self._recording is None:
+            return
+        began = perf_counter()
+        state = self.state
+        self._recording.write_frame(
+            self.time_code,
+            host_rows(state.body_q, 7),
+            host_rows(state.particle_q, 3),
+            body_qd=host_rows(state.body_qd, 6),
+            particle_qd=host_rows(state.particle_qd, 3),
+        )
+        self.recording_seconds += perf_counter() - began
+
+    def _check(self) -> None:
+        divergence = find_divergence(self.model, self.state)
+        if divergence is None:
+            return
+        self._tell(SessionEvent.FAILED)
+        raise SimulationFailed(
+            prim_path=path,
+            time=self.time,
+            frame=self.frame,
+            what=what,
+            hint="try more --substeps, or softer materials",
+        )
+
+    def _tell(self, event: SessionEvent) -> None:
+        for callback in tuple(self._subscribers):
+            callback(event)
+
+
+def host_rows(values: engine.array | None, width: int) -> np.ndarray:
+    """The rows of an array, float32 of shape [n, width]; empty when the model has none of the kind."""
+    if values is None:
+        return np.zeros((0, width), np.float32)
+    return values.numpy().reshape(-1, width)
