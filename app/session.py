@@ -170,6 +170,7 @@ class Session:
         if divergence is None:
             return
         self._tell(SessionEvent.FAILED)
+        path, what = None, str(divergence)
         raise SimulationFailed(
             prim_path=path,
             time=self.time,

@@ -6,6 +6,7 @@ is 2 m tall. The surface is where a signed distance is zero; marching cubes find
 Run: pip install scikit-image && python assets/generate/cat.py
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def cat_distance(p: np.ndarray) -> np.ndarray:
     angles = np.radians(np.linspace(-95, 30, 9))  # the tail lies around the right-hand side
     tail = np.stack([0.68 * np.cos(angles), 0.10 + 0 * angles, 0.02 + 0.72 * np.sin(angles)], axis=-1)
     tail[:, 1] += 0.06 * np.linspace(0, 1, 9) ** 2
-    for start, end in zip(tail[:-1], tail[1:], strict=True):
+    for start, end in pairwise(tail):
         d = join(d, cone(p, tuple(start), tuple(end), 0.10, 0.10), 0.05)
     return np.maximum(d, 0.0 - p[..., 1])  # flat underside
 

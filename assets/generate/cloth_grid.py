@@ -1,7 +1,7 @@
 """Writes assets/cloth_64x32.usda and assets/cloth_96x96.usdc: sheets of square cells, each cut into two triangles.
 
-In the first, of 0.1 m cells, point (i, j) lies at (0.1 i, 0.1 j, 0) and has number 65 j + i, so the points with i = 0, the
-left edge, are 0, 65, 130 ... The second, of 0.03 m cells, is centred on the origin.
+In the first, of 0.1 m cells, point (i, j) lies at (0.1 i, 0.1 j, 0) and has number 65 j + i, so the points with i = 0,
+the left edge, are 0, 65, 130 ... The second, of 0.03 m cells, is centred on the origin.
 
 Run: python assets/generate/cloth_grid.py
 """

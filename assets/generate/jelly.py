@@ -1,7 +1,7 @@
 """Writes assets/jelly.usdc: three soft bodies as tetrahedral meshes, a ring, a rounded cube and a ball.
 
-Each starts as a block of little cubes, which is bent into shape and cut into six tetrahedra a cube (the Kuhn split, whose
-faces match from cube to cube). +y is up and each is centred on the origin.
+Each starts as a block of little cubes, which is bent into shape and cut into six tetrahedra a cube (the Kuhn split,
+whose faces match from cube to cube). +y is up and each is centred on the origin.
 
 Run: python assets/generate/jelly.py
 """
@@ -48,10 +48,9 @@ def square_to_disc(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def cube_to_ball(p: np.ndarray) -> np.ndarray:
     """The cube [-1, 1]^3 onto the unit ball, smoothly."""
-    x, y, z = p.T**2
-    return p * np.sqrt(
-        np.stack([1 - y / 2 - z / 2 + y * z / 3, 1 - z / 2 - x / 2 + z * x / 3, 1 - x / 2 - y / 2 + x * y / 3], -1)
-    )
+    # Each coordinate shrinks with the squares of the two others.
+    a, b = np.roll(p, 1, axis=1) ** 2, np.roll(p, 2, axis=1) ** 2
+    return p * np.sqrt(1 - a / 2 - b / 2 + a * b / 3)
 
 
 def ring() -> tuple[np.ndarray, np.ndarray]:

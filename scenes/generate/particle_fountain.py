@@ -6,6 +6,7 @@ Run: python scenes/generate/particle_fountain.py
 from pathlib import Path
 
 import numpy as np
+from pxr import Usd, UsdGeom, Vt
 from stage_text import LOOKS, ground, header, material, materials, number, physics_scene, stage_dressing, vector
 
 TARGET = Path(__file__).parent.parent / "particle_fountain.usda"
@@ -19,8 +20,8 @@ DOC = """Six thousand drops shoot up, fan out and rain on a ring of stones.
 def drops() -> tuple[np.ndarray, np.ndarray]:
     """Positions [m] and velocities [m/s] of a fountain that has been running for a second, shape [n, 3] each.
 
-    Every drop left the nozzle, 0.25 m above the ground, at some moment of the last second and has flown freely since; those
-    that would have landed by now are not there, so the jet stays thick.
+    Every drop left the nozzle, 0.25 m above the ground, at some moment of the last second and has flown freely since;
+    those that would have landed by now are not there, so the jet stays thick.
     """
     random = np.random.default_rng(11)
     positions, velocities = [], []
@@ -38,8 +39,6 @@ def drops() -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_asset() -> None:
-    from pxr import Usd, UsdGeom, Vt
-
     positions, velocities = drops()
     ASSET.unlink(missing_ok=True)
     stage = Usd.Stage.CreateNew(str(ASSET))
@@ -92,7 +91,8 @@ def main() -> None:
 """
     text += f"""    def Points "Drops" (
         prepend references = @../assets/fountain_drops.usdc@
-        prepend apiSchemas = ["PhysicsDeformableBodyAPI", "PhysicsParticleSetAPI", "PhysicsCollisionAPI", "MaterialBindingAPI"]
+        prepend apiSchemas = [
+            "PhysicsDeformableBodyAPI", "PhysicsParticleSetAPI", "PhysicsCollisionAPI", "MaterialBindingAPI"]
     )
     {{
         float physics:density = 1000
