@@ -1,1 +1,17 @@
 """Files: scenes in, time-sampled USD out."""
+
+from usd_io.bindings import BodyBinding, ParticleBinding, SceneBindings
+from usd_io.errors import NothingToSimulateError, SceneError
+from usd_io.read.scene import read_stage, read_usd
+from usd_io.records import SceneRecord
+
+__all__ = [
+    "BodyBinding",
+    "NothingToSimulateError",
+    "ParticleBinding",
+    "SceneBindings",
+    "SceneError",
+    "SceneRecord",
+    "read_stage",
+    "read_usd",
+]

@@ -1,0 +1,90 @@
+"""Mesh colliders: ``physics:approximation`` tokens to shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from pxr import Usd
+
+from usd_io.read.hull import convex_hull
+from usd_io.read.mesh import compact
+from usd_io.read.reading import Reading
+from usd_io.records import Box, MeshShape, Shape, Sphere
+
+Placed = tuple[Shape, np.ndarray, np.ndarray]
+"""Shape, rotation of its frame and position of its origin, both in the axes the points came in [m]."""
+
+
+def approximate(reading: Reading, prim: Usd.Prim, token: str, points: np.ndarray, triangles: np.ndarray) -> Placed:
+    """The collision shape of a mesh given in metres, by approximation token; an unknown token means ``none``."""
+    build = APPROXIMATIONS.get(token)
+    if build is None:
+        reading.log.add(
+            prim.GetPath().pathString,
+            f"physics:approximation '{token}' is not known; the mesh itself is used",
+            kind=f"approximation {token}",
+        )
+        build = _exact
+    elif token in _SUBSTITUTED:
+        reading.log.add(
+            prim.GetPath().pathString,
+            f"physics:approximation '{token}': {_SUBSTITUTED[token]}",
+            kind=f"approximation {token}",
+        )
+    return build(points, triangles)
+
+
+def _exact(points: np.ndarray, triangles: np.ndarray) -> Placed:
+    points, triangles = compact(points, triangles)
+    return MeshShape(points.astype(np.float32), triangles), np.eye(3), np.zeros(3)
+
+
+def _hull(points: np.ndarray, triangles: np.ndarray) -> Placed:
+    hull = convex_hull(points[np.unique(triangles)])
+    if hull is None:  # flat: the hull of a planar mesh has no volume, so the mesh itself collides
+        return _exact(points, triangles)
+    return MeshShape(hull[0].astype(np.float32), hull[1], True), np.eye(3), np.zeros(3)
+
+
+def _box(points: np.ndarray, triangles: np.ndarray) -> Placed:
+    """The smaller of the box along the mesh's own axes and the one along its principal axes."""
+    used = points[np.unique(triangles)]
+    centred = used - used.mean(axis=0)
+    _, _, Vt = np.linalg.svd(centred, full_matrices=False)
+    principal = Vt.T if np.linalg.det(Vt) > 0.0 else -Vt.T
+    best = None
+    for R in (np.eye(3), principal):
+        local = used @ R
+        low, high = local.min(axis=0), local.max(axis=0)
+        half = np.maximum(0.5 * (high - low), 1e-4 * np.linalg.norm(high - low))
+        if best is None or half.prod() < 0.999 * best[1].prod():
+            best = (R, half, R @ (0.5 * (low + high)))
+    R, half, centre = best
+    return Box(tuple(float(h) for h in half)), R, centre
+
+
+def _ball(points: np.ndarray, triangles: np.ndarray) -> Placed:
+    """Smallest enclosing ball by Badoiu and Clarkson's iteration (2003), grown to hold every point."""
+    used = points[np.unique(triangles)]
+    centre = 0.5 * (used.min(axis=0) + used.max(axis=0))
+    for step in range(1, 200):
+        far = used[np.argmax(np.einsum("ij,ij->i", used - centre, used - centre))]
+        centre = centre + (far - centre) / (step + 1.0)
+    radius = float(np.linalg.norm(used - centre, axis=1).max())
+    return Sphere(radius), np.eye(3), centre
+
+
+_SUBSTITUTED = {
+    "convexDecomposition": "no decomposition yet; the mesh itself is used",
+    "meshSimplification": "the mesh is used unsimplified",
+}
+APPROXIMATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Placed]] = {
+    "none": _exact,
+    "sdf": _exact,
+    "meshSimplification": _exact,
+    "convexDecomposition": _exact,
+    "convexHull": _hull,
+    "boundingCube": _box,
+    "boundingSphere": _ball,
+}

@@ -1,0 +1,42 @@
+"""Which pairs do not collide: filtered pairs and collision groups."""
+
+from __future__ import annotations
+
+from pxr import Usd, UsdPhysics
+
+from usd_io.read.reading import Reading
+from usd_io.read.traversal import PhysicsPrims
+from usd_io.records import CollisionGroupRecord
+
+
+def read_filtered_pairs(reading: Reading, found: PhysicsPrims) -> list[tuple[str, str]]:
+    """Pairs of prim paths named by PhysicsFilteredPairsAPI, each once."""
+    pairs = []
+    for prim in found.filtered:
+        relationship = prim.GetRelationship("physics:filteredPairs")
+        mine = prim.GetPath().pathString
+        for target in relationship.GetForwardedTargets() if relationship else ():
+            if not reading.stage.GetPrimAtPath(target):
+                reading.log.add(mine, f"physics:filteredPairs names {target}, which does not exist")
+                continue
+            pairs.append(tuple(sorted((mine, target.pathString))))
+    return sorted(set(pairs))
+
+
+def read_groups(reading: Reading, found: PhysicsPrims, collidable: list[str]) -> list[CollisionGroupRecord]:
+    """Collision groups with members resolved among the collidable prim paths.
+
+    USD's own table settles ``mergeGroup`` and ``invertFilteredGroups``; groups merge where their names agree.
+    """
+    if not found.groups:
+        return []
+    table = UsdPhysics.CollisionGroup.ComputeCollisionGroupTable(reading.stage)
+    paths = [g.GetPath() for g in found.groups]
+    records = []
+    for prim in found.groups:
+        query = Usd.CollectionAPI(prim, "colliders").ComputeMembershipQuery()
+        path = prim.GetPath()
+        members = frozenset(p for p in collidable if query.IsPathIncluded(p.split("[")[0]))
+        filtered = frozenset(o.pathString for o in paths if not table.IsCollisionEnabled(path, o))
+        records.append(CollisionGroupRecord(path.pathString, members, filtered))
+    return records
