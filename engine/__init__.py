@@ -1,1 +1,33 @@
-"""engine (see ARCHITECTURE.md)."""
+"""A differentiable kernel compiler for Python: arrays, kernels, spatial queries. See ARCHITECTURE.md."""
+
+from engine import config as config
+from engine import types as types
+from engine.arrays import (
+    array, array1d, array2d, array3d, array4d, clone, copy, empty, empty_like, from_numpy, full, full_like, ones, ones_like,
+    zeros, zeros_like,
+)  # fmt: skip
+from engine.cache import clear as clear_kernel_cache
+from engine.capture import Graph, ScopedCapture, capture_begin, capture_end, capture_launch
+from engine.cpu.runtime import get_threads, set_threads
+from engine.device import Device, ScopedDevice, get_device, get_devices, set_device
+from engine.errors import EngineError, KernelAssertionError, KernelError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
+from engine.kernel import Function, Kernel, Launch, func, kernel, launch
+from engine.lang.expressions import static
+from engine.library import linear_algebra as _linear_algebra
+from engine.library import memory as _memory
+from engine.library import random as _random
+from engine.library import rotations as _rotations
+from engine.library import scalars as _scalars
+from engine.library.registry import BUILTINS as _BUILTINS
+from engine.session import constant, init, synchronize, synchronize_device
+from engine.structs import struct
+from engine.timing import ScopedTimer
+from engine.types import (
+    NAMED_TYPES as _NAMED_TYPES, bool_ as bool, float16, float32, float64, int8, int16, int32, int64, matrix, quaternion,
+    transformation, uint8, uint16, uint32, uint64, vector,
+)  # fmt: skip
+
+globals().update(_NAMED_TYPES)
+# builtins of the kernel language, under names that do not hide an array constructor or a type of Python scope
+_PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix"}
+globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})

@@ -1,0 +1,442 @@
+"""Typed N-d arrays, and how they are made, viewed and copied."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine import types as T
+from engine.device import Device, get_device
+from engine.errors import EngineError
+
+MAX_DIMS = 4
+_ALIGN = 64
+
+
+class ArrayType:
+    """The type of an array parameter: element type and number of dimensions."""
+
+    kind = "array"
+    kind_is_array = True
+    scalar = T.pointer
+
+    def __init__(self, dtype: Any, ndim: int = 1):
+        self.dtype, self.ndim = (dtype if dtype is Any else T.as_type(dtype)), int(ndim)
+        self.count = 1 + 2 * self.ndim  # address, shape, strides
+        self.size, self.align = 8 * self.count, 8
+
+    @property
+    def name(self) -> str:
+        return f"array{self.ndim}d({T.type_name(self.dtype)})"
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, ArrayType) and (self.dtype, self.ndim) == (other.dtype, other.ndim)
+
+    def __hash__(self) -> int:
+        return hash((id(self.dtype), self.ndim))
+
+
+def _tail(dtype: Any) -> tuple[int, ...]:
+    return () if dtype.kind in ("scalar", "struct") else dtype.shape
+
+
+def _allocate(shape: tuple[int, ...], dtype: Any, zero: bool) -> np.ndarray:
+    full = shape + _tail(dtype)
+    size = math.prod(full) * dtype.np_dtype.itemsize
+    make = np.zeros if zero else np.empty
+    raw = make(size + _ALIGN, dtype=np.uint8)
+    start = -raw.ctypes.data % _ALIGN
+    return raw[start : start + size].view(dtype.np_dtype).reshape(full)
+
+
+class array:
+    """A typed array of 1 to 4 dimensions, of scalars, vectors, matrices, quaternions, transforms or structs.
+
+    `array(data, dtype=vec3)` copies data (a NumPy array, list or other array); `copy=False` shares a NumPy array's memory.
+    `array(dtype=vec3)` and `array2d(dtype=float)` without data are the annotations of kernel parameters.
+
+    Attributes:
+        dtype: element type.   shape, ndim, size: in elements.   strides: in bytes.   ptr: address of element 0.
+        grad: array of gradients where `requires_grad` was asked for, else None.
+    """
+
+    # an array annotation is an instance too, so that array(dtype=...) reads the same in both places
+    def __new__(cls, data: Any = None, dtype: Any = Any, shape: Any = None, *args, ndim: int | None = None, **kw):
+        if data is None and shape is None and kw.get("ptr") is None and not kw.get("length"):
+            return ArrayType(dtype, ndim or 1)
+        return super().__new__(cls)
+
+    def __class_getitem__(cls, dtype):
+        return ArrayType(dtype, 1)
+
+    def __init__(
+        self,
+        data: Any = None,
+        dtype: Any = Any,
+        shape: Any = None,
+        strides: Any = None,
+        length: int = 0,
+        ptr: int | None = None,
+        capacity: int = 0,
+        device: Any = None,
+        copy: bool = True,
+        ndim: int | None = None,
+        requires_grad: bool = False,
+        owner: Any = None,
+    ):
+        self.device: Device = get_device(device)
+        if data is not None:
+            values, self.dtype = _values_of(data, dtype, ndim)
+            values = values if shape is None else values.reshape(_as_shape(shape) + _tail(self.dtype))
+            if copy or not values.flags.writeable:
+                self._data = _allocate(_head(values, self.dtype), self.dtype, zero=False)
+                self._data[...] = values
+            else:
+                self._data = values
+        else:
+            self.dtype = T.as_type(dtype)
+            shape = _as_shape(shape if shape is not None else length)
+            if ptr is not None:
+                import ctypes
+
+                size = math.prod(shape + _tail(self.dtype)) * self.dtype.np_dtype.itemsize
+                buffer = (ctypes.c_uint8 * max(size, capacity)).from_address(ptr)
+                flat = np.frombuffer(buffer, np.uint8, count=size)
+                self._data = flat.view(self.dtype.np_dtype).reshape(shape + _tail(self.dtype))
+            else:
+                self._data = _allocate(shape, self.dtype, zero=False)
+        self._owner = owner
+        self._bind()
+        self.grad: array | None = None
+        self._requires_grad = False
+        self.requires_grad = requires_grad
+
+    @classmethod
+    def _view(cls, data: np.ndarray, dtype: Any, device: Device, owner: Any = None) -> array:
+        out = object.__new__(cls)
+        out.device, out.dtype, out._data, out._owner = device, dtype, data, owner
+        out.grad, out._requires_grad = None, False
+        out._bind()
+        return out
+
+    def _bind(self) -> None:
+        data, tail = self._data, len(_tail(self.dtype))
+        self.ndim = data.ndim - tail
+        if not 1 <= self.ndim <= MAX_DIMS and data.size >= 0 and self.ndim != 0:
+            raise EngineError(f"array: got {self.ndim} dimensions; expected 1 to {MAX_DIMS}")
+        self.shape = data.shape[: self.ndim]
+        self.strides = data.strides[: self.ndim]
+        self.size = math.prod(self.shape)
+        self.ptr = data.ctypes.data
+        step, dense = (self.dtype.size if self.dtype.kind != "struct" else self.dtype.np_dtype.itemsize), True
+        for extent, stride in zip(reversed(self.shape), reversed(self.strides)):
+            dense = dense and (stride == step or extent <= 1)
+            step *= extent
+        inner = data.itemsize
+        for extent, stride in zip(reversed(data.shape[self.ndim :]), reversed(data.strides[self.ndim :])):
+            if stride != inner and extent > 1:
+                raise EngineError(f"array: the components of each {T.type_name(self.dtype)} must lie side by side in memory")
+            inner *= extent
+        self.is_contiguous = dense or self.size == 0
+        #: what a kernel receives: address, shape, strides in bytes
+        self._slots = (self.ptr, *self.shape, *self.strides)
+
+    # gradients -------------------------------------------------------------------------------------------------
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self._requires_grad = bool(wanted)
+        if wanted and self.grad is None:
+            self.grad = zeros_like(self)
+        elif not wanted:
+            self.grad = None
+
+    # contents --------------------------------------------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """The contents as a NumPy array that shares this array's memory (components in trailing dimensions)."""
+        return self._data
+
+    def list(self) -> list:
+        """The contents as a flat list of element values."""
+        flat = self._data.reshape((self.size, *_tail(self.dtype)))
+        if self.dtype.kind == "scalar":
+            return flat.tolist()
+        return [_element(self.dtype, row) for row in flat]
+
+    def assign(self, source: Any) -> array:
+        """Copies `source` (array, NumPy array or list of the same shape) into this array."""
+        values = source._data if isinstance(source, array) else np.asarray(source)
+        from engine.capture import record_copy
+
+        if isinstance(source, array) and record_copy(self, source):
+            return self
+        if values.size != self._data.size:
+            raise EngineError(f"array.assign: got shape {values.shape}; expected {self._data.shape}")
+        self._data[...] = values.reshape(self._data.shape)
+        return self
+
+    def zero_(self) -> None:
+        """Sets every element to zero."""
+        from engine.capture import record_fill
+
+        if not record_fill(self, 0):
+            self._data[...] = np.zeros((), self._data.dtype)
+
+    def fill_(self, value: Any) -> None:
+        """Sets every element to `value`."""
+        from engine.capture import record_fill
+
+        if not record_fill(self, value):
+            self._data[...] = _numbers(value)
+
+    def fill(self, value: Any) -> None:
+        self.fill_(value)
+
+    # views -----------------------------------------------------------------------------------------------------
+    def __getitem__(self, index):
+        index = index if isinstance(index, tuple) else (index,)
+        if len(index) > self.ndim:
+            raise EngineError(f"array has {self.ndim} dimensions; got {len(index)} indices")
+        part = self._data[index]
+        if len(index) == self.ndim and all(isinstance(i, (int, np.integer)) for i in index):
+            return _element(self.dtype, part)
+        return array._view(part, self.dtype, self.device, self)
+
+    def __setitem__(self, index, value):
+        self._data[index] = _numbers(value)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, shape: Any) -> array:
+        """A view of other shape over the same memory; raises EngineError if the array is not contiguous."""
+        if not self.is_contiguous:
+            raise EngineError("array.reshape: the array is a strided view; call contiguous() first")
+        return array._view(self._data.reshape(_as_shape(shape) + _tail(self.dtype)), self.dtype, self.device, self)
+
+    def flatten(self) -> array:
+        return self.reshape((self.size,))
+
+    def transpose(self, axes: Any = None) -> array:
+        axes = tuple(axes) if axes is not None else tuple(reversed(range(self.ndim)))
+        data = self._data.transpose(axes + tuple(range(self.ndim, self._data.ndim)))
+        return array._view(data, self.dtype, self.device, self)
+
+    def contiguous(self) -> array:
+        """This array if it is contiguous, else a packed copy."""
+        return self if self.is_contiguous else clone(self)
+
+    def view(self, dtype: Any) -> array:
+        """The same memory seen as elements of another type of the same size."""
+        dtype = T.as_type(dtype)
+        if dtype.size != self.dtype.size:
+            raise EngineError(f"array.view: {T.type_name(dtype)} has {dtype.size} bytes, {T.type_name(self.dtype)} {self.dtype.size}")
+        data = np.ascontiguousarray(self._data) if not self.is_contiguous else self._data
+        flat = data.reshape(-1).view(dtype.np_dtype)
+        return array._view(flat.reshape(self.shape + _tail(dtype)), dtype, self.device, self)
+
+    def to(self, device: Any) -> array:
+        return self if get_device(device) == self.device else clone(self, device)
+
+    def astype(self, dtype: Any) -> array:
+        return array(self._data, dtype=dtype)
+
+    # protocols -------------------------------------------------------------------------------------------------
+    @property
+    def __array_interface__(self) -> dict:
+        return self._data.__array_interface__
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return np.asarray(self._data, dtype=dtype)
+
+    def __dlpack__(self, **kw):
+        return self._data.__dlpack__(**kw)
+
+    def __dlpack_device__(self):
+        return self._data.__dlpack_device__()
+
+    def __repr__(self) -> str:
+        return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self._data}"
+
+
+def _annotation(ndim: int):
+    def make(*args, **kw):
+        if not args and set(kw) <= {"dtype"}:
+            return ArrayType(kw.get("dtype", Any), ndim)
+        return array(*args, ndim=ndim, **kw)
+
+    make.__name__ = f"array{ndim}d"
+    make.__doc__ = f"`array` of {ndim} dimensions; as an annotation or with data."
+    return make
+
+
+array1d, array2d, array3d, array4d = (_annotation(n) for n in (1, 2, 3, 4))
+
+
+def _as_shape(shape: Any) -> tuple[int, ...]:
+    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    if any(int(s) != s or s < 0 for s in shape):
+        raise EngineError(f"array: got shape {shape}; expected non-negative integers")
+    return tuple(int(s) for s in shape)
+
+
+def _head(values: np.ndarray, dtype: Any) -> tuple[int, ...]:
+    return values.shape[: values.ndim - len(_tail(dtype))]
+
+
+def _element(dtype: Any, value: Any) -> Any:
+    if dtype.kind == "scalar":
+        return value.item() if hasattr(value, "item") else value
+    if dtype.kind == "struct":
+        return dtype.from_numpy(value)
+    return dtype(*np.ravel(value).tolist())
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, array):
+        return value._data
+    if isinstance(value, T.Composite):
+        return np.array(value._values).reshape(value.shape)
+    if hasattr(type(value), "__engine_struct__"):
+        return type(value).__engine_struct__.to_numpy(value)
+    return value
+
+
+def _values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any]:
+    """`data` as a NumPy array with the components of `dtype` in its trailing dimensions."""
+    if isinstance(data, array):
+        source_dtype, data = data.dtype, data._data
+        dtype = source_dtype if dtype is Any else dtype
+    dtype = dtype if dtype is Any else T.as_type(dtype)
+    if isinstance(data, (list, tuple)) and data:
+        if hasattr(type(data[0]), "__engine_struct__"):
+            struct = type(data[0]).__engine_struct__
+            out = np.zeros(len(data), dtype=struct.np_dtype)
+            for k, item in enumerate(data):
+                out[k] = struct.to_numpy(item)
+            return out, struct
+        if isinstance(data[0], T.Composite):
+            dtype = type(data[0]) if dtype is Any else dtype
+            data = [np.array(d._values).reshape(d.shape) if isinstance(d, T.Composite) else d for d in data]
+    values = np.asarray(data)
+    if dtype is Any:
+        if values.dtype == np.float64 and not isinstance(data, np.ndarray):
+            dtype = T.float32
+        elif values.dtype == np.int64 and not isinstance(data, np.ndarray):
+            dtype = T.int32
+        else:
+            dtype = T.as_type(values.dtype)
+        if not isinstance(dtype, T.ScalarType):
+            raise EngineError(f"array: NumPy dtype {values.dtype} has no engine type; give dtype=")
+    if dtype.kind == "struct":
+        return values, dtype
+    if values.dtype.kind not in "biufS?":
+        raise EngineError(f"array: cannot make {T.type_name(dtype)} from data of NumPy dtype {values.dtype}")
+    tail = _tail(dtype)
+    values = values.astype(dtype.np_dtype, copy=False)
+    if values.size == 0 and tail and values.ndim < 1 + len(tail):
+        values = values.reshape((0, *tail))
+    if tail and values.shape[values.ndim - len(tail) :] != tail:
+        if values.ndim and values.shape[-1] == dtype.count:
+            values = values.reshape(values.shape[:-1] + tail)
+        elif values.size % dtype.count == 0 and values.ndim == 1:
+            values = values.reshape((-1, *tail))
+        else:
+            raise EngineError(f"array: got data of shape {values.shape}; expected (..., {', '.join(map(str, tail))}) for {T.type_name(dtype)}")
+    if values.ndim == len(tail):
+        values = values.reshape((1, *values.shape))
+    if ndim is not None and values.ndim - len(tail) != ndim:
+        raise EngineError(f"array: got {values.ndim - len(tail)} dimensions; expected {ndim}")
+    return values, dtype
+
+
+def empty(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+    """Array of `shape` with unspecified contents."""
+    return array(shape=shape if shape is not None else (length or 0), dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def zeros(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+    """Array of `shape` filled with zeros."""
+    out = empty(shape, dtype, device, requires_grad, length)
+    out._data[...] = np.zeros((), out._data.dtype)
+    return out
+
+
+def full(shape: Any = None, value: Any = 0, dtype: Any = Any, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+    """Array of `shape` with every element equal to `value`; its type tells the dtype if none is given."""
+    if dtype is Any:
+        dtype = type(value) if isinstance(value, (T.Composite, bool, int, float)) else np.asarray(value).dtype
+    out = empty(shape, dtype, device, requires_grad, length)
+    out._data[...] = _numbers(value)
+    return out
+
+
+def ones(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+    """Array of `shape` filled with ones."""
+    return full(shape, 1, dtype, device, requires_grad, length)
+
+
+def _like(src: array, device, requires_grad) -> array:
+    wanted = src.requires_grad if requires_grad is None else requires_grad
+    return array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=wanted)
+
+
+def empty_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+    return _like(src, device, requires_grad)
+
+
+def zeros_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+    out = array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=bool(requires_grad))
+    out._data[...] = np.zeros((), out._data.dtype)
+    return out
+
+
+def ones_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+    return full_like(src, 1, device, requires_grad)
+
+
+def full_like(src: array, value: Any, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+    out = _like(src, device, requires_grad)
+    out._data[...] = _numbers(value)
+    return out
+
+
+def clone(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+    """A packed copy of `src`."""
+    out = _like(src, device, requires_grad)
+    copy(out, src)
+    return out
+
+
+def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, **_) -> None:
+    """Copies `count` elements (0: all) from `src` to `dest`, offsets in elements; raises EngineError if they do not fit."""
+    from engine.capture import record_copy
+
+    if dest.dtype.np_dtype != src.dtype.np_dtype:
+        raise EngineError(f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types")
+    if dest_offset or src_offset or count:
+        count = count or src.size - src_offset
+        if src_offset + count > src.size or dest_offset + count > dest.size:
+            raise EngineError(f"copy: {count} elements from offset {src_offset} of {src.size} into offset {dest_offset} of {dest.size} do not fit")
+        dest, src = dest.flatten()[dest_offset : dest_offset + count], src.flatten()[src_offset : src_offset + count]
+    if dest.size != src.size:
+        raise EngineError(f"copy: got {src.size} elements into {dest.size}; give count= or arrays of one size")
+    if not record_copy(dest, src):
+        dest._data[...] = src._data.reshape(dest._data.shape)
+
+
+def from_numpy(arr: np.ndarray, dtype: Any = Any, shape: Any = None, device: Any = None, requires_grad: bool = False) -> array:
+    """Array over the memory of a NumPy array (copied only where type or layout do not fit)."""
+    dtype = Any if dtype is None else dtype
+    return array(arr, dtype=dtype, shape=shape, device=device, copy=False, requires_grad=requires_grad)

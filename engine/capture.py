@@ -1,0 +1,126 @@
+"""Graphs: a list of launches recorded once and replayed inside compiled code, with no Python in between."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from engine.errors import EngineError
+
+_active: list[Graph] = []
+
+
+class Graph:
+    """A recorded list of jobs; keeps alive everything that they touch."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Any] = []
+        self.keep: list[Any] = []
+        self.checked: list[Any] = []
+        self._table: Any = None
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+    def add(self, job: Any, keep: Any, variant: Any = None) -> None:
+        self.jobs.append(tuple(job))
+        self.keep.append(keep)
+        self._table = None
+        if variant is not None and variant.errors is not None and variant not in self.checked:
+            self.checked.append(variant)
+
+    def launch(self) -> None:
+        from engine.cpu.runtime import runtime
+
+        if self._table is None:
+            flat = [field for job in self.jobs for field in job]
+            self._table = (ctypes.c_int64 * max(1, len(flat)))(*flat)
+        runtime().run(ctypes.addressof(self._table), len(self.jobs))
+        for variant in self.checked:
+            variant.raise_failed_check()
+
+
+def recording() -> Graph | None:
+    """The graph being recorded, or None."""
+    return _active[-1] if _active else None
+
+
+def capture_begin(device: Any = None, **_: Any) -> None:
+    """Starts recording: launches, copies and fills are noted, not run."""
+    _active.append(Graph())
+
+
+def capture_end(device: Any = None, **_: Any) -> Graph:
+    """Ends recording; returns the graph."""
+    if not _active:
+        raise EngineError("capture_end: nothing is being recorded; call capture_begin() first")
+    return _active.pop()
+
+
+def capture_launch(graph: Graph, stream: Any = None) -> None:
+    """Replays a graph; every job has finished when this returns."""
+    if _active:
+        for job, keep in zip(graph.jobs, graph.keep):
+            _active[-1].add(job, keep)
+        return
+    graph.launch()
+
+
+class ScopedCapture:
+    """Records the launches of a `with` block: `with ScopedCapture() as c: ...` then `capture_launch(c.graph)`."""
+
+    def __init__(self, device: Any = None, **_: Any):
+        self.graph: Graph | None = None
+
+    def __enter__(self) -> ScopedCapture:
+        capture_begin()
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        graph = capture_end()
+        if kind is None:
+            self.graph = graph
+
+
+_GRAIN = 1 << 18  # bytes of a copy that one thread does at a time
+
+
+def _byte_job(name: str, slots: list[int], size: int) -> tuple[Any, Any]:
+    from engine.cpu.runtime import runtime
+
+    block = (ctypes.c_int64 * len(slots))(*slots)
+    job = (ctypes.c_int64 * 4)(runtime().symbols[name], ctypes.addressof(block), size, _GRAIN)
+    return job, block
+
+
+def record_copy(dest: Any, src: Any) -> bool:
+    """Notes a copy between arrays if a graph is being recorded."""
+    graph = recording()
+    if graph is None:
+        return False
+    if not (dest.is_contiguous and src.is_contiguous) or dest.dtype.np_dtype != src.dtype.np_dtype or dest.size != src.size:
+        raise EngineError("copy inside a capture needs contiguous arrays of one type and size; copy with a kernel instead")
+    job, block = _byte_job("job_copy", [dest.ptr, src.ptr], dest._data.nbytes)
+    graph.add(job, (block, dest, src))
+    return True
+
+
+def record_fill(dest: Any, value: Any) -> bool:
+    """Notes a fill if a graph is being recorded."""
+    graph = recording()
+    if graph is None:
+        return False
+    pattern = np.zeros((), dest._data.dtype) if isinstance(value, int) and value == 0 else value
+    if not dest.is_contiguous:
+        raise EngineError("fill inside a capture needs a contiguous array; use a kernel instead")
+    if np.any(np.asarray(pattern).view()):
+        source = np.empty_like(dest._data)
+        source[...] = np.asarray(getattr(pattern, "_values", pattern)).reshape(getattr(pattern, "shape", ()))
+        job, block = _byte_job("job_copy", [dest.ptr, source.ctypes.data], dest._data.nbytes)
+        graph.add(job, (block, dest, source))
+    else:
+        job, block = _byte_job("job_zero", [dest.ptr], dest._data.nbytes)
+        graph.add(job, (block, dest))
+    return True

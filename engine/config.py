@@ -1,0 +1,14 @@
+"""Settings of the engine, read when kernels are compiled or launched."""
+
+import os
+
+#: "release" or "debug": debug checks bounds of every array access and `assert` statements in kernels.
+mode: str = os.environ.get("SIMRUN_MODE", "release")
+#: Largest trip count of a `for` over a constant range that is unrolled.
+max_unroll: int = 16
+#: Launches of kernels with float atomics run on one thread in thread order, so that sums have the same bits every run.
+deterministic: bool = False
+#: Check the compiler's own output between passes.
+verify_ir: bool = True
+#: Print what is compiled and how long it took.
+verbose: bool = False

@@ -1,0 +1,1 @@
+"""The CPU backend: IR → LLVM IR → machine code in this process, run on all cores."""

@@ -1,0 +1,78 @@
+"""LLVM assembly → machine code in this process, through the disk cache."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+import llvmlite.binding as llvm
+
+from engine import cache
+
+_VERSION = "3"
+_lock = threading.RLock()
+_count = 0
+
+
+@functools.cache
+def _machine() -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", codemodel="default", jit=True)
+
+
+@functools.cache
+def _features() -> str:
+    return llvm.get_host_cpu_features().flatten()
+
+
+@functools.cache
+def _session() -> llvm.LLJIT:
+    return llvm.create_lljit_compiler(_machine(), use_jit_link=False, suppress_errors=True)
+
+
+def target_key() -> str:
+    """Everything besides the text that decides what machine code comes out."""
+    return f"{_VERSION} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {_features()}"
+
+
+def optimise(text: str, level: int = 3) -> llvm.ModuleRef:
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(_machine().target_data)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
+    tuning.loop_vectorization = True
+    tuning.slp_vectorization = True
+    tuning.loop_unrolling = True
+    builder = llvm.create_pass_builder(_machine(), tuning)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def compile_text(text: str, level: int = 3) -> bytes:
+    """Object code for `text`, from the cache if it is there."""
+    name = cache.key(target_key(), str(level), text) + ".o"
+    data = cache.read(name)
+    if data is None:
+        with _lock:
+            data = _machine().emit_object(optimise(text, level))
+        cache.write(name, data)
+    return data
+
+
+def load_object(data: bytes, symbols: list[str]) -> dict[str, int]:
+    """Loads object code; returns the addresses of `symbols`. The code stays loaded for the life of the process."""
+    global _count
+    with _lock:
+        _count += 1
+        library = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
+        for s in symbols:
+            library.export_symbol(s)
+        tracker = library.link(_session(), f"module{_count}")
+        _trackers.append(tracker)
+        return {s: tracker[s] for s in symbols}
+
+
+_trackers: list = []

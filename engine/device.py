@@ -1,0 +1,75 @@
+"""Devices: where arrays live and kernels run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any
+
+from engine.errors import EngineError
+
+
+class Device:
+    """A place for arrays and launches; `alias` is its name ("cpu")."""
+
+    def __init__(self, alias: str, name: str):
+        self.alias, self.name = alias, name
+        self.is_cpu, self.is_cuda = alias == "cpu", alias.startswith("cuda")
+
+    def __str__(self) -> str:
+        return self.alias
+
+    def __repr__(self) -> str:
+        return f"Device('{self.alias}')"
+
+    def __eq__(self, other) -> bool:
+        return self.alias == (other.alias if isinstance(other, Device) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.alias)
+
+
+_cpu = Device("cpu", platform.processor() or platform.machine())
+_stack: list[Device] = [_cpu]
+
+
+def get_device(ident: Any = None) -> Device:
+    """The device that `ident` names; None is the current one. Raises EngineError for a device that is not there."""
+    if ident is None:
+        return _stack[-1]
+    if isinstance(ident, Device):
+        return ident
+    if ident == "cpu":
+        return _cpu
+    raise EngineError(f"device '{ident}' is not available; this build runs on 'cpu'; use device=\"cpu\"")
+
+
+def get_devices() -> list[Device]:
+    return [_cpu]
+
+
+def set_device(ident: Any) -> None:
+    """Makes a device current for later allocations and launches."""
+    _stack[-1] = get_device(ident)
+
+
+class ScopedDevice:
+    """Makes a device current inside a `with` block."""
+
+    def __init__(self, ident: Any):
+        self.device = get_device(ident)
+
+    def __enter__(self) -> Device:
+        _stack.append(self.device)
+        return self.device
+
+    def __exit__(self, *_) -> None:
+        _stack.pop()
+
+
+def cpu_count() -> int:
+    """Cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

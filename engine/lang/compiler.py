@@ -1,0 +1,559 @@
+"""Python function → IR. Statements and control flow here; expressions in `expressions.py`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from engine import config
+from engine import types as T
+from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
+from engine.lang import exits, ir
+from engine.lang.expressions import Expressions, ThreadIndexBase
+from engine.lang.source import Source
+from engine.lang.values import Poison, Val, is_number, lift
+from engine.library.registry import Emit, RuleError
+
+BROKE, CONTINUED, RETURNED, RESULT = "%break", "%continue", "%return", "%result"
+_SPECULATE = 24  # branches of at most this many cheap operations become selects
+
+
+def leaves(obj: Any) -> list[ir.Value] | None:
+    """The scalars inside a value or tuple of values; None for anything else."""
+    if isinstance(obj, Val):
+        return obj.comps
+    if isinstance(obj, tuple):
+        parts = [leaves(o) for o in obj]
+        return None if any(p is None for p in parts) else [v for p in parts for v in p]
+    return None
+
+
+def rebuild(obj: Any, values: list[ir.Value]) -> Any:
+    """A value shaped as `obj` with other scalars."""
+    if isinstance(obj, Val):
+        return Val(obj.type, list(values))
+    out, at = [], 0
+    for o in obj:
+        n = len(leaves(o))
+        out.append(rebuild(o, values[at : at + n]))
+        at += n
+    return tuple(out)
+
+
+def signature(obj: Any) -> Any:
+    if isinstance(obj, Val):
+        return obj.type
+    return tuple(signature(o) for o in obj) if isinstance(obj, tuple) else None
+
+
+class Compiler(Expressions):
+    """Compiles one Python function for given argument types into one `ir.Function`."""
+
+    def __init__(self, source: Source, compile_callee: Callable, debug: bool = False):
+        self.source, self.compile_callee, self.debug = source, compile_callee, debug
+        self.env: dict[str, Any] = {}
+        self.tid_arity = 0
+        self.tid_params: list[ir.Param] = []
+        self.prologue: Callable = lambda: None
+
+    def compile(self, name: str, params: list[ir.Param], arguments: dict[str, Any]) -> tuple[ir.Function, Any]:
+        """Compiles the body with `arguments` bound; returns the function and the (tuple of) result type."""
+        self.function = ir.Function(name, params)
+        self.b = ir.Builder(self.function)
+        self.emit = Emit(self.b)
+        self.env = dict(arguments)
+        self.prologue()
+        self.env[RETURNED] = self.emit.number(False, T.bool_)
+        body = self.source.tree.body
+        if isinstance(body, list):
+            self.block(body)
+        else:  # lambda
+            self.env[RESULT] = self.expression(body)
+        result = self.env.get(RESULT)
+        if isinstance(result, Poison):
+            raise self.source.error(result.why, self.source.tree, KernelTypeError)
+        if result is not None:
+            result = self.concrete(result)
+            if leaves(result) is None:
+                return self.function, result  # a compile-time value: a function or a type
+            self.function.body.yields = list(leaves(result))
+        return self.function, signature(result) if result is not None else None
+
+    # helpers ---------------------------------------------------------------------------------------------------
+    def fail(self, reason: str, node: ast.AST, kind: type[KernelError] = KernelTypeError) -> KernelError:
+        return self.source.error(reason, node, kind)
+
+    def concrete(self, obj: Any) -> Any:
+        if isinstance(obj, tuple):
+            return tuple(self.concrete(o) for o in obj)
+        if is_number(obj) or isinstance(obj, T.Composite):
+            obj = lift(self.b, obj)
+        return self.emit.concrete(obj) if isinstance(obj, Val) else obj
+
+    def not_exited(self, names: tuple[str, ...]) -> Val:
+        flag = None
+        for name in names:
+            v = self.env.get(name)
+            if v is not None:
+                flag = v.value if flag is None else self.b.op("or", flag, v.value)
+        return self.emit.scalar(self.b.op("not", flag))
+
+    # blocks ----------------------------------------------------------------------------------------------------
+    def block(self, stmts: list[ast.stmt]) -> None:
+        for k, s in enumerate(stmts):
+            rest = stmts[k + 1 :]
+            if not exits.may_exit(s):
+                self.statement(s)
+                continue
+            if isinstance(s, ast.If):
+                if exits.always_exits(s.body):
+                    self.if_statement(s.test, s.body, s.orelse + rest)
+                    return
+                if s.orelse and exits.always_exits(s.orelse):
+                    self.if_statement(s.test, s.body + rest, s.orelse)
+                    return
+            self.statement(s)
+            if isinstance(s, (ast.Return, ast.Break, ast.Continue)):
+                return
+            if rest:
+                alive = self.not_exited((RETURNED, BROKE, CONTINUED))
+                if alive.constant is True:
+                    continue
+                self.branch(alive, lambda rest=rest: self.block(rest), lambda: None, s)
+                return
+
+    def statement(self, s: ast.stmt) -> None:
+        method = getattr(self, "do_" + type(s).__name__, None)
+        if method is None:
+            raise self.fail(f"{_statement_name(s)} is not part of the kernel language", s, KernelSyntaxError)
+        try:
+            method(s)
+        except RuleError as error:
+            raise self.fail(str(error), s) from None
+
+    def do_Pass(self, s) -> None:
+        pass
+
+    def do_Expr(self, s: ast.Expr) -> None:
+        if not isinstance(s.value, ast.Constant):  # docstrings
+            self.expression(s.value)
+
+    def do_Import(self, s) -> None:
+        raise self.fail("import inside a kernel is not possible; import at the top of the file", s, KernelSyntaxError)
+
+    do_ImportFrom = do_Import
+
+    def do_Assert(self, s: ast.Assert) -> None:
+        if self.debug:
+            ok = self.truth(self.expression(s.test), s.test)
+            text = self.source.lines[s.lineno - 1].strip()
+            self.check(ok, f"assertion failed: {text}", s)
+
+    def check(self, ok: ir.Value, message: str, node: ast.AST, *details: ir.Value) -> None:
+        where = f"{self.source.filename}:{self.source.first_line + node.lineno - 1}: in {self.source.name}: {message}"
+        details = tuple(self.b.op("cast", d, type=T.int64) for d in details)
+        self.b.effect("check", None, (ok, *details), where)
+
+    def do_AnnAssign(self, s: ast.AnnAssign) -> None:
+        if s.value is not None:
+            self.assign(s.target, self.expression(s.value), s)
+
+    def do_Assign(self, s: ast.Assign) -> None:
+        value = self.expression(s.value)
+        for target in s.targets:
+            self.assign(target, value, s)
+
+    def do_AugAssign(self, s: ast.AugAssign) -> None:
+        value = self.expression(s.value)
+        place = self.array_place(s.target)
+        if place is not None:
+            dtype, base, offset = place
+            value = self.as_type(value, dtype, s.value)
+            # `a[i] += x` from many threads must not lose updates: it is an atomic addition
+            if isinstance(s.op, (ast.Add, ast.Sub)) and dtype.kind != "struct" and not dtype.scalar.is_bool:
+                self.atomic_each("add" if isinstance(s.op, ast.Add) else "sub", base, offset, value)
+                return
+            old = self.load(dtype, base, offset)
+            self.store(dtype, base, offset, self.as_type(self.binary(s.op, old, value, s), dtype, s.value))
+            return
+        target = s.target
+        old = self.expression(_as_load(target))
+        self.assign(target, self.binary(s.op, old, value, s), s)
+
+    def assign(self, target: ast.expr, value: Any, node: ast.stmt) -> None:
+        if isinstance(target, ast.Name):
+            self.env[target.id] = value
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            items = self.unpack(value, len(target.elts), node)
+            for t, v in zip(target.elts, items):
+                self.assign(t, v, node)
+        elif isinstance(target, (ast.Subscript, ast.Attribute)):
+            place = self.array_place(target)
+            if place is not None:
+                dtype, base, offset = place
+                self.store(dtype, base, offset, self.as_type(value, dtype, node))
+                return
+            container = self.expression(_as_load(target.value))
+            if not isinstance(container, Val) or container.kind == "array":
+                raise self.fail("only arrays, vectors, matrices and struct fields can be assigned to", target, KernelSyntaxError)
+            if isinstance(target, ast.Attribute):
+                changed = self.with_field(container, target.attr, value, target)
+            else:
+                changed = self.with_item(container, target, value)
+            self.assign(target.value, changed, node)
+        else:
+            raise self.fail(f"cannot assign to {ast.unparse(target)}", target, KernelSyntaxError)
+
+    def unpack(self, value: Any, count: int, node: ast.AST) -> list:
+        if isinstance(value, (tuple, list)):
+            items = list(value)
+        elif isinstance(value, Val) and value.kind in ("vec", "quat"):
+            items = [Val(value.scalar, [c]) for c in value.comps]
+        elif isinstance(value, ThreadIndexBase):
+            self.tid_arity = max(self.tid_arity, count)
+            return [self.emit.scalar(p) for p in self.tid_params[:count]]
+        else:
+            raise self.fail(f"cannot unpack {self.describe(value)} into {count} names", node)
+        if len(items) != count:
+            raise self.fail(f"got {len(items)} values for {count} names", node)
+        return items
+
+    # return, break, continue -----------------------------------------------------------------------------------
+    def do_Return(self, s: ast.Return) -> None:
+        if s.value is not None:
+            if isinstance(s.value, ast.Tuple):
+                value = tuple(self.expression(e) for e in s.value.elts)
+            else:
+                value = self.expression(s.value)
+            if is_number(value) or isinstance(value, T.Composite):
+                value = lift(self.b, value)
+            if isinstance(value, list):
+                value = tuple(value)
+            self.env[RESULT] = value
+        self.env[RETURNED] = self.emit.number(True, T.bool_)
+
+    def do_Break(self, s) -> None:
+        self.env[BROKE] = self.emit.number(True, T.bool_)
+
+    def do_Continue(self, s) -> None:
+        self.env[CONTINUED] = self.emit.number(True, T.bool_)
+
+    # if --------------------------------------------------------------------------------------------------------
+    def do_If(self, s: ast.If) -> None:
+        self.if_statement(s.test, s.body, s.orelse)
+
+    def if_statement(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> None:
+        condition = self.condition(test)
+        self.branch(condition, lambda: self.block(body), lambda: self.block(orelse), test)
+
+    def condition(self, test: ast.expr) -> Val:
+        try:
+            return self.emit.scalar(self.truth(self.expression(test), test))
+        except RuleError as error:
+            raise self.fail(str(error), test) from None
+
+    def branch(self, condition: Val, then: Callable, otherwise: Callable, node: ast.AST) -> None:
+        """Runs `then` and `otherwise` under `condition` and merges the names they bind."""
+        known = condition.constant
+        if known is not None:
+            (then if known else otherwise)()
+            return
+        before = self.env
+        regions, envs = [], []
+        for run in (then, otherwise):
+            region = ir.Region()
+            previous = self.b.enter(region)
+            self.env = dict(before)
+            try:
+                run()
+            finally:
+                self.b.leave(previous)
+            regions.append(region)
+            envs.append(self.env)
+        self.env = before
+        self.merge(condition.value, regions, envs, node)
+
+    def merge(self, condition: ir.Value, regions: list[ir.Region], envs: list[dict], node: ast.AST) -> None:
+        before, (a_env, b_env) = self.env, envs
+        merged: dict[str, tuple[Any, list, list]] = {}
+        env = dict(before)
+        for name in list(dict.fromkeys([*a_env, *b_env])):
+            a, b = a_env.get(name), b_env.get(name)
+            if a is b:
+                env[name] = a
+                continue
+            joined = self.join(name, a, b)
+            if isinstance(joined, Poison):
+                env[name] = joined
+                continue
+            a, b = joined
+            merged[name] = (a, leaves(a), leaves(b))
+        cheap = all(all(ir.is_cheap(i) for i in r.instrs) for r in regions)
+        if cheap and sum(len(r.instrs) for r in regions) <= _SPECULATE:
+            for r in regions:
+                self.b.splice(r)
+            for name, (shape, xs, ys) in merged.items():
+                env[name] = rebuild(shape, [x if x is y else self.b.op("select", condition, x, y) for x, y in zip(xs, ys)])
+            self.env = env
+            return
+        pairs: dict[tuple[int, int], int] = {}
+        for _, xs, ys in merged.values():
+            for x, y in zip(xs, ys):
+                if x is not y and (id(x), id(y)) not in pairs:
+                    pairs[id(x), id(y)] = len(regions[0].yields)
+                    regions[0].yields.append(x)
+                    regions[1].yields.append(y)
+        results = self.b.structured("if", (condition,), tuple(regions), [v.type for v in regions[0].yields])
+        for name, (shape, xs, ys) in merged.items():
+            env[name] = rebuild(shape, [x if x is y else results[pairs[id(x), id(y)]] for x, y in zip(xs, ys)])
+        self.env = env
+
+    def join(self, name: str, a: Any, b: Any):
+        """`a` and `b` as two values of one type, or a Poison that says why not."""
+        shown = "the return value" if name == RESULT else f"'{name}'"
+        a, b = (lift(self.b, x) if is_number(x) or isinstance(x, T.Composite) else x for x in (a, b))
+        if isinstance(a, Poison) or isinstance(b, Poison):
+            return a if isinstance(a, Poison) else b
+        if a is None or b is None:  # bound on one path only: zero on the other
+            known = self.concrete(b if a is None else a)
+            if leaves(known) is None:
+                return Poison(f"{shown} is set on one path only; set it before the branch")
+            zeros = rebuild(known, [self.b.const(0, v.type) for v in leaves(known)])
+            return (zeros, known) if a is None else (known, zeros)
+        if isinstance(a, Val) and isinstance(b, Val) and a.type is not b.type and (a.literal or b.literal):
+            try:
+                a, b = self.emit.unify(shown, a, b)
+            except RuleError as error:
+                return Poison(str(error))
+        a, b = self.concrete(a), self.concrete(b)
+        if leaves(a) is None or leaves(b) is None:
+            return Poison(f"{shown} is a different compile-time value on each path; use numbers to choose at run time")
+        if signature(a) != signature(b):
+            return Poison(f"{shown} is {self.describe(a)} on one path and {self.describe(b)} on the other; make both one type")
+        return a, b
+
+    # loops -----------------------------------------------------------------------------------------------------
+    def do_While(self, s: ast.While) -> None:
+        if s.orelse:
+            raise self.fail("while ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
+        self.loop(s, s.body, test=s.test)
+
+    def do_For(self, s: ast.For) -> None:
+        if s.orelse:
+            raise self.fail("for ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
+        items = self.iterable(s.iter)
+        if isinstance(items, Range):
+            bounds = [v.constant for v in (items.start, items.stop, items.step)]
+            if all(c is not None for c in bounds):
+                if bounds[2] == 0:
+                    raise self.fail("range() step must not be zero", s.iter)
+                fixed = range(*bounds)
+                leaving = exits.may_exit_loop(s.body) or any(exits.may_return(x) for x in s.body)
+                if len(fixed) <= config.max_unroll and not leaving:
+                    items = [self.emit.literal_as(lift(self.b, i), items.start.type) if not items.literal else lift(self.b, i) for i in fixed]
+        if isinstance(items, Range):
+            self.loop(s, s.body, bounds=items)
+        else:
+            self.unrolled(s, items, 0)
+
+    def unrolled(self, s: ast.For, items: list, k: int) -> None:
+        leaving = exits.may_exit_loop(s.body)
+        returning = any(exits.may_return(x) for x in s.body)
+        if leaving and k == 0:
+            self.env[BROKE] = self.emit.number(False, T.bool_)
+        while k < len(items):
+            if ast.Continue in leaving:
+                self.env[CONTINUED] = self.emit.number(False, T.bool_)
+            self.assign(s.target, items[k], s)
+            self.block(s.body)
+            k += 1
+            if (leaving or returning) and k < len(items):
+                alive = self.not_exited((RETURNED, BROKE))
+                if alive.constant is None or not alive.constant:
+                    self.branch(alive, lambda k=k: self.unrolled(s, items, k), lambda: None, s)
+                    break
+        if leaving:
+            self.env.pop(BROKE, None)
+            self.env.pop(CONTINUED, None)
+
+    def loop(self, s: ast.stmt, body: list[ast.stmt], test: ast.expr | None = None, bounds: Range | None = None) -> None:
+        """A dynamic loop: names that the body binds become loop-carried values."""
+        leaving, returning = exits.may_exit_loop(body), any(exits.may_return(x) for x in body)
+        outer = {n: self.env.pop(n) for n in (BROKE, CONTINUED) if n in self.env}
+        names = exits.assigned_names(body)
+        escaping = exits.read_names_outside(self.source.tree, s)
+        if ast.Break in leaving:
+            self.env[BROKE] = self.emit.number(False, T.bool_)
+            names.add(BROKE)
+        if returning:
+            names |= {RETURNED, RESULT}
+            escaping |= {RETURNED, RESULT}
+        target = s.target if isinstance(s, ast.For) else None
+        if target is not None and not isinstance(target, ast.Name):
+            raise self.fail("the loop variable of range() must be one name", target, KernelSyntaxError)
+        # carried: known before the loop and bound in it
+        carried: dict[str, Any] = {}
+        for name in sorted(names):
+            value = self.env.get(name)
+            if value is None or isinstance(value, Poison) or (target is not None and name == target.id):
+                continue
+            value = self.concrete(value)
+            if leaves(value) is not None:
+                carried[name] = value
+        counted = bounds is not None and not returning and ast.Break not in leaving
+        before = self.env
+        region = ir.Region()
+        index = None
+        if bounds is not None:
+            index = ir.Param("i", bounds.start.type)
+            region.params.append(index)
+        entry: dict[str, Any] = {}
+        for name, value in carried.items():
+            params = [ir.Param(name, v.type) for v in leaves(value)]
+            region.params += params
+            entry[name] = rebuild(value, params)
+        inits = [v for value in carried.values() for v in leaves(value)]
+        guard = None
+        if not counted:
+            guard = self.loop_guard(region, entry, index, bounds, test, (BROKE,) * (ast.Break in leaving) + (RETURNED,) * returning)
+        previous = self.b.enter(region)
+        self.env = {**before, **entry}
+        try:
+            if target is not None:
+                self.env[target.id] = self.emit.scalar(index)
+            if ast.Continue in leaving:
+                self.env[CONTINUED] = self.emit.number(False, T.bool_)
+            self.block(body)
+            after = self.env
+            new: dict[str, Any] = {}
+            for name, value in after.items():
+                if name in carried or name == CONTINUED or name.startswith("%") and name != RESULT:
+                    continue
+                if before.get(name) is not value and name in escaping and (before.get(name) is None or isinstance(before.get(name), Poison)
+                                                                        or (target is not None and name == target.id)):
+                    value = self.concrete(value)
+                    if leaves(value) is not None:
+                        new[name] = value
+            yields: list[ir.Value] = []
+            if bounds is not None and not counted:
+                yields.append(self.b.op("add", index, bounds.step.value))
+            for name, value in carried.items():
+                yields += leaves(self.same_after_loop(name, value, after.get(name), s))
+            for value in new.values():
+                yields += leaves(value)
+            region.yields = yields
+        finally:
+            self.b.leave(previous)
+        self.env = before
+        for value in new.values():
+            region.params += [ir.Param("late", v.type) for v in leaves(value)]
+            if guard is not None:
+                guard.params += [ir.Param("late", v.type) for v in leaves(value)]
+            inits += [self.b.const(0, v.type) for v in leaves(value)]
+        types = [v.type for v in region.yields]
+        if counted:
+            args = (bounds.start.value, bounds.stop.value, bounds.step.value, *inits)
+            results = self.b.structured("for", args, (region,), types)
+        else:
+            first = [bounds.start.value] if bounds is not None else []
+            results = self.b.structured("while", (*first, *inits), (guard, region), types)
+            results = results[len(first) :]
+        at = 0
+        for name, value in [*carried.items(), *new.items()]:
+            n = len(leaves(value))
+            self.env[name] = rebuild(value, results[at : at + n])
+            at += n
+        for name in (BROKE, CONTINUED):
+            self.env.pop(name, None)
+        self.env.update(outer)
+
+    def loop_guard(self, body: ir.Region, entry: dict, index, bounds, test, flags: tuple[str, ...]) -> ir.Region:
+        """The region that decides whether a `while` goes on, over parameters of its own."""
+        guard = ir.Region([ir.Param(p.name, p.type) for p in body.params])
+        twin = {id(p): q for p, q in zip(body.params, guard.params)}
+        before = self.env
+        previous = self.b.enter(guard)
+        self.env = {**before, **{n: rebuild(v, [twin[id(x)] for x in leaves(v)]) for n, v in entry.items()}}
+        try:
+            alive = None
+            if bounds is not None:
+                i, stop, step = twin[id(index)], bounds.stop.value, bounds.step
+                if step.constant is not None:
+                    alive = self.b.op("lt" if step.constant > 0 else "gt", i, stop)
+                else:
+                    up = self.b.op("gt", step.value, self.b.const(0, step.type))
+                    alive = self.b.op("select", up, self.b.op("lt", i, stop), self.b.op("gt", i, stop))
+            for name in flags:
+                running = self.b.op("not", self.env[name].value)
+                alive = running if alive is None else self.b.op("and", alive, running)
+            if test is not None:
+                if alive is None:
+                    alive = self.condition(test).value
+                else:
+                    holder = self.logical(ast.And(), [lambda: self.emit.scalar(alive), lambda: self.condition(test)], test)
+                    alive = holder.value
+            guard.yields = [alive]
+        finally:
+            self.b.leave(previous)
+            self.env = before
+        return guard
+
+    def same_after_loop(self, name: str, entry: Any, value: Any, node: ast.AST) -> Any:
+        if isinstance(value, Poison):
+            raise self.fail(value.why, node)
+        joined = self.join(name, entry, value)
+        if isinstance(joined, Poison):
+            raise self.fail(f"'{name}' is {self.describe(entry)} before the loop and {self.describe(value)} after one pass; give it one type", node)
+        if signature(joined[0]) != signature(entry):
+            raise self.fail(f"'{name}' changes from {self.describe(entry)} to {self.describe(joined[0])} in the loop; start it as that type", node)
+        return joined[1]
+
+    def iterable(self, node: ast.expr):
+        if isinstance(node, ast.Call):
+            callee = self.expression(node.func)
+            if callee is range:
+                args = [self.emit.integer("range()", self.value(self.expression(a), a)) if not self.is_literal(a) else self.value(self.expression(a), a) for a in node.args]
+                if not 1 <= len(args) <= 3:
+                    raise self.fail("range() takes 1 to 3 integers", node)
+                if len(args) == 1:
+                    args = [lift(self.b, 0), args[0]]
+                if len(args) == 2:
+                    args.append(lift(self.b, 1))
+                literal = all(v.literal for v in args)
+                start, stop, step = (self.emit.integer("range()", v) for v in self.emit.unify("range()", *args))
+                return Range(start, stop, step, literal)
+        value = self.expression(node)
+        if isinstance(value, (tuple, list, range)):
+            return list(value)
+        if isinstance(value, Val) and value.kind in ("vec", "quat"):
+            return [Val(value.scalar, [c]) for c in value.comps]
+        raise self.fail(f"cannot loop over {self.describe(value)}; use range(), a tuple or a vector", node)
+
+    def is_literal(self, node: ast.expr) -> bool:
+        value = self.expression(node)
+        return isinstance(value, Val) and value.literal or is_number(value)
+
+
+class Range:
+    """A `range()` whose bounds are scalars."""
+
+    def __init__(self, start: Val, stop: Val, step: Val, literal: bool):
+        self.start, self.stop, self.step, self.literal = start, stop, step, literal
+
+
+def _as_load(node: ast.expr) -> ast.expr:
+    clone = ast.copy_location(ast.parse(ast.unparse(node), mode="eval").body, node)
+    for child in ast.walk(clone):
+        for field in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
+            if hasattr(node, field):
+                setattr(child, field, getattr(node, field))
+    return clone
+
+
+def _statement_name(s: ast.stmt) -> str:
+    names = {"Try": "try", "With": "with", "FunctionDef": "a nested function", "ClassDef": "a class", "Global": "global", "Raise": "raise", "Delete": "del",
+             "Match": "match", "AsyncFunctionDef": "async def", "Nonlocal": "nonlocal"}  # fmt: skip
+    return f"'{names.get(type(s).__name__, type(s).__name__)}'"
+
+

@@ -1,0 +1,80 @@
+"""Which statements can leave a block early; the front end turns `return`, `break` and `continue` into structure."""
+
+from __future__ import annotations
+
+import ast
+
+
+def may_return(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Return) for n in ast.walk(node))
+
+
+def may_exit_loop(stmts: list[ast.stmt]) -> set[type]:
+    """Of Break and Continue, those in `stmts` that concern the loop around them."""
+    found: set[type] = set()
+    for s in stmts:
+        if isinstance(s, (ast.Break, ast.Continue)):
+            found.add(type(s))
+        elif isinstance(s, ast.If):
+            found |= may_exit_loop(s.body) | may_exit_loop(s.orelse)
+        elif isinstance(s, ast.With):
+            found |= may_exit_loop(s.body)
+    return found
+
+
+def may_exit(stmt: ast.stmt) -> bool:
+    """Whether control may not reach the statement after `stmt`."""
+    return may_return(stmt) or bool(may_exit_loop([stmt]))
+
+
+def always_exits(stmts: list[ast.stmt]) -> bool:
+    if not stmts:
+        return False
+    last = stmts[-1]
+    if isinstance(last, (ast.Return, ast.Break, ast.Continue)):
+        return True
+    return isinstance(last, ast.If) and always_exits(last.body) and always_exits(last.orelse)
+
+
+def assigned_names(stmts: list[ast.stmt]) -> set[str]:
+    """Local names that `stmts` may bind, calls that change their arguments aside."""
+    names: set[str] = set()
+    for s in stmts:
+        for n in ast.walk(s):
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
+                names.add(n.id)
+            elif isinstance(n, (ast.Assign, ast.AugAssign)):
+                for target in n.targets if isinstance(n, ast.Assign) else [n.target]:
+                    for root in _roots(target):
+                        names.add(root)
+            elif isinstance(n, ast.Call):  # a builtin may change a named argument in place
+                names.update(a.id for a in n.args if isinstance(a, ast.Name))
+    return names
+
+
+def _roots(target: ast.AST):
+    if isinstance(target, (ast.Tuple, ast.List)):
+        for e in target.elts:
+            yield from _roots(e)
+    while isinstance(target, (ast.Attribute, ast.Subscript, ast.Starred)):
+        target = target.value
+    if isinstance(target, ast.Name):
+        yield target.id
+
+
+def read_names_outside(function: ast.AST, loop: ast.AST) -> set[str]:
+    """Names read in `function` outside `loop`."""
+    names: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if node is loop:
+            return
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(function)
+    return names

@@ -1,0 +1,479 @@
+"""Typed, structured SSA over scalars: the one representation between the front end and every backend.
+
+An `Instr` is a value. Composite values do not exist here: the front end has split them into scalars. Control flow is
+structured (`if`, `for`, `while` own `Region`s and yield values), so passes never rebuild it. Every stage can be printed.
+
+Pure operations are rows of `OPS`; adding one means a row there (folding), and a row in each emitter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine import types as T
+
+
+class Value:
+    """An SSA value of a scalar type."""
+
+    __slots__ = ("type",)
+    type: T.ScalarType
+
+
+class Const(Value):
+    """A literal; `value` is a Python int, float or bool."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value, type: T.ScalarType):
+        self.type, self.value = type, value
+
+
+class Param(Value):
+    """A function parameter or a region parameter (loop-carried value, loop index)."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str, type: T.ScalarType):
+        self.name, self.type = name, type
+
+
+class Instr(Value):
+    """An operation; `type` is None when it yields nothing, its several results are `Result`s otherwise."""
+
+    __slots__ = ("args", "attr", "op", "regions", "results")
+
+    def __init__(self, op: str, type, args: tuple[Value, ...], attr: Any = None, regions: tuple[Region, ...] = ()):
+        self.op, self.type, self.args, self.attr, self.regions = op, type, args, attr, regions
+        self.results: list[Result] = []
+
+
+class Result(Value):
+    """One of the several values of a structured operation or a call."""
+
+    __slots__ = ("index", "owner")
+
+    def __init__(self, owner: Instr, index: int, type: T.ScalarType):
+        self.owner, self.index, self.type = owner, index, type
+
+
+class Region:
+    """A list of instructions with parameters, ending in `yields`."""
+
+    __slots__ = ("instrs", "params", "yields")
+
+    def __init__(self, params: Iterable[Param] = ()):
+        self.params: list[Param] = list(params)
+        self.instrs: list[Instr] = []
+        self.yields: list[Value] = []
+
+
+class Function:
+    """A compiled function: parameters, one body, several results."""
+
+    def __init__(self, name: str, params: list[Param]):
+        self.name, self.params, self.body = name, params, Region()
+        self.callees: list[Function] = []
+
+    @property
+    def result_types(self) -> list[T.ScalarType]:
+        return [v.type for v in self.body.yields]
+
+    def size(self) -> int:
+        """Number of instructions, nested regions included, callees not."""
+        return sum(1 for _ in walk(self.body))
+
+    def __str__(self) -> str:
+        return print_function(self)
+
+
+def walk(region: Region) -> Iterable[Instr]:
+    for instr in region.instrs:
+        yield instr
+        for inner in instr.regions:
+            yield from walk(inner)
+
+
+# -- pure operations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Op:
+    """A pure scalar operation: how many operands, what type results, how constants fold."""
+
+    name: str
+    arity: int
+    fold: Callable[..., Any] | None
+    result: str = "same"  # "same" as the first operand, "bool", or "attr" (the type is the attribute)
+
+
+OPS: dict[str, Op] = {}
+
+
+def _op(name: str, arity: int, fold: Callable[..., Any] | None, result: str = "same") -> None:
+    OPS[name] = Op(name, arity, fold, result)
+
+
+def _int_div(a, b):
+    if b == 0:
+        return 0
+    q = abs(a) // abs(b)
+    return q if (a < 0) == (b < 0) else -q
+
+
+def _div(a, b):
+    if isinstance(a, int) and isinstance(b, int):
+        return _int_div(a, b)
+    with np.errstate(all="ignore"):
+        return float(np.float64(a) / np.float64(b))
+
+
+def _mod(a, b):
+    if isinstance(a, int) and isinstance(b, int):
+        return a - b * _int_div(a, b) if b else 0
+    return math.fmod(a, b) if b and math.isfinite(a) else math.nan
+
+
+def _numpy(name: str):
+    function = getattr(np, name)
+
+    def fold(*xs):
+        with np.errstate(all="ignore"):
+            return float(function(*map(np.float64, xs)))
+
+    return fold
+
+
+_op("add", 2, lambda a, b: a + b)
+_op("sub", 2, lambda a, b: a - b)
+_op("mul", 2, lambda a, b: a * b)
+_op("div", 2, _div)  # integers truncate towards zero, as C and CUDA; a zero divisor gives 0
+_op("mod", 2, _mod)  # sign of the dividend, as C and CUDA
+_op("neg", 1, lambda a: -a)
+_op("min", 2, lambda a, b: a if a < b else b)
+_op("max", 2, lambda a, b: a if a > b else b)
+_op("abs", 1, abs)
+_op("sign", 1, lambda a: -1 if a < 0 else 1)
+for _name in ("floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "exp", "log", "log2", "log10"):
+    _op(_name, 1, _numpy(_name))
+for _name, _np in (("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("asin", "arcsin"), ("acos", "arccos"), ("atan", "arctan"),
+                   ("sinh", "sinh"), ("cosh", "cosh"), ("tanh", "tanh")):  # fmt: skip
+    _op(_name, 1, _numpy(_np))
+_op("round", 1, lambda a: float(math.floor(abs(a) + 0.5)) * (-1.0 if a < 0 else 1.0) if math.isfinite(a) else a)
+_op("atan2", 2, _numpy("arctan2"))
+_op("pow", 2, _numpy("power"))
+_op("fma", 3, None)
+for _name, _f in (("eq", lambda a, b: a == b), ("ne", lambda a, b: a != b), ("lt", lambda a, b: a < b),
+                  ("le", lambda a, b: a <= b), ("gt", lambda a, b: a > b), ("ge", lambda a, b: a >= b)):  # fmt: skip
+    _op(_name, 2, _f, "bool")
+_op("and", 2, lambda a, b: a & b)
+_op("or", 2, lambda a, b: a | b)
+_op("xor", 2, lambda a, b: a ^ b)
+_op("not", 1, lambda a: (not a) if isinstance(a, bool) else ~a)
+_op("shl", 2, lambda a, b: a << b if 0 <= b < 64 else 0)
+_op("shr", 2, lambda a, b: a >> b if 0 <= b < 64 else 0)
+_op("popcount", 1, None)
+_op("clz", 1, None)
+_op("select", 3, None)  # (condition, if true, if false)
+_op("cast", 1, None, "attr")
+_op("bitcast", 1, None, "attr")
+_op("offset", 2, None)  # address plus a number of bytes
+
+#: Operations that read or write memory, report or call; never folded, never moved.
+EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call"}
+STRUCTURED = {"if", "for", "while"}
+#: Cheap pure operations that may run although their branch is not taken.
+_COSTLY = {"div", "mod", "pow", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+           "tanh", "atan2", "cbrt"}  # fmt: skip
+
+
+def is_cheap(instr: Instr) -> bool:
+    return instr.op in OPS and instr.op not in _COSTLY
+
+
+def wrap(value, type: T.ScalarType):
+    """A folded Python number as the scalar type holds it (integers wrap, floats round)."""
+    if type.is_bool:
+        return bool(value)
+    if type.is_float:
+        if type.bits == 64:
+            return float(value)
+        with np.errstate(all="ignore"):
+            return float(type.np_dtype.type(value))
+    if isinstance(value, float):
+        if math.isnan(value):
+            return 0
+        info = np.iinfo(type.np_dtype)
+        return int(min(max(value, float(info.min)), float(info.max)))
+    bits = 64 if type is T.pointer else type.bits
+    value = int(value) & ((1 << bits) - 1)
+    return value - (1 << bits) if type.family == "int" and value >> (bits - 1) else value
+
+
+class Builder:
+    """Appends instructions to the current region; folds constants and reuses equal pure values."""
+
+    def __init__(self, function: Function):
+        self.function = function
+        self.region = function.body
+        self._seen: list[dict] = [{}]
+        self._consts: dict = {}
+
+    def const(self, value, type: T.ScalarType) -> Const:
+        value = wrap(value, type)
+        key = (type.name, value, math.copysign(1.0, value) if isinstance(value, float) else 0)
+        if value != value:
+            key = (type.name, "nan", 0)
+        found = self._consts.get(key)
+        if found is None:
+            found = self._consts[key] = Const(value, type)
+        return found
+
+    def op(self, name: str, *args: Value, type: T.ScalarType | None = None) -> Value:
+        """A pure operation on `args`; `type` is the target of `cast` and `bitcast`."""
+        row = OPS[name]
+        first = args[1] if name == "select" else args[0]
+        out = type if row.result == "attr" else T.bool_ if row.result == "bool" else first.type
+        simpler = self._simplify(name, row, args, out)
+        if simpler is not None:
+            return simpler
+        key = (name, tuple(map(id, args)), out.name)
+        for scope in reversed(self._seen):
+            if key in scope:
+                return scope[key]
+        instr = Instr(name, out, args)
+        self.region.instrs.append(instr)
+        self._seen[-1][key] = instr
+        return instr
+
+    def _simplify(self, name, row, args, out) -> Value | None:
+        if row.fold and all(isinstance(a, Const) for a in args):
+            return self.const(row.fold(*(a.value for a in args)), out)
+        if name == "cast":
+            a = args[0]
+            if a.type is out:
+                return a
+            if isinstance(a, Const):
+                return self.const(bool(a.value) if out.is_bool else a.value, out)
+        elif name == "bitcast" and args[0].type is out:
+            return args[0]
+        elif name == "bitcast" and isinstance(args[0], Const) and out is not T.pointer:
+            a = args[0]
+            return self.const(np.array(a.value, a.type.np_dtype).view(out.np_dtype).item(), out)
+        elif name == "select":
+            c, a, b = args
+            if isinstance(c, Const):
+                return a if c.value else b
+            if a is b:
+                return a
+            if a.type.is_bool and isinstance(a, Const) and isinstance(b, Const):
+                return c if a.value else self.op("not", c)
+            if a.type.is_bool and isinstance(a, Const):
+                return self.op("or", c, b) if a.value else self.op("and", self.op("not", c), b)
+            if a.type.is_bool and isinstance(b, Const):
+                return self.op("or", self.op("not", c), a) if b.value else self.op("and", c, a)
+        elif name in ("and", "or") and out.is_bool:
+            for a, b in (args, args[::-1]):
+                if isinstance(a, Const):
+                    return (b if a.value else a) if name == "and" else (a if a.value else b)
+        elif name == "not" and isinstance(args[0], Instr) and args[0].op == "not":
+            return args[0].args[0]
+        elif not out.is_float and name in ("add", "sub", "mul"):
+            a, b = args
+            if isinstance(b, Const):
+                if b.value == 0:
+                    return b if name == "mul" else a
+                if b.value == 1 and name == "mul":
+                    return a
+            if isinstance(a, Const) and name != "sub":
+                if a.value == 0:
+                    return a if name == "mul" else b
+                if a.value == 1 and name == "mul":
+                    return b
+        elif out.is_float and name in ("mul", "div") and isinstance(args[1], Const) and args[1].value == 1.0:
+            return args[0]
+        elif out.is_float and name == "mul" and isinstance(args[0], Const) and args[0].value == 1.0:
+            return args[1]
+        return None
+
+    # effects ---------------------------------------------------------------------------------------------------
+    def effect(self, name: str, type, args: tuple[Value, ...], attr: Any = None) -> Instr:
+        instr = Instr(name, type, args, attr)
+        self.region.instrs.append(instr)
+        return instr
+
+    def load(self, base: Value, offset: Value, type: T.ScalarType) -> Value:
+        """Scalar of `type` at byte `offset` (int64) from `base`."""
+        return self.effect("load", type, (base, offset))
+
+    def store(self, base: Value, offset: Value, value: Value) -> None:
+        self.effect("store", None, (base, offset, value))
+
+    def call(self, callee: Function, args: tuple[Value, ...]) -> list[Value]:
+        instr = self.effect("call", None, args, callee)
+        instr.results = [Result(instr, k, t) for k, t in enumerate(callee.result_types)]
+        if callee not in self.function.callees:
+            self.function.callees.append(callee)
+        return list(instr.results)
+
+    # structure -------------------------------------------------------------------------------------------------
+    def enter(self, region: Region) -> Region:
+        """Makes `region` current; returns the previous one for `leave`."""
+        previous, self.region = self.region, region
+        self._seen.append({})
+        return previous
+
+    def leave(self, previous: Region) -> None:
+        self.region = previous
+        self._seen.pop()
+
+    def structured(self, op: str, args: tuple[Value, ...], regions: tuple[Region, ...], types, attr=None) -> list[Value]:
+        instr = Instr(op, None, args, attr, regions)
+        instr.results = [Result(instr, k, t) for k, t in enumerate(types)]
+        self.region.instrs.append(instr)
+        return list(instr.results)
+
+    def splice(self, region: Region) -> None:
+        """Moves the instructions of a finished region into the current one (its branch runs unconditionally)."""
+        self.region.instrs.extend(region.instrs)
+
+
+# -- passes --------------------------------------------------------------------------------------------------------
+
+
+def remove_dead(function: Function) -> None:
+    """Drops pure values, loads and structured results that nothing uses."""
+    used: set[int] = set()
+
+    def need(values) -> None:
+        for v in values:
+            used.add(id(v.owner) if isinstance(v, Result) else id(v))
+            if isinstance(v, Result):
+                used.add(id(v))
+
+    def sweep(region: Region) -> None:
+        need(region.yields)
+        kept = []
+        for instr in reversed(region.instrs):
+            if instr.op in STRUCTURED:
+                for inner in reversed(instr.regions):
+                    sweep(inner)
+                if id(instr) not in used and not any(_has_effect(r) for r in instr.regions):
+                    continue
+            elif (instr.op in OPS or instr.op in ("load", "alloca")) and id(instr) not in used:
+                continue
+            need(instr.args)
+            kept.append(instr)
+        region.instrs = kept[::-1]
+
+    sweep(function.body)
+
+
+def _has_effect(region: Region) -> bool:
+    return any(i.op in EFFECTS and i.op not in ("load", "alloca") for i in walk(region)) or any(
+        i.op == "while" for i in walk(region)
+    )
+
+
+class VerificationError(AssertionError):
+    """The IR breaks its own rules: a bug of the compiler, never of its user."""
+
+
+def verify(function: Function) -> None:
+    """Checks that every operand is defined before its use and that types agree; raises VerificationError."""
+    defined: set[int] = {id(p) for p in function.params}
+
+    def fail(instr, why):
+        raise VerificationError(f"{function.name}: {instr.op}: {why}\n{print_function(function)}")
+
+    def check(instr: Instr) -> None:
+        for a in instr.args:
+            if not isinstance(a, Const) and id(a) not in defined:
+                fail(instr, "operand used before its definition")
+        if instr.op in OPS:
+            row = OPS[instr.op]
+            if len(instr.args) != row.arity:
+                fail(instr, f"{len(instr.args)} operands, expected {row.arity}")
+            operands = instr.args[1:] if instr.op == "select" else instr.args
+            if row.result != "attr" and instr.op != "offset" and len({a.type.name for a in operands}) > 1:
+                fail(instr, f"operand types {[a.type.name for a in operands]} differ")
+        elif instr.op == "if":
+            for r in instr.regions:
+                if [v.type for v in r.yields] != [v.type for v in instr.results]:
+                    fail(instr, "branch yields do not fit the results")
+        elif instr.op in ("for", "while"):
+            body = instr.regions[-1]
+            if [v.type for v in body.yields] != [v.type for v in instr.results]:
+                fail(instr, "loop yields do not fit the carried values")
+
+    def visit(region: Region) -> None:
+        mine = [id(p) for p in region.params]
+        defined.update(mine)
+        for instr in region.instrs:
+            check(instr)
+            for inner in instr.regions:
+                visit(inner)
+            mine.append(id(instr))
+            mine.extend(id(r) for r in instr.results)
+            defined.update(mine[-1 - len(instr.results) :])
+        for v in region.yields:
+            if not isinstance(v, Const) and id(v) not in defined:
+                raise VerificationError(f"{function.name}: yields a value that is not defined here")
+        defined.difference_update(mine)
+
+    visit(function.body)
+
+
+# -- printing ------------------------------------------------------------------------------------------------------
+
+
+def print_function(function: Function, with_callees: bool = True) -> str:
+    """The function as text; equal text means equal code, so it also keys the disk cache."""
+    lines: list[str] = []
+    if with_callees:
+        for callee in all_callees(function):
+            lines += [print_function(callee, with_callees=False), ""]
+    names: dict[int, str] = {}
+
+    def name(v: Value) -> str:
+        if isinstance(v, Const):
+            return f"{v.value!r}:{v.type.name}"
+        return names.setdefault(id(v), f"%{len(names)}")
+
+    def show(region: Region, indent: str) -> None:
+        for i in region.instrs:
+            operands = ", ".join(map(name, i.args))
+            attr = "" if i.attr is None else f" [{i.attr.name if isinstance(i.attr, Function) else i.attr}]"
+            outs = ", ".join(f"{name(r)}:{r.type.name}" for r in i.results)
+            left = f"{outs} = " if outs else f"{name(i)}:{i.type.name} = " if i.type is not None else ""
+            lines.append(f"{indent}{left}{i.op}{attr} {operands}".rstrip())
+            for k, inner in enumerate(i.regions):
+                params = ", ".join(f"{name(p)}:{p.type.name}" for p in inner.params)
+                lines.append(f"{indent}  region {k} ({params})")
+                show(inner, indent + "    ")
+        if region.yields:
+            lines.append(f"{indent}yield {', '.join(map(name, region.yields))}")
+
+    params = ", ".join(f"{name(p)} {p.name}:{p.type.name}" for p in function.params)
+    lines.append(f"function {function.name}({params})")
+    show(function.body, "  ")
+    return "\n".join(lines)
+
+
+def all_callees(function: Function) -> list[Function]:
+    """Every function that `function` calls, directly or not, callees first."""
+    order: list[Function] = []
+
+    def visit(f: Function) -> None:
+        for c in f.callees:
+            if c not in order:
+                visit(c)
+                order.append(c)
+
+    visit(function)
+    return order

@@ -1,0 +1,184 @@
+"""Builtins that touch memory or the outside: thread index, atomics, local arrays, raw addresses, printing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import types as T
+from engine.arrays import ArrayType
+from engine.lang.expressions import Expressions, ThreadIndexBase
+from engine.lang.values import Val
+from engine.library.registry import RuleError, builtin
+
+_MEM = "Memory"
+
+
+@builtin("tid", "Control", kernel_only=True)
+def _tid(c: Expressions) -> Any:
+    """Index of the thread in the launch grid: `i = tid()`, `i, j = tid()`, up to four."""
+    if not getattr(c, "tid_params", None):
+        raise RuleError("tid() works in kernels only; pass the index to the function as an argument")
+    return ThreadIndexBase()
+
+
+def _place(c: Expressions, name: str, args: tuple) -> tuple[Any, Any, Any, tuple]:
+    """(element type, base, offset, remaining arguments) of `atomic_x(array, i[, j…], value…)`."""
+    arr = args[0]
+    if not isinstance(arr, Val) or arr.kind != "array":
+        raise RuleError(f"the first argument must be an array, got {c.describe(arr)}")
+    n = arr.type.ndim
+    if len(args) < n + 2:
+        raise RuleError(f"{arr.type.name} needs {n} indices and a value")
+    offset = c.address(arr, list(args[1 : 1 + n]), c.call_node)
+    return arr.type.dtype, arr.comps[0], offset, args[1 + n :]
+
+
+def _atomic(name: str, op: str, doc: str) -> None:
+    def rule(c: Expressions, *args: Val) -> Val:
+        dtype, base, offset, rest = _place(c, name, args)
+        if dtype.kind == "struct" or dtype.scalar.is_bool:
+            raise RuleError(f"got an array of {dtype.name}; expected numbers, vectors or matrices")
+        return c.atomic_each(op, base, offset, c.as_type(rest[0], dtype, c.call_node))
+
+    rule.__doc__ = doc
+    builtin(name, _MEM, kernel_only=True)(rule)
+
+
+_atomic("atomic_add", "add", "Adds to an array element without losing concurrent updates; returns the old value.")
+_atomic("atomic_sub", "sub", "Subtracts from an array element atomically; returns the old value.")
+_atomic("atomic_min", "min", "Stores the smaller of element and value atomically, per component; returns the old value.")
+_atomic("atomic_max", "max", "Stores the larger of element and value atomically, per component; returns the old value.")
+_atomic("atomic_exch", "exch", "Replaces an array element atomically; returns the old value.")
+_atomic("atomic_and", "and", "Bitwise and with an array element, atomically; returns the old value.")
+_atomic("atomic_or", "or", "Bitwise or with an array element, atomically; returns the old value.")
+_atomic("atomic_xor", "xor", "Bitwise exclusive or with an array element, atomically; returns the old value.")
+
+
+@builtin("atomic_cas", _MEM, kernel_only=True)
+def _atomic_cas(c: Expressions, *args: Val) -> Val:
+    """Replaces an array element by the last argument if it equals the one before it; returns the old value."""
+    dtype, base, offset, rest = _place(c, "atomic_cas", args)
+    if dtype.kind != "scalar" or len(rest) != 2:
+        raise RuleError("takes an array of scalars, its indices, the expected value and the new value")
+    expected, new = (c.as_type(v, dtype, c.call_node).value for v in rest)
+    return c.emit.scalar(c.b.effect("atomic", dtype, (base, offset, expected, new), "cas"))
+
+
+@builtin("load", _MEM, kernel_only=True)
+def _load(c: Expressions, arr: Val, *indices: Val) -> Val:
+    """Element of an array, as `arr[i]`."""
+    return c.load(arr.type.dtype, arr.comps[0], c.address(arr, list(indices), c.call_node))
+
+
+@builtin("store", _MEM, kernel_only=True)
+def _store(c: Expressions, arr: Val, *args: Val) -> None:
+    """Sets an element of an array, as `arr[i] = value`."""
+    offset = c.address(arr, list(args[:-1]), c.call_node)
+    c.store(arr.type.dtype, arr.comps[0], offset, c.as_type(args[-1], arr.type.dtype, c.call_node))
+
+
+@builtin("zeros", _MEM, kernel_only=True)
+def _zeros(c: Expressions, shape: Any = None, dtype: Any = None) -> Val:
+    """Array of fixed shape, private to the thread, filled with zeros."""
+    return _local(c, shape, dtype, zero=True)
+
+
+@builtin("empty", _MEM, kernel_only=True)
+def _empty(c: Expressions, shape: Any = None, dtype: Any = None) -> Val:
+    """Array of fixed shape, private to the thread, with unspecified contents."""
+    return _local(c, shape, dtype, zero=False)
+
+
+def _local(c: Expressions, shape: Any, dtype: Any, zero: bool) -> Val:
+    parts = shape if isinstance(shape, tuple) else (shape,)
+    sizes = [p if isinstance(p, int) else p.constant if isinstance(p, Val) else None for p in parts]
+    if any(not isinstance(s, int) or s <= 0 for s in sizes):
+        raise RuleError("a local array needs a constant shape of positive integers")
+    dtype = T.as_type(dtype if dtype is not None else float)
+    t = ArrayType(dtype, len(sizes))
+    size = dtype.size
+    for s in sizes:
+        size *= s
+    base = c.b.effect("alloca", T.pointer, (), (size, zero))
+    strides, step = [], dtype.size
+    for s in reversed(sizes):
+        strides.insert(0, step)
+        step *= s
+    return Val(t, [base, *(c.b.const(s, T.int64) for s in sizes), *(c.b.const(s, T.int64) for s in strides)])
+
+
+@builtin("ptr_load", _MEM, kernel_only=True)
+def _ptr_load(c: Expressions, dtype: Any, address: Val, index: Val) -> Val:
+    """Element `index` of type `dtype` at a raw address (uint64): how library structures reach their arrays."""
+    dtype = T.as_type(dtype)
+    base = c.b.op("bitcast", address.value, type=T.pointer)
+    return c.load(dtype, base, _element_offset(c, dtype, index))
+
+
+@builtin("ptr_store", _MEM, kernel_only=True)
+def _ptr_store(c: Expressions, dtype: Any, address: Val, index: Val, value: Val) -> None:
+    """Sets element `index` of type `dtype` at a raw address (uint64)."""
+    dtype = T.as_type(dtype)
+    base = c.b.op("bitcast", address.value, type=T.pointer)
+    c.store(dtype, base, _element_offset(c, dtype, index), c.as_type(value, dtype, c.call_node))
+
+
+@builtin("array_from_ptr", _MEM, kernel_only=True)
+def _array_from_ptr(c: Expressions, address: Val, length: Val, dtype: Any = None) -> Val:
+    """One-dimensional array over raw memory at an address (uint64)."""
+    dtype = T.as_type(dtype)
+    extent = c.emit.cast(c.emit.concrete(length).value, T.int64)
+    return Val(ArrayType(dtype, 1), [c.b.op("bitcast", address.value, type=T.pointer), extent, c.b.const(dtype.size, T.int64)])
+
+
+def _element_offset(c: Expressions, dtype: Any, index: Val) -> Any:
+    i = c.emit.cast(c.emit.integer("an index", index).value, T.int64)
+    return c.b.op("mul", i, c.b.const(dtype.size, T.int64))
+
+
+_FORMAT = {"bool": "%d", "int64": "%lld", "uint64": "%llu"}
+
+
+def _format(t: T.ScalarType) -> str:
+    return _FORMAT.get(t.name) or ("%g" if t.is_float else "%u" if t.family == "uint" else "%d")
+
+
+@builtin("print", "Printing", kernel_only=True)
+def _print(c: Expressions, *values: Any) -> None:
+    """Prints values and text on one line."""
+    parts, args = [], []
+    for v in values:
+        if isinstance(v, str):
+            parts.append(v.replace("%", "%%"))
+            continue
+        v = c.emit.concrete(c.value(v, c.call_node))
+        if v.kind == "array":
+            raise RuleError("got an array; print its elements")
+        shown = [_format(x.type) for x in v.comps]
+        args += v.comps
+        parts.append(shown[0] if v.is_scalar else f"{v.type.name}({', '.join(shown)})")
+    _emit_print(c, " ".join(parts) + "\n", args)
+
+
+@builtin("printf", "Printing", kernel_only=True)
+def _printf(c: Expressions, text: Any, *values: Val) -> None:
+    """Prints with a C format string and numbers."""
+    if not isinstance(text, str):
+        raise RuleError("the first argument must be a format string")
+    values = [c.emit.concrete(c.value(v, c.call_node)) for v in values]
+    if any(not v.is_scalar for v in values):
+        raise RuleError("takes numbers after the format; print vectors with print()")
+    _emit_print(c, text, [v.value for v in values])
+
+
+def _emit_print(c: Expressions, text: str, args: list) -> None:
+    c.b.effect("print", None, tuple(args), text)
+
+
+@builtin("expect_eq", "Testing", kernel_only=True)
+def _expect_eq(c: Expressions, a: Val, b: Val) -> None:
+    """Fails the launch if two values differ."""
+    import ast
+
+    same = c.compare(ast.Eq(), a, b, c.call_node)
+    c.check(same.value, "expect_eq: the values differ", c.call_node)

@@ -1,0 +1,171 @@
+"""The registry of builtins: name → the rule that expands it into scalar operations.
+
+A rule runs in two places from one source: in the front end, where it appends instructions, and in Python scope, where
+every operand is a constant and the instructions fold to a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine import types as T
+from engine.errors import EngineError
+from engine.lang import ir
+from engine.lang.values import Val, lift, lower
+
+
+class Builtin:
+    """A function of the kernel language; callable from Python scope too where its operands are plain values."""
+
+    def __init__(self, name: str, rule: Callable, group: str, mutates: tuple[int, ...], kernel_only: bool):
+        self.name, self.rule, self.group, self.mutates, self.kernel_only = name, rule, group, mutates, kernel_only
+        self.__name__, self.__doc__ = name, rule.__doc__
+
+    def __call__(self, *args, **kw):
+        return call_in_python(self.name, args, kw)
+
+    def __repr__(self) -> str:
+        return f"<builtin {self.name}>"
+
+
+BUILTINS: dict[str, Builtin] = {}
+
+
+def builtin(name: str, group: str, mutates: tuple[int, ...] = (), kernel_only: bool = False):
+    """Registers the decorated rule `(emit, *values) -> Val` as builtin `name`."""
+
+    def register(rule: Callable) -> Callable:
+        BUILTINS[name] = Builtin(name, rule, group, mutates, kernel_only)
+        return rule
+
+    return register
+
+
+class RuleError(Exception):
+    """A rule refuses its operands; the front end adds the place in the user's source."""
+
+
+class Emit:
+    """What a rule works with: the IR builder and the type rules of the language."""
+
+    def __init__(self, builder: ir.Builder):
+        self.b = builder
+
+    # making values ---------------------------------------------------------------------------------------------
+    def const(self, value: Any, type: T.ScalarType) -> ir.Value:
+        return self.b.const(value, type)
+
+    def scalar(self, value: ir.Value) -> Val:
+        return Val(value.type, [value])
+
+    def number(self, value: Any, type: T.ScalarType) -> Val:
+        return Val(type, [self.b.const(value, type)])
+
+    def zero(self, type: Any) -> Val:
+        from engine.structs import scalar_types
+
+        return Val(type, [self.b.const(0, s) for s in scalar_types(type)])
+
+    def op(self, name: str, *args: ir.Value) -> ir.Value:
+        return self.b.op(name, *args)
+
+    def cast(self, value: ir.Value, type: T.ScalarType) -> ir.Value:
+        return self.b.op("cast", value, type=type)
+
+    # literals and unification ----------------------------------------------------------------------------------
+    def concrete(self, v: Val) -> Val:
+        """A literal as a value of its default type (int32 or float32)."""
+        if not v.literal:
+            return v
+        c = v.comps[0]
+        return Val(v.type, [self.b.const(c.value, v.type)])
+
+    def literal_as(self, v: Val, type: T.ScalarType) -> Val:
+        c = v.comps[0].value
+        if isinstance(c, float) and not type.is_float:
+            raise RuleError(f"got the number {c} where {type.name} is needed; write {type.name}({c}) or a whole number")
+        if type.is_bool:
+            raise RuleError(f"got the number {c} where a bool is needed; write a comparison such as x != 0")
+        return Val(type, [self.b.const(c, type)])
+
+    def unify(self, what: str, *vals: Val) -> list[Val]:
+        """Scalars as one type: literals take the type of the others; different types are refused."""
+        typed = [v for v in vals if not v.literal]
+        for v in vals:
+            if not v.is_scalar:
+                raise RuleError(f"{what} got {v.type.name}; expected a scalar")
+        if not typed:
+            wide = T.float32 if any(v.type.is_float for v in vals) else vals[0].type
+            for v in vals:
+                if wide.is_int and v.type.bits > wide.bits:
+                    wide = v.type
+            return [self.literal_as(v, wide) for v in vals]
+        target = typed[0].type
+        for v in typed[1:]:
+            if v.type is not target:
+                names = " and ".join(v.type.name for v in vals)
+                raise RuleError(f"{what} got {names}; both sides need one scalar type; convert one, e.g. {_wider(target, v.type)}(x)")
+        return [self.literal_as(v, target) if v.literal else v for v in vals]
+
+    def floating(self, what: str, *vals: Val) -> list[Val]:
+        """Like `unify`, and the common type must be a float; integer literals become float32."""
+        if all(v.literal for v in vals):
+            return [self.literal_as(v, T.float32) for v in vals]
+        out = self.unify(what, *vals)
+        if not out[0].type.is_float:
+            raise RuleError(f"{what} got {out[0].type.name}; expected a float; convert it, e.g. float(x)")
+        return out
+
+    def integer(self, what: str, v: Val) -> Val:
+        v = self.concrete(v)
+        if not v.is_scalar or not v.type.is_int:
+            raise RuleError(f"{what} got {v.type.name}; expected an integer")
+        return v
+
+    def expect(self, what: str, v: Val, *kinds: str) -> Val:
+        if not isinstance(v, Val) or v.kind not in kinds:
+            got = v.type.name if isinstance(v, Val) else repr(v)
+            raise RuleError(f"{what} got {got}; expected a {' or '.join(_KIND_NAMES.get(k, k) for k in kinds)}")
+        return v
+
+    def same(self, what: str, a: Val, b: Val) -> None:
+        if a.type is not b.type:
+            raise RuleError(f"{what} got {a.type.name} and {b.type.name}; expected two values of one type")
+
+    # builtins calling builtins ---------------------------------------------------------------------------------
+    def call(self, name: str, *vals: Any) -> Any:
+        return BUILTINS[name].rule(self, *vals)
+
+
+_KIND_NAMES = {"vec": "vector", "mat": "matrix", "quat": "quaternion", "scalar": "scalar", "transform": "transform"}
+
+
+def _wider(a: T.ScalarType, b: T.ScalarType) -> str:
+    best = max((a, b), key=lambda t: (t.is_float, t.bits))
+    return {"float32": "float", "int32": "int"}.get(best.name, best.name)
+
+
+_scratch = ir.Builder(ir.Function("python_scope", []))
+
+
+def call_in_python(name: str, args: tuple, kw: dict | None = None) -> Any:
+    """Evaluates builtin `name` on Python values through the same rule that compiles it."""
+    row = BUILTINS[name]
+    if row.kernel_only:
+        raise EngineError(f"{name}() works inside kernels only")
+    builder = ir.Builder(ir.Function("python_scope", []))
+    emit = Emit(builder)
+    vals = []
+    for a in args:
+        v = lift(builder, a)
+        vals.append(a if v is None else _wide(builder, v))
+    try:
+        return lower(row.rule(emit, *vals, **(kw or {})))
+    except RuleError as error:
+        raise TypeError(f"{name}: {error}") from None
+
+
+def _wide(builder: ir.Builder, v: Val) -> Val:
+    # Python floats keep their 53 bits in Python scope unless they meet a typed value
+    return v

@@ -1,0 +1,181 @@
+"""User structs: a Python class with annotated fields becomes a value type of the kernel language."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from engine import types as T
+from engine.arrays import ArrayType, array
+from engine.errors import EngineError
+
+
+class StructType:
+    """Memory layout and fields of a struct (C alignment, so that arrays of structs match a C++ or CUDA view)."""
+
+    kind = "struct"
+
+    def __init__(self, cls: type, fields: dict[str, Any]):
+        self.cls, self.fields, self.name = cls, fields, cls.__name__
+        self.scalar = T.int32
+        offset, self.align, self.offsets, formats = 0, 1, {}, []
+        for name, t in fields.items():
+            offset += -offset % t.align
+            self.offsets[name] = offset
+            formats.append(_numpy_field(t))
+            offset += t.size
+            self.align = max(self.align, t.align)
+        self.size = offset + (-offset % self.align) or 1
+        self.count = sum(t.count for t in fields.values())
+        self.np_dtype = np.dtype(
+            {"names": list(fields), "formats": formats, "offsets": list(self.offsets.values()), "itemsize": self.size}
+        )
+        self.first: dict[str, int] = {}
+        at = 0
+        for name, t in fields.items():
+            self.first[name] = at
+            at += t.count
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def to_numpy(self, instance: Any) -> np.void:
+        """One element of a structured NumPy array with the values of `instance`."""
+        out = np.zeros((), dtype=self.np_dtype)
+        for name, t in self.fields.items():
+            value = getattr(instance, name)
+            if t.kind == "struct":
+                out[name] = t.to_numpy(value)
+            elif t.kind == "array":
+                out[name] = _array_slots(value, t)
+            elif isinstance(value, T.Composite):
+                out[name] = np.array(value._values).reshape(value.shape)
+            else:
+                out[name] = value
+        return out[()]
+
+    def from_numpy(self, value: Any) -> Any:
+        out = self.cls()
+        for name, t in self.fields.items():
+            part = value[name]
+            if t.kind == "struct":
+                setattr(out, name, t.from_numpy(part))
+            elif t.kind == "scalar":
+                setattr(out, name, part.item())
+            elif t.kind != "array":
+                setattr(out, name, t(*np.ravel(part).tolist()))
+        return out
+
+    def flatten(self, instance: Any) -> list:
+        """The scalars of `instance` in field order, as a kernel receives them."""
+        out: list = []
+        for name, t in self.fields.items():
+            value = getattr(instance, name)
+            if t.kind == "struct":
+                out.extend(t.flatten(value))
+            elif t.kind == "array":
+                out.extend(_array_slots(value, t))
+            elif t.kind == "scalar":
+                out.append(value)
+            else:
+                out.extend(value._values)
+        return out
+
+    def lift(self, b: Any, instance: Any) -> Any:
+        from engine.lang.values import Val
+
+        types = self.scalar_types()
+        return Val(self, [b.const(v, t) for v, t in zip(self.flatten(instance), types)])
+
+    def scalar_types(self) -> list[T.ScalarType]:
+        return [s for t in self.fields.values() for s in scalar_types(t)]
+
+    def from_values(self, values: list) -> Any:
+        out = self.cls()
+        for name, t in self.fields.items():
+            part = values[self.first[name] : self.first[name] + t.count]
+            if t.kind == "struct":
+                setattr(out, name, t.from_values(part))
+            elif t.kind == "scalar":
+                setattr(out, name, part[0])
+            elif t.kind != "array":
+                setattr(out, name, t(*part))
+        return out
+
+
+def scalar_types(t: Any) -> list[T.ScalarType]:
+    """The scalar types that a value of type `t` is made of."""
+    if t.kind == "struct":
+        return t.scalar_types()
+    if t.kind == "array":
+        return [T.pointer] + [T.int64] * (2 * t.ndim)
+    return [t.scalar] * t.count
+
+
+def _numpy_field(t: Any):
+    if t.kind == "array":
+        return (np.uint64, (t.count,))
+    if t.kind in ("scalar", "struct"):
+        return t.np_dtype
+    return (t.np_dtype, t.shape)
+
+
+def _array_slots(value: Any, t: ArrayType) -> tuple:
+    if value is None:
+        return (0,) * t.count
+    if not isinstance(value, array) or value.dtype is not t.dtype or value.ndim != t.ndim:
+        raise EngineError(f"struct field: got {type(value).__name__} {getattr(value, 'dtype', '')}; expected {t.name}")
+    return value._slots
+
+
+def struct(cls: type) -> type:
+    """Class decorator: makes an annotated class a struct of the kernel language; fields start at zero."""
+    module = inspect.getmodule(cls)
+    frame = inspect.currentframe()
+    local = frame.f_back.f_locals if frame and frame.f_back else {}
+    hints = inspect.get_annotations(cls, eval_str=False)
+    fields: dict[str, Any] = {}
+    for name, hint in hints.items():
+        if isinstance(hint, str):
+            hint = eval(hint, vars(module) if module else {}, dict(local))
+        t = T.as_type(hint)
+        if not hasattr(t, "kind"):
+            raise EngineError(f"struct {cls.__name__}.{name}: got annotation {hint!r}; expected a kernel type such as float, vec3 or array")
+        fields[name] = t
+    if not fields:
+        raise EngineError(f"struct {cls.__name__} has no annotated fields; write name: type lines in the class body")
+    layout = StructType(cls, fields)
+
+    def __init__(self, *args, **kw):
+        if len(args) > len(fields) or set(kw) - set(fields):
+            raise EngineError(f"struct {cls.__name__}: got {args} {kw}; its fields are {', '.join(fields)}")
+        given = dict(zip(fields, args)) | kw
+        for name, t in fields.items():
+            if t.kind == "array":
+                value = None
+            elif t.kind == "struct":
+                value = t.cls()
+            else:
+                value = 0 if t.kind == "scalar" and not t.is_float else 0.0 if t.kind == "scalar" else t()
+            object.__setattr__(self, name, value)
+            if name in given:
+                setattr(self, name, given[name])
+
+    def __setattr__(self, name, value):
+        t = fields.get(name)
+        if t is None:
+            raise EngineError(f"struct {cls.__name__} has no field '{name}'; its fields are {', '.join(fields)}")
+        if t.kind in ("vec", "mat", "quat", "transform") and not isinstance(value, t):
+            value = t(*np.ravel(np.asarray(value)).tolist())
+        elif t.kind == "array":
+            _array_slots(value, t)
+        object.__setattr__(self, name, value)
+
+    def __repr__(self):
+        return f"{cls.__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in fields)})"
+
+    cls.__init__, cls.__setattr__, cls.__repr__ = __init__, __setattr__, __repr__
+    cls.__engine_struct__ = layout
+    return cls
