@@ -1,0 +1,1 @@
+"""Building models: typed Python calls in, a ``Model`` out."""

@@ -1,0 +1,184 @@
+"""Putting builders into builders: one copy at a pose, or many on a grid, all columns at once."""
+
+import copy
+
+import numpy as np
+
+from sim.builder.tables import COLUMNS, OBJECT_COLUMNS
+from sim.errors import SimError
+from sim.geometry.rotation import rotate, transform_multiply, transform_points
+from sim.inputs import as_count, as_floats, as_transform, as_vector
+
+
+class ComposeBuilder:
+    """``add_builder``, ``replicate`` and the all-or-nothing guard of compound adders."""
+
+    def add_builder(
+        self,
+        builder,
+        xform=None,
+        update_num_env_count: bool = True,
+        separate_collision_group: bool = True,
+    ) -> None:
+        """Copies everything of another builder into this one.
+
+        Args:
+            builder: The builder to copy from; it stays as it is. Its ground plane is not copied.
+            xform: Pose (p, q) applied to its bodies, particles and static shapes; None means identity.
+            update_num_env_count: Whether ``num_envs`` goes up by one.
+            separate_collision_group: Whether all copied shapes get one new collision group of their own; else only
+                groups above -1 are shifted to new numbers.
+        """
+        self._append_copies(
+            builder, as_transform(xform, "add_builder()", "xform")[None], separate_collision_group, "add_builder()"
+        )
+        if update_num_env_count:
+            self.num_envs += 1
+
+    def replicate(self, builder, n: int, spacing=(5.0, 0.0, 5.0), *, separate_collision_group: bool = True) -> None:
+        """Copies another builder ``n`` times onto a grid centred at the origin, each copy an environment.
+
+        Args:
+            builder: The builder to copy from.
+            n: Number of copies.
+            spacing: Distance between neighbours along x, y, z [m]; the grid extends along the axes where it is not 0.
+            separate_collision_group: As for ``add_builder``, for each copy.
+        """
+        where = "replicate()"
+        count = as_count(n, where, "n")
+        self.replicate_at(
+            builder,
+            grid_offsets(count, as_vector(spacing, 3, where, "spacing")),
+            separate_collision_group=separate_collision_group,
+        )
+
+    def replicate_at(self, builder, xforms, *, separate_collision_group: bool = True) -> None:
+        """Copies another builder to every pose of ``xforms``, positions [n, 3] or transforms [n, 7]."""
+        where = "replicate_at()"
+        poses = as_floats(xforms, where, "xforms")
+        if poses.ndim != 2 or poses.shape[1] not in (3, 7):
+            raise SimError(where, f"xforms of shape {poses.shape}", "shape (n, 3) or (n, 7)")
+        if poses.shape[1] == 3:
+            poses = np.concatenate([poses, np.broadcast_to((0.0, 0.0, 0.0, 1.0), (len(poses), 4))], axis=1)
+        else:
+            norms = np.linalg.norm(poses[:, 3:], axis=1, keepdims=True)
+            if norms.size and norms.min() < 1e-12:
+                raise SimError(where, f"xforms[{int(np.argmin(norms))}] with a zero quaternion", "unit quaternions")
+            poses = np.concatenate([poses[:, :3], poses[:, 3:] / norms], axis=1)
+        self._append_copies(builder, poses, separate_collision_group, where)
+        self.num_envs += len(poses)
+
+    def _append_copies(self, source, poses: np.ndarray, separate_groups: bool, where: str) -> None:
+        if source is self:
+            raise SimError(where, "the builder itself", "another ModelBuilder")
+        copies = len(poses)
+        sizes = source.family_sizes()
+        starts = self.family_sizes()
+        for spec in COLUMNS:
+            count = sizes[spec.family]
+            if count == 0:
+                continue
+            rows = getattr(source, spec.name).view
+            target = getattr(self, spec.name).grow(copies * count)
+            target = target.reshape(copies, count, *spec.item_shape)
+            target[...] = _moved(spec.moves, rows, poses, source) if spec.moves else rows
+            if spec.refers:
+                shift = starts[spec.refers] + sizes[spec.refers] * np.arange(copies, dtype=np.int32)
+                shift = shift.reshape(copies, *[1] * rows.ndim)
+                np.add(target, shift, out=target, where=np.broadcast_to(rows >= 0, target.shape))
+        for name, family in OBJECT_COLUMNS:
+            if sizes[family]:
+                getattr(self, name).extend(getattr(source, name) * copies)
+        self._copy_ranges(source, starts["particle"], sizes["particle"], copies)
+        if sizes["shape"]:
+            self._separate_groups(source, starts["shape"], sizes["shape"], copies, separate_groups)
+
+    def _copy_ranges(self, source, start: int, count: int, copies: int) -> None:
+        for c in range(copies if source.particle_ranges else 0):
+            self.particle_ranges.extend(r.shifted(start + c * count) for r in source.particle_ranges)
+
+    def _separate_groups(self, source, start: int, count: int, copies: int, separate: bool) -> None:
+        pairs = source.shape_collision_filter_pairs.view
+        if len(pairs):
+            shift = start + count * np.arange(copies, dtype=np.int32)
+            self.shape_collision_filter_pairs.update_sorted((pairs + shift[:, None, None]).reshape(-1, 2))
+        groups = self.shape_collision_group.view[start:].reshape(copies, count)
+        last = self.last_collision_group
+        if separate:
+            groups[...] = last + 1 + np.arange(copies)[:, None]
+            self.last_collision_group = last + copies
+        else:
+            step = source.last_collision_group
+            shift = last + step * np.arange(copies, dtype=np.int32)[:, None]
+            groups[...] = np.where(groups > -1, groups + shift, groups)
+            self.last_collision_group = last + step * copies
+
+    def family_sizes(self) -> dict[str, int]:
+        """How many there are: particle, spring, tri, edge, tet, body, shape."""
+        return {
+            family: getattr(self, f"{family}_count")
+            for family in ("particle", "spring", "tri", "edge", "tet", "body", "shape")
+        }
+
+    def snapshot(self) -> "Snapshot":
+        """A mark to which ``restore`` goes back; appended rows are dropped, body masses are put back."""
+        return Snapshot(self)
+
+    def restore(self, mark: "Snapshot") -> None:
+        """Drops everything added since ``mark``."""
+        mark.restore(self)
+
+
+class Snapshot:
+    """Sizes of all columns at one moment, and the few values that later adders change in place."""
+
+    def __init__(self, builder):
+        self._sizes = builder.family_sizes()
+        self._ranges = len(builder.particle_ranges)
+        self._pairs = len(builder.shape_collision_filter_pairs.view)
+        self._group = builder.last_collision_group
+        self._masses = [copy.copy(getattr(builder, n).view.copy()) for n in ("body_mass", "body_com", "body_inertia")]
+
+    def restore(self, builder) -> None:
+        """Puts ``builder`` back."""
+        for spec in COLUMNS:
+            getattr(builder, spec.name).truncate(self._sizes[spec.family])
+        for name, family in OBJECT_COLUMNS:
+            del getattr(builder, name)[self._sizes[family] :]
+        del builder.particle_ranges[self._ranges :]
+        builder.shape_collision_filter_pairs.truncate(self._pairs)
+        builder.last_collision_group = self._group
+        for name, values in zip(("body_mass", "body_com", "body_inertia"), self._masses, strict=True):
+            getattr(builder, name).view[...] = values
+
+
+def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:
+    """Rows [count, ...] under every pose [copies, 7]: shape [copies, count, ...]."""
+    x = poses[:, None, :]
+    q = x[..., 3:]
+    if how == "point":
+        return transform_points(x, rows.astype(np.float64))
+    if how == "vector":
+        return rotate(q, rows.astype(np.float64))
+    if how == "twist":
+        return np.concatenate(
+            [rotate(q, rows[:, :3].astype(np.float64)), rotate(q, rows[:, 3:].astype(np.float64))], -1
+        )
+    moved = transform_multiply(x, rows)
+    if how == "static_transform":
+        return np.where((source.shape_body.view < 0)[:, None], moved, rows)
+    return moved
+
+
+def grid_offsets(count: int, spacing: np.ndarray) -> np.ndarray:
+    """Positions [count, 3] of a near-square (near-cubic) grid centred at the origin."""
+    axes = np.flatnonzero(spacing)
+    if len(axes) == 0:
+        return np.zeros((count, 3))
+    side = int(np.ceil(round(count ** (1.0 / len(axes)), 9)))
+    index = np.arange(count)
+    offsets = np.zeros((count, 3))
+    for axis in axes:
+        offsets[:, axis] = (index % side) * spacing[axis]
+        index = index // side
+    return offsets - 0.5 * (offsets.min(axis=0) + offsets.max(axis=0))

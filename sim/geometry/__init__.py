@@ -1,0 +1,1 @@
+"""Shapes as numbers: rotations, mass properties, mesh topology (NumPy only, no engine)."""

@@ -1,0 +1,80 @@
+"""What changes while simulating: ``State``, and what steers it: ``Control``."""
+
+from sim.device_arrays import clone
+
+STATE_ARRAYS = ("particle_q", "particle_qd", "particle_f", "body_q", "body_qd", "body_f")
+
+
+class State:
+    """Positions, velocities and forces at one moment; made by ``Model.state()``.
+
+    Attributes:
+        particle_q: Particle positions [m], world frame, vec3, shape [particle_count].
+        particle_qd: Particle velocities [m/s], vec3, shape [particle_count].
+        particle_f: External forces on particles [N], vec3, shape [particle_count].
+        body_q: Body poses, world frame: position [m] of the body's origin and rotation (x, y, z, w), transform,
+            shape [body_count].
+        body_qd: Body velocities, world frame: angular [rad/s], then linear of the centre of mass [m/s],
+            spatial_vector, shape [body_count].
+        body_f: External wrenches on bodies, world frame, about the centre of mass: torque [N m], then force [N],
+            spatial_vector, shape [body_count].
+    """
+
+    def __init__(self):
+        self.particle_q = None
+        self.particle_qd = None
+        self.particle_f = None
+        self.body_q = None
+        self.body_qd = None
+        self.body_f = None
+
+    @property
+    def particle_count(self) -> int:
+        """Number of particles."""
+        return 0 if self.particle_q is None else len(self.particle_q)
+
+    @property
+    def body_count(self) -> int:
+        """Number of bodies."""
+        return 0 if self.body_q is None else len(self.body_q)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients of the arrays are kept."""
+        return any(bool(getattr(getattr(self, name), "requires_grad", False)) for name in STATE_ARRAYS)
+
+    def clear_forces(self) -> None:
+        """Sets all external forces to zero."""
+        if self.particle_count:
+            self.particle_f.zero_()
+        if self.body_count:
+            self.body_f.zero_()
+
+    def clone(self) -> "State":
+        """An independent copy."""
+        copied = State()
+        for name in STATE_ARRAYS:
+            array = getattr(self, name)
+            setattr(copied, name, None if array is None else clone(array, self.requires_grad))
+        return copied
+
+
+class Control:
+    """Inputs that steer the simulation; made by ``Model.control()``.
+
+    Attributes:
+        tri_activations: Triangle activations, dimensionless, float, shape [tri_count].
+        tet_activations: Tetrahedron volumetric activations, float, shape [tet_count].
+        spring_activations: Spring activations, float, shape [spring_count].
+    """
+
+    def __init__(self):
+        self.tri_activations = None
+        self.tet_activations = None
+        self.spring_activations = None
+
+    def clear(self) -> None:
+        """Sets all inputs to zero."""
+        for array in (self.tri_activations, self.tet_activations, self.spring_activations):
+            if array is not None and len(array):
+                array.zero_()
