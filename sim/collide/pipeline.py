@@ -1,0 +1,62 @@
+"""`collide`: finds the contacts of a state and keeps them on the model for the integrators."""
+
+from sim.collide.body_arrays import body_state
+from sim.collide.particle_contacts import ParticleContacts
+from sim.collide.rigid_contacts import RigidContacts
+from sim.collide.shapes import ShapePlacement
+
+
+def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodies: bool = True) -> None:
+    """Finds candidate contacts of particles and rigid shapes.
+
+    Particle candidates stay valid until a particle has moved farther than `model.soft_contact_margin` relative to a
+    shape, so once a frame is usually enough; `horizon` widens the margin by what each particle travels meanwhile.
+    The integrators detect rigid contacts themselves in every step, so their age does not matter here.
+
+    Args:
+        model: The model; contacts are stored in `model.particle_contacts` and `model.rigid_contacts`.
+        state: Positions and velocities to test.
+        horizon: Time until the next call [s].
+        particles: Whether to look for particle contacts.
+        bodies: Whether to look for rigid contacts.
+    """
+    if not model.shape_count:
+        return
+    placement = shape_placement(model)
+    body_q, _ = body_state(model, state)
+    placement.refresh(model, body_q)
+    if particles and model.particle_count:
+        contacts = particle_contacts(model)
+        if contacts.enabled_count:
+            contacts.find(model, state, placement, body_q, model.soft_contact_margin, horizon)
+    if bodies and model.body_count:
+        contacts = rigid_contacts(model)
+        if contacts.pair_count:
+            contacts.find(model, placement, body_q, rigid_margin(model))
+
+
+def rigid_margin(model) -> float:
+    """Distance below which rigid contact points are made [m]."""
+    margin = getattr(model, "rigid_contact_margin", None)
+    return 0.1 if margin is None else float(margin)
+
+
+def shape_placement(model) -> ShapePlacement:
+    """The model's shape frames and bounds, created on first use."""
+    if getattr(model, "shape_placement", None) is None:
+        model.shape_placement = ShapePlacement(model)
+    return model.shape_placement
+
+
+def particle_contacts(model) -> ParticleContacts:
+    """The model's particle contact table, created on first use."""
+    if getattr(model, "particle_contacts", None) is None:
+        model.particle_contacts = ParticleContacts(model)
+    return model.particle_contacts
+
+
+def rigid_contacts(model) -> RigidContacts:
+    """The model's rigid contact table, created on first use."""
+    if getattr(model, "rigid_contacts", None) is None:
+        model.rigid_contacts = RigidContacts(model)
+    return model.rigid_contacts

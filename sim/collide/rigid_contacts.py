@@ -1,0 +1,218 @@
+"""Contacts between rigid shapes: broad phase, narrow phase by shape pair, friction history, order per body.
+
+The table `PAIR_KERNELS` says which narrow-phase kernel serves which pair of shape types; a new pair is one more row.
+Everything is stored in fixed slots numbered in pair order, so the contacts are the same whatever the thread count.
+"""
+
+import numpy as np
+
+import engine as en
+from sim.collide.box_pairs import collide_boxes
+from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
+from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
+from sim.collide.round_pairs import collide_capsule, collide_sphere
+from sim.collide.sampled_pairs import collide_samples
+from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
+from sim.collide.shapes import ShapePlacement
+
+# Shape a of a pair is the one that comes first here.
+ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, MESH, PLANE)
+
+PAIR_KERNELS = {
+    **{(SPHERE, other): collide_sphere for other in ORDER},
+    **{(CAPSULE, other): collide_capsule for other in ORDER if other != SPHERE},
+    **{
+        (a, b): collide_samples
+        for a in (BOX, CYLINDER, CONE, MESH)
+        for b in (BOX, CYLINDER, CONE, MESH, PLANE)
+        if ORDER.index(a) <= ORDER.index(b)
+    },
+    (BOX, BOX): collide_boxes,
+}
+
+
+class RigidContacts:
+    """Contacts found by the last detection.
+
+    Attributes:
+        pair_shapes: Candidate pairs (a, b), shape [pair_count, 2]; the contact normal points from b to a.
+        active_count: Number of pairs that are near, shape [1].
+        active_pair: Pair of each active slot, shape [capacity].
+        points: Contact points, eight per active slot.
+        slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
+        dropped: Near pairs that found no slot, shape [1].
+        body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
+    """
+
+    def __init__(self, model, capacity: int | None = None):
+        pairs, kernels = candidate_pairs(model)
+        self.pair_count = len(pairs)
+        self.kernels = kernels
+        shape_count = max(int(model.shape_count), 1)
+        self.capacity = max(1, capacity if capacity is not None else min(self.pair_count, max(1024, 24 * shape_count)))
+        kind_of = {kernel: i for i, kernel in enumerate(kernels)}
+        types = model.shape_geo.type.numpy()
+        kinds = [kind_of[PAIR_KERNELS[int(types[a]), int(types[b])]] for a, b in pairs]
+        n, c = max(self.pair_count, 1), self.capacity
+        self.pair_shapes = en.array(np.array(pairs, dtype=np.int32).reshape(-1, 2), dtype=int)
+        self.pair_kind = en.array(np.array(kinds, dtype=np.int32), dtype=int)
+        self.pair_slot = en.array(np.full(n, -1, dtype=np.int32), dtype=int)
+        self.near = en.zeros(n, dtype=int)
+        self.active_count = en.zeros(1, dtype=int)
+        self.active_pair = en.zeros(c, dtype=int)
+        self.previous_slot = en.zeros(c, dtype=int)
+        self.dropped = en.zeros(1, dtype=int)
+        self.points = PointTable()
+        self.points.count = en.zeros(c, dtype=int)
+        self.points.point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.points.point_b = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.points.normal = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.old_count = en.zeros(c, dtype=int)
+        self.old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.body_start = en.zeros(model.body_count + 1, dtype=int)
+        self.body_entry = en.zeros(2 * c, dtype=int)
+        # per active slot: wrench on body a and on body b about their centres of mass (torque, force)
+        self.wrench_a = en.zeros(c, dtype=en.spatial_vector)
+        self.wrench_b = en.zeros(c, dtype=en.spatial_vector)
+
+    def total_dropped(self) -> int:
+        """Near pairs lost for want of slots in the last detection (reads back; not for use in a capture)."""
+        return int(self.dropped.numpy()[0])
+
+    def find(self, model, placement: ShapePlacement, body_q, margin: float) -> None:
+        """Detects all contacts closer than `margin` [m] and carries the friction history over."""
+        geo = model.shape_geo
+        en.launch(
+            mark_near_pairs,
+            dim=self.pair_count,
+            inputs=[
+                self.pair_shapes, geo.type, geo.scale, placement.X_ws, placement.lower_w, placement.upper_w, margin,
+                -1 if model.ground else model.ground_shape,
+            ],
+            outputs=[self.near],
+        )  # fmt: skip
+        en.launch(
+            list_near_pairs,
+            dim=1,
+            inputs=[self.pair_count, self.capacity, self.near],
+            outputs=[self.pair_slot, self.active_count, self.active_pair, self.previous_slot, self.dropped],
+        )
+        en.copy(self.old_count, self.points.count)
+        en.copy(self.old_point_a, self.points.point_a)
+        en.copy(self.old_slip, self.slip)
+        for kind, kernel in enumerate(self.kernels):
+            en.launch(
+                kernel,
+                dim=self.capacity,
+                inputs=[
+                    kind, self.active_count, self.active_pair, self.pair_kind, self.pair_shapes, model.shape_body,
+                    geo.type, geo.scale, geo.source, geo.thickness, placement.X_ws, body_q, margin, self.points,
+                ],
+            )  # fmt: skip
+        en.launch(
+            carry_slip,
+            dim=self.capacity,
+            inputs=[
+                self.active_count, self.previous_slot, self.old_count, self.old_point_a, self.old_slip, self.points
+            ],
+            outputs=[self.slip],
+        )  # fmt: skip
+        en.launch(
+            list_pairs_per_body,
+            dim=1,
+            inputs=[model.body_count, self.active_count, self.active_pair, self.pair_shapes, model.shape_body],
+            outputs=[self.body_start, self.body_entry],
+        )
+
+
+def candidate_pairs(model) -> tuple[list[tuple[int, int]], list]:
+    """All shape pairs that may touch, each in the order of `ORDER`, and the narrow-phase kernels they need.
+
+    Left out: pairs without a moving body, pairs within one body, and pairs of types without a row in the table.
+    """
+    body = model.shape_body.numpy()
+    types = model.shape_geo.type.numpy()
+    pairs: list[tuple[int, int]] = []
+    kernels: list = []
+    for source in (model.shape_contact_pairs, model.shape_ground_contact_pairs):
+        for a, b in source.numpy().reshape(-1, 2).tolist():
+            if body[a] == body[b]:
+                continue
+            if ORDER.index(int(types[a])) > ORDER.index(int(types[b])):
+                a, b = b, a
+            kernel = PAIR_KERNELS.get((int(types[a]), int(types[b])))
+            if kernel is None:
+                continue
+            if kernel not in kernels:
+                kernels.append(kernel)
+            pairs.append((a, b))
+    return pairs, kernels
+
+
+@en.kernel
+def carry_slip(
+    active_count: en.array(dtype=int),
+    previous_slot: en.array(dtype=int),
+    old_count: en.array(dtype=int),
+    old_point_a: en.array(dtype=en.vec3),
+    old_slip: en.array(dtype=en.vec3),
+    points: PointTable,
+    slip: en.array(dtype=en.vec3),
+):
+    """Gives every point the friction history of the nearest former point of the same pair, zero for a new pair.
+
+    Nearest in the frame of body a; a new point farther from all former ones than these are from each other gets the
+    same displacement as its nearest, since both bodies are rigid.
+    """
+    slot = en.tid()
+    if slot >= active_count[0]:
+        return
+    old = previous_slot[slot]
+    for i in range(points.count[slot]):
+        c = slot * POINTS + i
+        best = float(1.0e30)
+        s = en.vec3(0.0, 0.0, 0.0)
+        if old >= 0:
+            p = points.point_a[c]
+            for j in range(old_count[old]):
+                d = old_point_a[old * POINTS + j] - p
+                dist = en.dot(d, d)
+                if dist < best:
+                    best = dist
+                    s = old_slip[old * POINTS + j]
+        slip[c] = s
+
+
+@en.kernel
+def list_pairs_per_body(
+    body_count: int,
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    body_start: en.array(dtype=int),
+    body_entry: en.array(dtype=int),
+):
+    """Counting sort of (slot, side) by body, in one thread so that the order is fixed."""
+    n = active_count[0]
+    for b in range(body_count + 1):
+        body_start[b] = 0
+    for slot in range(n):
+        for side in range(2):
+            b = shape_body[pair_shapes[active_pair[slot], side]]
+            if b >= 0:
+                body_start[b + 1] = body_start[b + 1] + 1
+    for b in range(body_count):
+        body_start[b + 1] = body_start[b + 1] + body_start[b]
+    for slot in range(n):
+        for side in range(2):
+            b = shape_body[pair_shapes[active_pair[slot], side]]
+            if b >= 0:
+                body_entry[body_start[b]] = 2 * slot + side
+                body_start[b] = body_start[b] + 1
+    for i in range(body_count):
+        b = body_count - i
+        body_start[b] = body_start[b - 1]
+    body_start[0] = 0

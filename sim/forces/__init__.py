@@ -1,0 +1,1 @@
+"""Element energies and forces shared by the integrators, one element type per file."""

@@ -1,0 +1,121 @@
+"""Contact between rigid bodies: penalty force with a friction spring, as wrenches per pair of shapes.
+
+ke kd kf mu of the two shapes are averaged, as in the peer; restitution too. Friction follows Cundall and Strack 1979: a
+tangential spring of stiffness ke stretched by the displacement since the contact stuck, plus the dashpot kf, together
+at most mu times the normal force; the spring lets go when it slides. So a body at rest really stays, without creep.
+A pair shares its mass between its points, so that parameter limits (see `contact_response`) hold for the sum.
+"""
+
+import engine as en
+from sim.collide.contact_points import POINTS, PointTable, to_world
+from sim.forces.contact_response import damping_ratio_of, limited_damping, limited_stiffness, normal_force
+from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
+
+
+@en.func
+def pair_average(values: en.array(dtype=float), a: int, b: int) -> float:
+    """Mean of a material value over two shapes."""
+    return 0.5 * (values[a] + values[b])
+
+
+@en.func
+def friction_with_slip(slip: en.vec3, vt: en.vec3, limit: float, kt: float, kf: float):
+    """Force against sliding [N] and the new spring displacement [m]."""
+    f = slip * (-kt) - vt * kf
+    size = en.length(f)
+    s = slip
+    if size > limit:
+        f = f * (limit / en.max(size, 1.0e-20))
+        # what remains in the spring when the dashpot carries its part
+        s = (f + vt * kf) * (-1.0 / en.max(kt, 1.0e-12))
+    return f, s
+
+
+@en.kernel
+def push_bodies_apart(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_ke: en.array(dtype=float),
+    shape_kd: en.array(dtype=float),
+    shape_kf: en.array(dtype=float),
+    shape_ka: en.array(dtype=float),
+    shape_mu: en.array(dtype=float),
+    shape_restitution: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    points: PointTable,
+    dt: float,
+    slip: en.array(dtype=en.vec3),
+    wrench_a: en.array(dtype=en.spatial_vector),
+    wrench_b: en.array(dtype=en.spatial_vector),
+):
+    slot = en.tid()
+    if slot >= active_count[0]:
+        return
+    pair = active_pair[slot]
+    shape_a = pair_shapes[pair, 0]
+    shape_b = pair_shapes[pair, 1]
+    a = shape_body[shape_a]
+    b = shape_body[shape_b]
+    ke = pair_average(shape_ke, shape_a, shape_b)
+    kd0 = pair_average(shape_kd, shape_a, shape_b)
+    kf0 = pair_average(shape_kf, shape_a, shape_b)
+    ka = pair_average(shape_ka, shape_a, shape_b)
+    mu = pair_average(shape_mu, shape_a, shape_b)
+    zeta = damping_ratio_of(pair_average(shape_restitution, shape_a, shape_b))
+    count = points.count[slot]
+    touching = int(0)
+    for i in range(count):
+        c = slot * POINTS + i
+        pa = to_world(body_q, a, points.point_a[c])
+        pb = to_world(body_q, b, points.point_b[c])
+        if en.dot(points.normal[c], pa - pb) < ka:
+            touching = touching + 1
+    share = float(en.max(touching, 1))
+    force_a = en.vec3(0.0, 0.0, 0.0)
+    torque_a = en.vec3(0.0, 0.0, 0.0)
+    torque_b = en.vec3(0.0, 0.0, 0.0)
+    for i in range(count):
+        c = slot * POINTS + i
+        n = points.normal[c]
+        pa = to_world(body_q, a, points.point_a[c])
+        pb = to_world(body_q, b, points.point_b[c])
+        gap = en.dot(n, pa - pb)
+        if gap < ka:
+            point = (pa + pb) * 0.5
+            w = float(0.0)
+            v = en.vec3(0.0, 0.0, 0.0)
+            ra = en.vec3(0.0, 0.0, 0.0)
+            rb = en.vec3(0.0, 0.0, 0.0)
+            if a >= 0:
+                w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
+                v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
+                ra = point - en.transform_point(body_q[a], body_com[a])
+            if b >= 0:
+                w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
+                rb = point - en.transform_point(body_q[b], body_com[b])
+            w = w * share
+            stiffness = limited_stiffness(ke, w, dt)
+            kd = limited_damping(kd0, zeta, ke, w, dt)
+            vn = en.dot(n, v)
+            vt = v - n * vn
+            push = normal_force(-gap, vn, stiffness, kd)
+            s = slip[c]
+            s = s - n * en.dot(n, s) + vt * dt
+            kf = en.min(kf0, 1.0 / (en.max(w, 1.0e-18) * dt))
+            drag, s = friction_with_slip(s, vt, mu * en.abs(push), stiffness, kf)
+            slip[c] = s
+            f = n * push + drag
+            force_a = force_a + f
+            torque_a = torque_a + en.cross(ra, f)
+            torque_b = torque_b - en.cross(rb, f)
+        else:
+            slip[c] = en.vec3(0.0, 0.0, 0.0)
+    wrench_a[slot] = en.spatial_vector(torque_a, force_a)
+    wrench_b[slot] = en.spatial_vector(torque_b, -force_a)

@@ -1,0 +1,164 @@
+"""Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and free rigid bodies."""
+
+import engine as en
+from sim.collide.body_arrays import body_masses, body_state
+from sim.collide.pipeline import collide, particle_contacts, rigid_contacts
+from sim.forces.body_contact import push_bodies_apart
+from sim.forces.contact_response import damping_ratio
+from sim.forces.particle_contact import push_particles_from_shapes
+from sim.forces.particle_forces import MEMBRANES, ParticleForces
+from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
+from sim.semi_implicit.particles import WIDEST_UNROLLED, integrate_particles, integrate_particles_by_rows
+
+
+class SemiImplicitIntegrator:
+    """v' = v + dt a(x, v), x' = x + dt v': explicit forces, symplectic, stable for small enough steps.
+
+    The result has the same bits whatever the thread count: forces are gathered in a fixed order, not added by atomics.
+    Contact forces are limited so that contacts stay stable for any mass (see `sim.forces.contact_response`); element
+    stiffness is not limited, so it bounds the step.
+    """
+
+    def __init__(
+        self,
+        angular_damping: float = 0.05,
+        friction_smoothing: float = 1.0,
+        *,
+        membrane: str = "neo-hookean",
+        refresh_rigid_contacts: bool = True,
+    ):
+        """Makes the integrator; one serves any number of models.
+
+        Args:
+            angular_damping: Fraction of angular velocity lost per second [1/s].
+            friction_smoothing: Accepted for compatibility; friction here is Coulomb with a stick spring and needs none.
+            membrane: Triangle model, one of `sim.forces.particle_forces.MEMBRANES`.
+            refresh_rigid_contacts: Detect rigid contacts in every step; without it they are those of the last `collide`.
+
+        Raises:
+            ValueError: Unknown membrane.
+        """
+        if membrane not in MEMBRANES:
+            raise ValueError(f"SemiImplicitIntegrator: membrane {membrane!r}; one of {', '.join(MEMBRANES)} expected")
+        self.angular_damping = angular_damping
+        self.friction_smoothing = friction_smoothing
+        self.membrane = membrane
+        self.refresh_rigid_contacts = refresh_rigid_contacts
+
+    def simulate(self, model, state_in, state_out, dt: float, control=None):
+        """Steps `state_in` by `dt` [s] into `state_out` and returns it.
+
+        External forces are read from `state_in.particle_f` and `state_in.body_f`, which stay as they are. Particle
+        contacts are those that the last `sim.collide` listed.
+        """
+        if model.particle_count:
+            forces = self._particle_forces(model)
+            forces.evaluate(model, state_in, control)
+            self._integrate_particles(model, forces, state_in, state_out, dt)
+            self._push_particles_from_shapes(model, state_in, state_out, dt)
+        if model.body_count:
+            wrench = self._body_wrenches(model, state_in, dt)
+            self._integrate_bodies(model, wrench, state_in, state_out, dt)
+        return state_out
+
+    def _particle_forces(self, model) -> ParticleForces:
+        forces = getattr(model, "particle_forces", None)
+        if forces is None or forces.membrane is not MEMBRANES[self.membrane]:
+            forces = model.particle_forces = ParticleForces(model, self.membrane)
+        return forces
+
+    def _integrate_particles(self, model, forces, state_in, state_out, dt):
+        width = model.particle_adjacency.shape[0]
+        if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
+            kernel = integrate_particles_by_rows
+            table = [model.particle_adjacency_offsets, model.particle_adjacency_slots]
+        else:
+            kernel = integrate_particles(width)
+            table = [model.particle_adjacency]
+        en.launch(
+            kernel,
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, state_in.particle_qd, state_in.particle_f, forces.slots, *table,
+                model.particle_inv_mass, model.particle_radius, model.particle_flags, en.vec3(*model.gravity),
+                model.ground_plane, 1.0 if model.ground else 0.0, model.soft_contact_ke, model.soft_contact_kd,
+                model.soft_contact_kf, model.soft_contact_mu, damping_ratio(model.soft_contact_restitution),
+                dt, model.particle_max_velocity,
+            ],
+            outputs=[state_out.particle_q, state_out.particle_qd],
+        )  # fmt: skip
+
+    def _push_particles_from_shapes(self, model, state_in, state_out, dt):
+        contacts = getattr(model, "particle_contacts", None)
+        if contacts is None or not contacts.enabled_count:
+            return
+        geo, mat = model.shape_geo, model.shape_materials
+        en.launch(
+            push_particles_from_shapes,
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, state_in.particle_qd, model.particle_inv_mass, model.particle_radius,
+                model.particle_flags, *body_state(model, state_in), *body_masses(model),
+                model.shape_body, model.shape_transform, geo.type, geo.scale,
+                mat.ke, mat.kd, mat.kf, mat.mu, mat.restitution,
+                model.soft_contact_ke, model.soft_contact_kd, model.soft_contact_kf, model.soft_contact_mu,
+                model.soft_contact_restitution, model.particle_adhesion,
+                contacts.count, contacts.shape, contacts.point_b, contacts.normal_b, dt, model.particle_max_velocity,
+            ],
+            outputs=[state_out.particle_q, state_out.particle_qd, contacts.force, contacts.point],
+        )  # fmt: skip
+
+    def _body_wrenches(self, model, state_in, dt):
+        """External wrenches plus contact reactions, in a scratch array."""
+        total = getattr(model, "body_wrench", None)
+        if total is None:
+            total = model.body_wrench = en.zeros(model.body_count, dtype=en.spatial_vector)
+        contacts = rigid_contacts(model) if model.shape_count else None
+        if contacts is not None and contacts.pair_count:
+            if self.refresh_rigid_contacts:
+                collide(model, state_in, particles=False)
+            mat = model.shape_materials
+            en.launch(
+                push_bodies_apart,
+                dim=contacts.capacity,
+                inputs=[
+                    contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
+                    mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
+                    state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
+                    contacts.points, dt,
+                ],
+                outputs=[contacts.slip, contacts.wrench_a, contacts.wrench_b],
+            )  # fmt: skip
+            en.launch(
+                add_pair_wrenches,
+                dim=model.body_count,
+                inputs=[
+                    contacts.body_start, contacts.body_entry, contacts.wrench_a, contacts.wrench_b, state_in.body_f
+                ],
+                outputs=[total],
+            )  # fmt: skip
+        else:
+            en.copy(total, state_in.body_f)
+        if getattr(model, "particle_contacts", None) is not None:
+            touching = particle_contacts(model)
+            en.launch(
+                add_particle_reactions,
+                dim=model.body_count,
+                inputs=[
+                    model.particle_count, touching.body_start, touching.body_entry, touching.force, touching.point,
+                    state_in.body_q, model.body_com,
+                ],
+                outputs=[total],
+            )  # fmt: skip
+        return total
+
+    def _integrate_bodies(self, model, wrench, state_in, state_out, dt):
+        en.launch(
+            integrate_bodies,
+            dim=model.body_count,
+            inputs=[
+                state_in.body_q, state_in.body_qd, wrench, model.body_com, model.body_inv_mass, model.body_inertia,
+                model.body_inv_inertia, en.vec3(*model.gravity), self.angular_damping, dt,
+            ],
+            outputs=[state_out.body_q, state_out.body_qd],
+        )  # fmt: skip
