@@ -1,6 +1,7 @@
 """Files: scenes in, time-sampled USD out."""
 
 from usd_io.bindings import BodyBinding, ParticleBinding, SceneBindings
+from usd_io.emit.scene import emit
 from usd_io.errors import NothingToSimulateError, SceneError
 from usd_io.read.scene import read_stage, read_usd
 from usd_io.records import SceneRecord
@@ -12,6 +13,7 @@ __all__ = [
     "SceneBindings",
     "SceneError",
     "SceneRecord",
+    "emit",
     "read_stage",
     "read_usd",
 ]

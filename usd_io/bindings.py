@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,13 @@ class SceneBindings:
     particles: list[ParticleBinding] = field(default_factory=list)
     shapes: dict[str, int] = field(default_factory=dict)
     """Collider path to shape index."""
+    model_parameters: dict[str, float] = field(default_factory=dict)
+    """Attributes of ``sim.Model`` that the builder does not carry (``soft_contact_ke`` ...)."""
+
+    def configure(self, model: Any) -> None:
+        """Sets ``model_parameters`` on a finalized model."""
+        for name, value in self.model_parameters.items():
+            setattr(model, name, value)
 
     def body_index(self, path: str) -> int:
         """Index of the body at a prim path; KeyError names the known ones."""

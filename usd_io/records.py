@@ -34,6 +34,8 @@ class SceneSettings:
     iterations: int | None = None
     """Constraint iterations a substep (XPBD)."""
     frames: int | None = None
+    soft_contact: dict[str, float] = field(default_factory=dict)
+    """``soft_contact_ke kd kf mu restitution margin`` of the model, from ``simrun:softContactKe`` etc."""
 
 
 @dataclass(frozen=True)
@@ -225,8 +227,8 @@ class ClothRecord(DeformableRecord):
     """[m, 3] into ``rest_points``, None = ``triangles``."""
     thicknesses: np.ndarray | None = None
     """Per point [m] when authored."""
-    flat_rest_bend: bool = False
-    """True: rest dihedral angles are 0 (physics:restBendAnglesDefault = "flat" and a rest shape was authored)."""
+    flat_rest_bend: bool = True
+    """Rest dihedral angles are 0 (physics:restBendAnglesDefault = "flat", the proposal's fallback), else as at rest."""
 
 
 @dataclass

@@ -31,6 +31,8 @@ def read_cloth(reading: Reading, prim: Usd.Prim, common: dict[str, Any]) -> Clot
         )
     record = ClothRecord(**common, triangles=triangles)
     record.thicknesses = per_point_lengths(reading, prim, record.count)
+    bend = token(reading, prim, "physics:restBendAnglesDefault", "flat")
+    record.flat_rest_bend = token(reading, prim, "omniphysics:restBendAnglesDefault", bend) == "flat"
     if record.rest_points is not None:
         _read_rest_topology(reading, prim, record)
     return record
@@ -52,8 +54,6 @@ def per_point_lengths(reading: Reading, prim: Usd.Prim, count: int) -> np.ndarra
 
 def _read_rest_topology(reading: Reading, prim: Usd.Prim, record: ClothRecord) -> None:
     where = reading.at(prim)
-    bend = token(reading, prim, "physics:restBendAnglesDefault", "flat")
-    record.flat_rest_bend = token(reading, prim, "omniphysics:restBendAnglesDefault", bend) == "flat"
     for name in ("physics:restTriVertexIndices", "physics:restTriVtxIndices", "omniphysics:restTriVtxIndices"):
         triangles = array(reading, prim, name, 3, np.int64)
         if triangles is None or len(triangles) == 0:

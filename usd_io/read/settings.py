@@ -65,6 +65,7 @@ def read_physics_scene(reading: Reading, record: SceneRecord, scenes: list[Usd.P
         solver=_solver(reading, prim),
         iterations=integer(reading, prim, "simrun:iterations", low=1),
         frames=integer(reading, prim, "simrun:frames", low=0),
+        soft_contact=_soft_contact(reading, prim),
     )
 
 
@@ -76,6 +77,12 @@ def _gravity(reading: Reading, prim: Usd.Prim, up_axis: str) -> np.ndarray:
     magnitude = scalar(reading, prim, "physics:gravityMagnitude")
     metric = STANDARD_GRAVITY if magnitude is None or magnitude < 0.0 else magnitude * reading.meters
     return metric * unit
+
+
+def _soft_contact(reading: Reading, prim: Usd.Prim) -> dict[str, float]:
+    names = ("ke", "kd", "kf", "mu", "restitution", "margin")
+    values = {f"soft_contact_{n}": scalar(reading, prim, f"simrun:softContact{n.capitalize()}", low=0.0) for n in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _solver(reading: Reading, prim: Usd.Prim) -> str | None:
