@@ -9,14 +9,15 @@ program reads alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from pxr import Sdf, Usd, UsdGeom, Vt
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import FrameBatch
-from usd_io.recorder.placement import Placement, Placements, place, similarity
+from usd_io.recorder.placement import Placement, Placements, Placer
 from usd_io.recorder.quaternions import conjugate, continued, from_matrix, multiply
 from usd_io.recorder.targets import BodyTarget
 from usd_io.recorder.track import ensure_attribute, set_samples
@@ -25,23 +26,19 @@ SUFFIX = "simrun"  # Ops get this suffix where the source has one of the same na
 
 
 def body_tracks(
-    stage: Usd.Stage, targets: Sequence[BodyTarget], bodies: Mapping[str, BodyTarget], start: float, unit: float
+    stage: Usd.Stage, targets: Sequence[BodyTarget], placer: Placer, unit: float
 ) -> list[RigidOpsTrack | MatrixOpTrack]:
     """The tracks of all bodies, each in the plainest form that can express it."""
     rigid: list[tuple[BodyTarget, Placement]] = []
     general: list[tuple[BodyTarget, Placement]] = []
     for target in targets:
-        prim = stage.GetPrimAtPath(target.path)
-        if not prim:
-            raise RecorderError(target.path, "no such prim in the source", expected="the prim of a simulated body")
-        placement = place(prim, bodies, below=False)
-        plain = _is_diagonal(target.stretch) and placement.keeps_shape and similarity(placement.matrix(start)[:3, :3])
-        (rigid if plain else general).append((target, placement))
+        placement, turns_only = placer.around(stage.GetPrimAtPath(target.path))
+        (rigid if turns_only and _is_diagonal(target.stretch) else general).append((target, placement))
     tracks: list[RigidOpsTrack | MatrixOpTrack] = []
     if rigid:
-        tracks.append(RigidOpsTrack(stage, rigid, start, unit))
+        tracks.append(RigidOpsTrack(stage, rigid, placer.start, unit))
     if general:
-        tracks.append(MatrixOpTrack(stage, general, start, unit))
+        tracks.append(MatrixOpTrack(stage, general, placer.start, unit))
     return tracks
 
 
@@ -67,7 +64,7 @@ class RigidOpsTrack:
             self._translate, self._orient, self._scale, self._scales, strict=True
         ):
             order = [translate.name, orient.name]
-            if not np.allclose(factors, 1.0, atol=1e-6):
+            if np.abs(factors - 1.0).max() > 1e-6:
                 order.append(scale.name)
                 ensure_attribute(layer, scale, Sdf.ValueTypeNames.Float3).default = tuple(map(float, factors))
             _set_order(layer, translate.GetPrimPath(), order)
@@ -109,24 +106,39 @@ class MatrixOpTrack:
             set_samples(layer, path, batch.times, Vt.Matrix4dArray.FromNumpy(matrices))
 
 
+def with_stretch(stage: Usd.Stage, targets: Sequence[BodyTarget], start: float) -> list[BodyTarget]:
+    """The targets with ``stretch`` filled in: K of the polar decomposition ``A = R K`` with a proper rotation R."""
+    a = _world_matrices(stage, targets, start)[:, :3, :3]
+    u, _, vt = np.linalg.svd(a)
+    rotation = u @ vt
+    rotation *= np.sign(np.linalg.det(rotation))[:, None, None]
+    polar = rotation.swapaxes(-1, -2) @ a
+    return [
+        replace(t, stretch=k if t.stretch is None else np.asarray(t.stretch, float))
+        for t, k in zip(targets, polar, strict=True)
+    ]
+
+
 def source_poses(stage: Usd.Stage, targets: Sequence[BodyTarget], start: float, unit: float) -> np.ndarray:
     """World poses of the bodies as the source has them [m], shape [largest index + 1, 7]."""
-    cache = UsdGeom.XformCache(start)
-    poses = np.zeros((max((target.index for target in targets), default=-1) + 1, 7))
-    poses[:, 6] = 1.0
-    for target in targets:
-        world = np.array(cache.GetLocalToWorldTransform(stage.GetPrimAtPath(target.path))).T
-        poses[target.index, :3] = world[:3, 3] * unit
-        poses[target.index, 3:] = from_matrix(world[:3, :3] @ np.linalg.inv(target.stretch))
+    indices = np.array([target.index for target in targets], dtype=int)
+    poses = np.tile([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0], (indices.max(initial=-1) + 1, 1))
+    world = _world_matrices(stage, targets, start)
+    stretches = np.array([target.stretch for target in targets]).reshape(-1, 3, 3)
+    poses[indices, :3] = world[:, :3, 3] * unit
+    poses[indices, 3:] = from_matrix(world[:, :3, :3] @ np.linalg.inv(stretches))
     return poses
 
 
-def source_stretch(prim: Usd.Prim, start: float) -> np.ndarray:
-    """Scale and shear of a prim's world matrix: K of the polar decomposition ``A = R K`` with a proper rotation R."""
-    a = np.array(UsdGeom.XformCache(start).GetLocalToWorldTransform(prim)).T[:3, :3]
-    u, _, vt = np.linalg.svd(a)
-    rotation = u @ vt
-    return np.sign(np.linalg.det(rotation)) * rotation.T @ a
+def _world_matrices(stage: Usd.Stage, targets: Sequence[BodyTarget], start: float) -> np.ndarray:
+    cache = UsdGeom.XformCache(start)
+    matrices = []
+    for target in targets:
+        prim = stage.GetPrimAtPath(target.path)
+        if not prim:
+            raise RecorderError(target.path, "no such prim in the source", expected="the prim of a simulated body")
+        matrices.append(cache.GetLocalToWorldTransform(prim))
+    return np.array(matrices, float).reshape(-1, 4, 4).swapaxes(-1, -2)
 
 
 def _is_diagonal(stretch: np.ndarray) -> bool:

@@ -96,24 +96,20 @@ class ChunkStore:
 
 
 def joined(layers: list[Sdf.Layer]) -> Sdf.Layer:
-    """One layer with the time samples of all, merged pairwise so that the work is n log n in the number of layers."""
+    """One layer with the time samples of all, merged pairwise so that the work is n log n in the number of layers.
+
+    The layers given are used up.
+    """
     while len(layers) > 1:
-        pairs = zip(layers[::2], layers[1::2], strict=False)
-        odd = layers[-1:] if len(layers) % 2 else []
-        layers = [_merged(a, b) for a, b in pairs] + odd
+        for a, b in zip(layers[::2], layers[1::2], strict=False):
+            UsdUtils.StitchLayers(a, b)
+        layers = layers[::2]
     return layers[0]
 
 
 def add_samples(layer: Sdf.Layer, samples: Sdf.Layer) -> None:
     """Adds the time samples of one layer to another that has no samples on those attributes."""
     UsdUtils.StitchLayers(layer, samples)
-
-
-def _merged(a: Sdf.Layer, b: Sdf.Layer) -> Sdf.Layer:
-    merged = Sdf.Layer.CreateAnonymous("joined.usdc")
-    merged.TransferContent(a)
-    UsdUtils.StitchLayers(merged, b)
-    return merged
 
 
 def _chunk_name(number: int) -> str:

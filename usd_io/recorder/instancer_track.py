@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from pxr import Sdf, Usd, UsdGeom, Vt
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import FrameBatch
-from usd_io.recorder.placement import Placements, place
+from usd_io.recorder.placement import Placements, Placer
 from usd_io.recorder.quaternions import continued, from_matrix
-from usd_io.recorder.targets import BodyTarget, InstancerTarget
+from usd_io.recorder.targets import InstancerTarget
 from usd_io.recorder.track import ensure_attribute
 
 STALE = ("velocities", "accelerations", "angularVelocities")
@@ -25,19 +23,17 @@ class InstancerTrack:
     rotation is the nearest one.
     """
 
-    def __init__(
-        self, stage: Usd.Stage, target: InstancerTarget, bodies: Mapping[str, BodyTarget], start: float, unit: float
-    ):
+    def __init__(self, stage: Usd.Stage, target: InstancerTarget, placer: Placer, unit: float):
         prim = stage.GetPrimAtPath(target.path)
         instancer = UsdGeom.PointInstancer(prim)
         if not instancer:
             raise RecorderError(target.path, "not a PointInstancer in the source", expected="a PointInstancer")
         self._unit, self._target = unit, target
         self._path = prim.GetPath()
-        placement = place(prim, bodies, below=True)
-        self._placements = Placements([placement] * len(target.rows), start)
+        placement = placer.inside(prim)
+        self._placements = Placements([placement] * len(target.rows), placer.start)
         self._undo_offset = np.linalg.inv(target.offsets)
-        time = Usd.TimeCode(start)
+        time = Usd.TimeCode(placer.start)
         self._positions = np.array(instancer.GetPositionsAttr().Get(time), np.float32).reshape(-1, 3)
         count = len(self._positions)
         self._orientations = _orientations(instancer, time, count)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from pxr import Usd, UsdGeom
+from pxr import Sdf, Usd, UsdGeom
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import FrameBatch
-from usd_io.recorder.quaternions import conjugate, from_matrix, multiply, rotate, to_matrix
+from usd_io.recorder.quaternions import conjugate, multiply, rotate, to_matrix
 from usd_io.recorder.targets import BodyTarget
 
 RIGID_OPS = {UsdGeom.XformOp.TypeTranslate, UsdGeom.XformOp.TypeOrient} | {
@@ -27,6 +28,7 @@ class Placement:
     """
 
     path: str
+    """The prim whose coordinates these are."""
     body: int
     """Index of the body whose pose is A, -1 for none."""
     chain: tuple[UsdGeom.Xformable, ...]
@@ -34,16 +36,10 @@ class Placement:
     base: np.ndarray
     """Constant factor in front of the chain (the body's stretch), shape [4, 4]."""
 
-    @property
+    @cached_property
     def animated(self) -> bool:
         """Whether K depends on time."""
         return any(prim.TransformMightBeTimeVarying() for prim in self.chain)
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether K only ever translates and rotates relative to its value at any one time."""
-        moving = (op for prim in self.chain for op in prim.GetOrderedXformOps() if op.MightBeTimeVarying())
-        return all(op.GetOpType() in RIGID_OPS for op in moving)
 
     def matrix(self, time_code: float) -> np.ndarray:
         """K at a time code, shape [4, 4].
@@ -57,30 +53,57 @@ class Placement:
         if not np.isfinite(k).all() or np.linalg.cond(k[:3, :3]) > 1e12:
             raise RecorderError(
                 self.path,
-                f"the transform above it cannot be inverted (time code {time_code:g})",
-                expected="non-zero, finite scales on it and on its parents",
+                f"its transform cannot be inverted (time code {time_code:g})",
+                expected="finite scales other than zero on it and on its parents",
                 next_step="give the prim a scale that is not zero",
             )
         return k
 
+    def turns_only(self, start: float) -> bool:
+        """Whether K is a rotation, a translation and one constant uniform scale, at all times."""
+        moving = (op for prim in self.chain for op in prim.GetOrderedXformOps() if op.MightBeTimeVarying())
+        return all(op.GetOpType() in RIGID_OPS for op in moving) and _is_similarity(self.matrix(start)[:3, :3])
 
-def place(prim: Usd.Prim, bodies: Mapping[str, BodyTarget], *, below: bool) -> Placement:
-    """Placement of a prim's own coordinates (``below=True``) or of its parent's (``below=False``)."""
-    chain: list[UsdGeom.Xformable] = []
-    current = prim if below else prim.GetParent()
-    while current and not current.IsPseudoRoot():
-        body = bodies.get(str(current.GetPath()))
-        if body is not None:
-            base = np.eye(4)
-            base[:3, :3] = body.stretch
-            return Placement(str(prim.GetPath()), body.index, tuple(reversed(chain)), base)
-        xformable = UsdGeom.Xformable(current)
-        if xformable:
-            chain.append(xformable)
-            if xformable.GetResetXformStack():
-                break
-        current = current.GetParent()
-    return Placement(str(prim.GetPath()), -1, tuple(reversed(chain)), np.eye(4))
+
+class Placer:
+    """Finds placements; prims with the same parent share one."""
+
+    def __init__(self, bodies: Mapping[str, BodyTarget], start: float):
+        self.start = start
+        self._bodies = bodies
+        self._known: dict[Sdf.Path, tuple[Placement, bool]] = {}
+
+    def inside(self, prim: Usd.Prim) -> Placement:
+        """Placement of the prim's own coordinates."""
+        return self._placed(prim)[0]
+
+    def around(self, prim: Usd.Prim) -> tuple[Placement, bool]:
+        """Placement of the coordinates of the prim's parent, and whether it ``turns_only``."""
+        return self._placed(prim.GetParent())
+
+    def _placed(self, prim: Usd.Prim) -> tuple[Placement, bool]:
+        known = self._known.get(prim.GetPath())
+        if known is None:
+            placement = self._walk_up(prim)
+            known = self._known[prim.GetPath()] = (placement, placement.turns_only(self.start))
+        return known
+
+    def _walk_up(self, prim: Usd.Prim) -> Placement:
+        chain: list[UsdGeom.Xformable] = []
+        current = prim
+        while current and not current.IsPseudoRoot():
+            body = self._bodies.get(str(current.GetPath()))
+            if body is not None:
+                base = np.eye(4)
+                base[:3, :3] = body.stretch
+                return Placement(str(prim.GetPath()), body.index, tuple(reversed(chain)), base)
+            xformable = UsdGeom.Xformable(current)
+            if xformable:
+                chain.append(xformable)
+                if xformable.GetResetXformStack():
+                    break
+            current = current.GetParent()
+        return Placement(str(prim.GetPath()), -1, tuple(reversed(chain)), np.eye(4))
 
 
 class Placements:
@@ -92,7 +115,8 @@ class Placements:
 
     def __init__(self, placements: Sequence[Placement], start: float):
         self.bodies = np.array([p.body for p in placements], dtype=int)
-        self.start = np.stack([p.matrix(start) for p in placements]) if placements else np.zeros((0, 4, 4))
+        known = {id(p): p.matrix(start) for p in {id(p): p for p in placements}.values()}
+        self.start = np.stack([known[id(p)] for p in placements])
         self._animated = [(i, p) for i, p in enumerate(placements) if p.animated]
 
     def matrices(self, times: Sequence[float]) -> np.ndarray:
@@ -136,13 +160,10 @@ class Placements:
         return np.linalg.solve(np.broadcast_to(k, relative.shape), relative)
 
 
-def similarity(k: np.ndarray) -> tuple[float, np.ndarray] | None:
-    """Uniform scale and rotation quaternion of a matrix [3, 3], or None when it shears, mirrors or scales unevenly."""
+def _is_similarity(k: np.ndarray) -> bool:
+    """Whether a matrix [3, 3] neither shears, nor mirrors, nor scales unevenly."""
     determinant = np.linalg.det(k)
     if determinant <= 0.0:
-        return None
-    scale = float(np.cbrt(determinant))
-    rotation = k / scale
-    if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-5):
-        return None
-    return scale, from_matrix(rotation)
+        return False
+    rotation = k / np.cbrt(determinant)
+    return bool(np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-5))

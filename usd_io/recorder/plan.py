@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from pxr import Sdf, Usd
 
-from usd_io.recorder.body_track import body_tracks, source_poses, source_stretch
+from usd_io.recorder.body_track import body_tracks, source_poses, with_stretch
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import Frame, FrameBatch
 from usd_io.recorder.instancer_track import InstancerTrack
+from usd_io.recorder.placement import Placer
 from usd_io.recorder.points_track import PointsTrack
 from usd_io.recorder.source import ComposedSource
 from usd_io.recorder.state_check import StateNeed, body_need, particle_need
@@ -54,14 +55,14 @@ def plan_recording(
     points = [t for t in targets if isinstance(t, PointsTarget)]
     points += [define_surface_mesh(stage, t) for t in targets if isinstance(t, SurfaceMeshTarget)]
     instancers = [t for t in targets if isinstance(t, InstancerTarget) and len(t.rows)]
-    bodies = [_with_stretch(stage, t, start) for t in targets if isinstance(t, BodyTarget)]
-    by_path = {target.path: target for target in bodies}
+    bodies = with_stretch(stage, [t for t in targets if isinstance(t, BodyTarget)], start)
+    placer = Placer({target.path: target for target in bodies}, start)
 
-    tracks: list[Track] = list(body_tracks(stage, bodies, by_path, start, unit))
+    tracks: list[Track] = list(body_tracks(stage, bodies, placer, unit))
     poses = source_poses(stage, bodies, start, unit)
-    tracks += [InstancerTrack(stage, target, by_path, start, unit) for target in instancers]
+    tracks += [InstancerTrack(stage, target, placer, unit) for target in instancers]
     tracks += [
-        PointsTrack(stage, target, by_path, start, unit, velocities=velocities)
+        PointsTrack(stage, target, placer, unit, velocities=velocities)
         for target in points
         if _particle_rows(target).size
     ]
@@ -90,13 +91,6 @@ def _refuse_duplicates(targets: Sequence[Target]) -> None:
         if target.path in seen:
             raise RecorderError(target.path, "named by two targets", expected="one target per prim")
         seen.add(target.path)
-
-
-def _with_stretch(stage: Usd.Stage, target: BodyTarget, start: float) -> BodyTarget:
-    if target.stretch is not None:
-        return replace(target, stretch=np.asarray(target.stretch, float))
-    prim = stage.GetPrimAtPath(target.path)
-    return replace(target, stretch=source_stretch(prim, start) if prim else np.eye(3))
 
 
 def _author_start_poses(layer: Sdf.Layer, tracks: Sequence[Track], poses: np.ndarray, start: float) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from pxr import Sdf, Usd, UsdGeom, Vt
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import FrameBatch
-from usd_io.recorder.placement import Placements, place
+from usd_io.recorder.placement import Placements, Placer
 from usd_io.recorder.quaternions import conjugate, rotate
-from usd_io.recorder.targets import BodyTarget, PointsTarget
+from usd_io.recorder.targets import PointsTarget
 from usd_io.recorder.track import ensure_attribute
 
 # Authored for the shape at rest; left in place they would shade or motion-blur the moving one wrongly.
@@ -28,8 +26,7 @@ class PointsTrack:
         self,
         stage: Usd.Stage,
         target: PointsTarget,
-        bodies: Mapping[str, BodyTarget],
-        start: float,
+        placer: Placer,
         unit: float,
         *,
         velocities: bool,
@@ -40,8 +37,8 @@ class PointsTrack:
             raise RecorderError(target.path, kind, expected="a Mesh, TetMesh, Points or curves prim with points")
         self._unit = unit
         self._particles = target.particles
-        placement = place(prim, bodies, below=True)
-        self._placements = Placements([placement], start)
+        placement = placer.inside(prim)
+        self._placements = Placements([placement], placer.start)
         self._path = prim.GetPath()
         self._widths, self._new_widths = _widths(prim, target, unit)
         pad = 0.0 if self._widths is None or not len(self._widths) else float(np.max(self._widths)) / 2.0

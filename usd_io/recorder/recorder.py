@@ -218,7 +218,9 @@ class UsdRecorder:
             relative_asset_paths(final, self.path)
         export_atomically(final, self.path, self._place.folder, file_format=self._place.file_format)
         self._forget_pending()
-        del final
+        shown = Sdf.Layer.Find(str(self.path.resolve()))
+        if shown:  # A viewer in this process has the unfinished output open; its chunks are about to go.
+            shown.Reload(force=True)
         self._place.clear_folder()
 
     def __enter__(self) -> UsdRecorder:
