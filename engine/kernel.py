@@ -25,6 +25,9 @@ from engine.lang.source import Source
 from engine.lang.values import Val, is_number, lift
 from engine.structs import scalar_types
 
+#: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
+Layout = tuple[tuple[int, int], ...] | None
+_SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that strides are constants
 _SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
@@ -166,9 +169,9 @@ def func(function: Callable) -> Function:
 class Variant:
     """One compiled form of a kernel: machine code, argument block and launch properties."""
 
-    def __init__(self, kernel: Kernel, types: list[Any], contiguous: bool, debug: bool):
-        self.types, self.contiguous = types, contiguous
-        self.function, arity = kernel.lower(types, contiguous, debug)
+    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool):
+        self.types, self.layout = types, layout
+        self.function, arity = kernel.lower(types, layout, debug)
         self.module = emit_llvm.Module(self.function, arity, set())
         self.text = self.module.text()
         self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[s.name] for t in types for s in scalar_types(t))
@@ -243,28 +246,28 @@ class Kernel:
             self._parameters = out
         return self._parameters
 
-    def lower(self, types: list[Any], contiguous: bool, debug: bool) -> tuple[ir.Function, int]:
-        """IR of the kernel for argument types; returns it and how many thread indices it uses."""
+    def lower(self, types: list[Any], layout: Layout, debug: bool) -> tuple[ir.Function, int]:
+        """IR of the kernel for argument types and layout; returns it and how many thread indices it uses."""
         tids = [ir.Param(f"tid{d}", T.int32) for d in range(4)]
         params, arguments = list(tids), {}
         compiler = Compiler(self.source, _call, debug)
-        strides: list[tuple[Val, ArrayType]] = []
-        for (name, _), t in zip(self.parameters, types):
+        dense: list[tuple[Val, ArrayType, int | None]] = []
+        for k, ((name, _), t) in enumerate(zip(self.parameters, types)):
             p, arguments[name] = _parameter(name, t)
             params += p
-            if contiguous and t.kind == "array":
-                strides.append((arguments[name], t))
+            if layout is not None and t.kind == "array":
+                dense.append((arguments[name], t, dict(layout).get(k)))
         compiler.tid_params = tids
-        compiler.prologue = lambda: [_dense_strides(compiler.b, v, t) for v, t in strides]
+        compiler.prologue = lambda: [_dense_strides(compiler.b, *each) for each in dense]
         compiled, _ = compiler.compile(self.__name__, params, arguments)
         ir.remove_dead(compiled)
         if config.verify_ir:
             ir.verify(compiled)
         return compiled, compiler.tid_arity
 
-    def variant(self, types: list[Any], contiguous: bool = True) -> Variant:
+    def variant(self, types: list[Any], layout: Layout = ()) -> Variant:
         debug = config.mode == "debug"
-        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), contiguous, debug)
+        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), layout, debug)
         found = self._variants.get(key)
         if found is None:
             with _compile_lock:
@@ -273,7 +276,7 @@ class Kernel:
                     import time
 
                     start = time.perf_counter()
-                    found = self._variants[key] = Variant(self, types, contiguous, debug)
+                    found = self._variants[key] = Variant(self, types, layout, debug)
                     if config.verbose:
                         print(f"compiled {self.__name__} in {1e3 * (time.perf_counter() - start):.1f} ms ({found.module.size} instructions)")
         return found
@@ -305,19 +308,21 @@ class Kernel:
             raise LaunchError(f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}")
         values: list = []
         types: list = []
-        contiguous = True
-        for (name, t), a in zip(parameters, args):
+        contiguous, rows = True, ()
+        for k, ((name, t), a) in enumerate(zip(parameters, args)):
             if type(a) is array:
                 if t is Any or (isinstance(t, ArrayType) and t.dtype is Any):
                     t = ArrayType(a.dtype, a.ndim)
                 elif t.kind != "array" or a.dtype is not t.dtype or a.ndim != t.ndim:
                     self._refuse(name, t, a)
                 contiguous = contiguous and a.is_contiguous
+                if a.ndim > 1 and a.shape[-1] <= _SHORT_ROW:
+                    rows += ((k, a.shape[-1]),)
                 values += a._slots
             else:
                 t = self._plain(name, t, a, values)
             types.append(t)
-        return self.variant(types, contiguous), values
+        return self.variant(types, rows if contiguous else None), values
 
     def _plain(self, name: str, t: Any, a: Any, values: list) -> Any:
         """Appends the scalars of a non-array argument; returns its type."""
@@ -382,8 +387,10 @@ def _type_of(a: Any) -> Any:
     return getattr(type(a), "__engine_struct__", None)
 
 
-def _dense_strides(b: ir.Builder, v: Val, t: ArrayType) -> None:
+def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None:
     """Replaces the strides of a contiguous array by what its shape says, so that the optimiser sees them."""
+    if row is not None:
+        v.comps[t.ndim] = b.const(row, T.int64)
     step = b.const(t.dtype.size, T.int64)
     for d in range(t.ndim - 1, -1, -1):
         v.comps[1 + t.ndim + d] = step
