@@ -1,0 +1,40 @@
+"""Spatial structures: triangle meshes with a hierarchy of boxes, and the queries on them."""
+
+from engine.spatial.closest_point import closest_point_on_triangle, triangle_distance_sq
+from engine.spatial.mesh import Mesh, mesh_by_id
+from engine.spatial.mesh_access import (
+    mesh_eval_face_normal,
+    mesh_eval_position,
+    mesh_eval_velocity,
+    mesh_get_index,
+    mesh_get_point,
+    mesh_get_velocity,
+)
+from engine.spatial.mesh_point import (
+    MeshQueryPoint,
+    mesh_query_inside,
+    mesh_query_point,
+    mesh_query_point_no_sign,
+    mesh_query_point_sign_normal,
+)
+from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray
+
+__all__ = [
+    "Mesh",
+    "MeshQueryPoint",
+    "MeshQueryRay",
+    "closest_point_on_triangle",
+    "mesh_by_id",
+    "mesh_eval_face_normal",
+    "mesh_eval_position",
+    "mesh_eval_velocity",
+    "mesh_get_index",
+    "mesh_get_point",
+    "mesh_get_velocity",
+    "mesh_query_inside",
+    "mesh_query_point",
+    "mesh_query_point_no_sign",
+    "mesh_query_point_sign_normal",
+    "mesh_query_ray",
+    "triangle_distance_sq",
+]

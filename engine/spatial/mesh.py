@@ -1,0 +1,219 @@
+"""Triangle meshes that kernels can query."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+import engine as en
+from engine.errors import EngineError
+from engine.spatial import mesh_layout as layout
+from engine.spatial.bvh import EMPTY, LEAF_SIZE, build_bvh
+from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
+from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
+
+
+class Mesh:
+    """A triangle mesh with a hierarchy of boxes, for closest points and rays inside kernels.
+
+    `id` goes to kernels (as `uint64`) and stays valid as long as this object lives; afterwards queries find nothing.
+
+    Attributes:
+        id: Handle for kernels.
+        points: Positions [m], `array(vec3)`, shape [point_count]. After changing its contents call `refit()`.
+        indices: Point numbers of the triangles, `array(int32)`, shape [3 * triangle_count].
+        velocities: Velocities of the points [m/s], `array(vec3)`, shape [point_count], or None.
+        device: Where the mesh lives.
+    """
+
+    def __init__(
+        self,
+        points: Any,
+        indices: Any,
+        velocities: Any = None,
+        support_winding_number: bool = False,
+    ):
+        """Take the arrays (shared, not copied) and build the hierarchy.
+
+        Args:
+            points: Positions [m], `array(vec3)`.
+            indices: Three point numbers per triangle, flat `array(int32)`.
+            velocities: Velocities of the points [m/s], `array(vec3)`, or None.
+            support_winding_number: Accepted for compatibility; the signs of `mesh_query_point` do not need it.
+
+        Raises:
+            EngineError: Arrays of other types or shapes, no triangles, a point number out of range, or a point that
+                is not finite.
+        """
+        self.points = _checked_array("points", points, en.vec3)
+        self.indices = _checked_array("indices", indices, en.int32)
+        self._velocities = None
+        self.support_winding_number = support_winding_number
+        self.device = self.points.device
+        self._check()
+
+        positions = self.points.numpy()
+        triangles = self.indices.numpy().reshape(-1, 3)
+        corners = positions[triangles]
+        bvh = build_bvh(corners.min(axis=1), corners.max(axis=1))
+        self._level_starts = bvh.level_starts
+        self._child = en.array(bvh.child, dtype=en.int32)
+        self._nodes = en.array(_node_blocks(bvh), dtype=en.float32)
+        packet_faces = _packet_faces(bvh)
+        self._packet_faces = en.array(packet_faces, dtype=en.int32)
+        packets = np.zeros((len(packet_faces), layout.PACKET_ROWS, layout.LANES), np.float32)
+        packets[:, layout.PACKET_FACE_ROW] = packet_faces.view(np.float32)
+        self._packets = en.array(packets, dtype=en.float32)
+
+        topology = mesh_topology(positions, triangles)
+        self._feature_ids = en.array(topology.feature_ids, dtype=en.int32)
+        self._feature_starts = en.array(topology.starts, dtype=en.int32)
+        self._feature_items = en.array(topology.items, dtype=en.int32)
+        self._feature_normals = en.zeros(len(topology.starts) - 1, dtype=en.vec3)
+        self._face_normals = en.zeros(len(triangles), dtype=en.vec3)
+        self._face_weights = en.zeros((len(triangles), CORNERS_AND_FACE), dtype=en.float32)
+
+        self._descriptor = _take_descriptor()
+        self.id = en.uint64(self._descriptor.ctypes.data)
+        weakref.finalize(self, _give_back_descriptor, self._descriptor)
+        _meshes[int(self.id)] = self
+        self._write_descriptor()
+        self.velocities = velocities
+        self.refit()
+
+    @property
+    def velocities(self) -> Any:
+        return self._velocities
+
+    @velocities.setter
+    def velocities(self, velocities: Any) -> None:
+        if velocities is not None:
+            velocities = _checked_array("velocities", velocities, en.vec3)
+            if velocities.shape != self.points.shape:
+                raise EngineError(
+                    f"Mesh: velocities have {velocities.shape[0]} entries; expected one for each of the "
+                    f"{self.points.shape[0]} points"
+                )
+        self._velocities = velocities
+        self._descriptor[layout.VELOCITIES] = 0 if velocities is None else velocities.ptr
+
+    def refit(self) -> None:
+        """Bring boxes and normals up to date after the contents of `points` changed; the triangles stay the same.
+
+        Runs as kernels, so it can be captured in a graph. Queries stay exact for any movement; after a large one a new
+        `Mesh` answers faster, because its hierarchy fits the new shape.
+        """
+        en.launch(
+            fill_packets,
+            dim=self._packet_faces.shape,
+            inputs=[self.points, self.indices, self._packet_faces],
+            outputs=[self._packets],
+        )
+        starts = self._level_starts
+        for first, end in zip(starts[-2::-1], starts[:0:-1]):
+            en.launch(
+                fit_nodes,
+                dim=(int(end - first), layout.LANES),
+                inputs=[self._child, self._packets, int(first)],
+                outputs=[self._nodes],
+            )
+        en.launch(
+            weigh_faces,
+            dim=self._face_normals.shape[0],
+            inputs=[self.points, self.indices],
+            outputs=[self._face_normals, self._face_weights],
+        )
+        en.launch(
+            sum_feature_normals,
+            dim=self._feature_normals.shape[0],
+            inputs=[self._feature_starts, self._feature_items, self._face_normals, self._face_weights],
+            outputs=[self._feature_normals],
+        )
+
+    def _check(self) -> None:
+        indices, positions = self.indices.numpy(), self.points.numpy()
+        if len(indices) == 0:
+            raise EngineError("Mesh: got no triangles; expected at least three indices")
+        if len(indices) % 3:
+            raise EngineError(f"Mesh: got {len(indices)} indices; expected three per triangle")
+        wrong = np.flatnonzero((indices < 0) | (indices >= len(positions)))
+        if len(wrong):
+            raise EngineError(
+                f"Mesh: indices[{wrong[0]}] (triangle {wrong[0] // 3}) is {indices[wrong[0]]}; expected 0 to "
+                f"{len(positions) - 1}, as there are {len(positions)} points"
+            )
+        wrong = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        if len(wrong):
+            raise EngineError(
+                f"Mesh: points[{wrong[0]}] is {positions[wrong[0]].tolist()}; expected finite numbers"
+                f" ({len(wrong)} of {len(positions)} points are not)"
+            )
+
+    def _write_descriptor(self) -> None:
+        words = self._descriptor
+        words[layout.POINTS] = self.points.ptr
+        words[layout.INDICES] = self.indices.ptr
+        words[layout.NODES] = self._nodes.ptr
+        words[layout.PACKETS] = self._packets.ptr
+        words[layout.FEATURE_IDS] = self._feature_ids.ptr
+        words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
+        words[layout.POINT_COUNT] = self.points.shape[0]
+        words[layout.TRIANGLE_COUNT] = self.indices.shape[0] // 3
+
+
+def mesh_by_id(id: int) -> Mesh | None:
+    """The living mesh that has this id, or None."""
+    return _meshes.get(int(id))
+
+
+_meshes: weakref.WeakValueDictionary[int, Mesh] = weakref.WeakValueDictionary()
+
+_REUSE_AFTER = 1024
+"""Descriptors of dead meshes rest, zeroed, until this many others have died: a stale id finds nothing, not a stranger."""
+
+_resting: deque[np.ndarray] = deque()
+
+
+def _take_descriptor() -> np.ndarray:
+    return _resting.popleft() if len(_resting) > _REUSE_AFTER else np.zeros(layout.DESCRIPTOR_SIZE, np.uint64)
+
+
+def _give_back_descriptor(descriptor: np.ndarray) -> None:
+    descriptor[:] = 0
+    _resting.append(descriptor)
+
+
+def _checked_array(name: str, values: Any, dtype: Any) -> Any:
+    """`values` as a contiguous one-dimensional array of `dtype`."""
+    if not isinstance(values, en.array):
+        try:
+            values = en.array(np.asarray(values), dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise EngineError(f"Mesh: {name} cannot be read as an array of {dtype}: {error}") from None
+    if values.dtype != dtype or values.ndim != 1:
+        raise EngineError(
+            f"Mesh: {name} is a {values.ndim}-dimensional array of {values.dtype}; expected one dimension of {dtype}"
+        )
+    if not values.is_contiguous:
+        raise EngineError(f"Mesh: {name} is a strided view; expected a contiguous array; pass {name}.contiguous()")
+    return values
+
+
+def _node_blocks(bvh) -> np.ndarray:
+    """Nodes as queries read them; the boxes of unused slots are inverted."""
+    blocks = np.zeros((len(bvh.child), layout.NODE_ROWS, layout.LANES), np.float32)
+    blocks[:, 0:3] = bvh.lower.transpose(0, 2, 1)
+    blocks[:, 3:6] = bvh.upper.transpose(0, 2, 1)
+    blocks[:, layout.NODE_CHILD_ROW] = bvh.child.view(np.float32)
+    used = (bvh.child != EMPTY).sum(axis=1).astype(np.int32)
+    blocks[:, layout.NODE_COUNT_ROW, 0] = used.view(np.float32)
+    return blocks
+
+
+def _packet_faces(bvh) -> np.ndarray:
+    """Faces in the lanes of every leaf's packet, its last one repeated, shape [leaf_count, LANES]."""
+    first, end = bvh.leaf_starts[:-1, None], bvh.leaf_starts[1:, None]
+    return np.ascontiguousarray(bvh.order[np.minimum(first + np.arange(LEAF_SIZE), end - 1)])

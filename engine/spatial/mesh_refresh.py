@@ -1,0 +1,117 @@
+"""Kernels that bring the derived data of a mesh up to date with its points.
+
+Each kernel writes every number from one thread, and the boxes are combined level by level from the deepest up: no
+atomics, and the same bits whatever the thread count.
+"""
+
+from __future__ import annotations
+
+import engine as en
+from engine.spatial.bvh import EMPTY
+from engine.spatial.closest_point import THIN
+from engine.spatial.mesh_layout import LANES
+from engine.spatial.mesh_topology import CORNERS_AND_FACE
+
+INFINITY = float("inf")
+FLAT = 1.0e-6
+"""A sum of unit normals this short has no direction: the sheets around the feature lie back to back."""
+
+_EMPTY = int(EMPTY)
+
+
+@en.kernel
+def fill_packets(
+    points: en.array(dtype=en.vec3),
+    indices: en.array(dtype=int),
+    packet_faces: en.array2d(dtype=int),
+    packets: en.array3d(dtype=float),
+):
+    """Write the points of every packet's triangles; one thread per lane."""
+    packet, lane = en.tid()
+    face = packet_faces[packet, lane]
+    for corner in range(3):
+        p = points[indices[3 * face + corner]]
+        for axis in range(3):
+            packets[packet, 3 * corner + axis, lane] = p[axis]
+
+
+@en.kernel
+def fit_nodes(
+    child: en.array2d(dtype=int), packets: en.array3d(dtype=float), first_node: int, nodes: en.array3d(dtype=float)
+):
+    """Fit the boxes of one level's children; one thread per child. Deeper levels must be fitted already."""
+    offset, slot = en.tid()
+    node = first_node + offset
+    code = child[node, slot]
+    if code != _EMPTY:
+        for axis in range(3):
+            lower = en.float32(INFINITY)
+            upper = en.float32(-INFINITY)
+            if code >= 0:
+                for k in range(LANES):
+                    lower = en.min(lower, nodes[code, axis, k])
+                    upper = en.max(upper, nodes[code, axis + 3, k])
+            else:
+                packet = -(code + 1) / LANES
+                for k in range(LANES):
+                    for corner in range(3):
+                        x = packets[packet, 3 * corner + axis, k]
+                        lower = en.min(lower, x)
+                        upper = en.max(upper, x)
+            nodes[node, axis, slot] = lower
+            nodes[node, axis + 3, slot] = upper
+
+
+@en.func
+def _angle(x: en.vec3, y: en.vec3) -> float:
+    return en.atan2(en.length(en.cross(x, y)), en.dot(x, y))
+
+
+@en.kernel
+def weigh_faces(
+    points: en.array(dtype=en.vec3),
+    indices: en.array(dtype=int),
+    normals: en.array(dtype=en.vec3),
+    weights: en.array2d(dtype=float),
+):
+    """Unit normal of every face, zero where it has no area, and the weights of `CORNERS_AND_FACE`."""
+    face = en.tid()
+    a = points[indices[3 * face]]
+    b = points[indices[3 * face + 1]]
+    c = points[indices[3 * face + 2]]
+    ab = b - a
+    ac = c - a
+    bc = c - b
+    n = en.cross(ab, ac)
+    normal = en.vec3(0.0, 0.0, 0.0)
+    if en.dot(n, n) > THIN * en.dot(ab, ab) * en.dot(ac, ac):
+        normal = en.normalize(n)
+    normals[face] = normal
+    weights[face, 0] = _angle(ab, ac)
+    weights[face, 1] = _angle(bc, -ab)
+    weights[face, 2] = _angle(ac, bc)
+    weights[face, 3] = 1.0
+
+
+@en.kernel
+def sum_feature_normals(
+    starts: en.array(dtype=int),
+    items: en.array(dtype=int),
+    normals: en.array(dtype=en.vec3),
+    weights: en.array2d(dtype=float),
+    feature_normals: en.array(dtype=en.vec3),
+):
+    """Unit pseudonormal of every feature, zero where it cannot tell inside from outside."""
+    feature = en.tid()
+    total = en.vec3(0.0, 0.0, 0.0)
+    usable = True
+    for k in range(starts[feature], starts[feature + 1]):
+        face = items[k] / CORNERS_AND_FACE
+        normal = normals[face]
+        total = total + normal * weights[face, items[k] % CORNERS_AND_FACE]
+        # next to a face without area a piece of the sum is missing
+        usable = usable and en.dot(normal, normal) > 0.0
+    if not usable or en.length(total) < FLAT:
+        feature_normals[feature] = en.vec3(0.0, 0.0, 0.0)
+    else:
+        feature_normals[feature] = en.normalize(total)
