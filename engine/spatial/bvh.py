@@ -80,7 +80,7 @@ class _BinaryTree:
     def __init__(self, lower: np.ndarray, upper: np.ndarray):
         n = len(lower)
         self.order = np.arange(n)
-        centre = 0.5 * (lower + upper)
+        centre = 0.5 * lower.astype(np.float64) + 0.5 * upper
         start, count = np.zeros(1, np.int64), np.full(1, n, np.int64)
         starts, counts, lefts, lowers, uppers = [], [], [], [], []
         node_count, level = 1, 0
@@ -131,13 +131,11 @@ def _split_level(order, start, count, halve, centre, lower, upper) -> np.ndarray
     along = np.take_along_axis(c, axis[node][:, None], 1)[:, 0]
     along_lower = np.take_along_axis(c_lower, axis[:, None], 1)[:, 0]
     along_extent = np.take_along_axis(extent, axis[:, None], 1)[:, 0]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        scale = np.where(along_extent > 0, np.float32(_BINS) / along_extent, np.float32(0))
-        scale = np.where(np.isfinite(scale), scale, np.float32(0))
+    scale = np.divide(_BINS, along_extent, out=np.zeros_like(along_extent), where=along_extent > 0)
     bin_ = np.minimum(((along - along_lower[node]) * scale[node]).astype(np.int64), _BINS - 1)
 
     # One sort by (node, bin, place): unique keys, so that the result does not depend on the sorting algorithm.
-    bits = int(len(node)).bit_length()
+    bits = len(node).bit_length()
     key = ((node * _BINS + bin_) << bits) | np.arange(len(node))
     key.sort()
     primitive = primitive[key & ((1 << bits) - 1)]

@@ -21,9 +21,6 @@ from engine.spatial.mesh_layout import (
 from engine.spatial.traversal import packet_point, push_children
 
 INFINITY = float("inf")
-STEEPEST = 1.0e30
-"""Most that 1 / direction may be, so that a box face through the origin of a parallel ray gives 0, not NaN."""
-
 BOX_SLACK = 1.0000004
 """Covers the rounding of the distances to a box: Ize, "Robust BVH Ray Traversal", JCGT 2013."""
 
@@ -48,12 +45,6 @@ class MeshQueryRay:
     u: float
     v: float
     normal: en.vec3
-
-
-@en.func
-def _steepness(d: float) -> float:
-    """1 / d without infinities."""
-    return en.where(en.abs(d) * STEEPEST > 1.0, 1.0 / d, en.where(d < 0.0, -STEEPEST, STEEPEST))
 
 
 @en.func
@@ -91,9 +82,9 @@ def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
     stack_t = en.zeros(shape=STACK_SIZE, dtype=en.float32)
     ts = en.zeros(shape=LANES, dtype=en.float32)
 
-    inv_x = _steepness(dir[0])
-    inv_y = _steepness(dir[1])
-    inv_z = _steepness(dir[2])
+    inv_x = 1.0 / dir[0]
+    inv_y = 1.0 / dir[1]
+    inv_z = 1.0 / dir[2]
     near_x = en.where(inv_x < 0.0, en.uint64(3 * ROW_BYTES), en.uint64(0))
     near_y = en.where(inv_y < 0.0, en.uint64(4 * ROW_BYTES), en.uint64(ROW_BYTES))
     near_z = en.where(inv_z < 0.0, en.uint64(5 * ROW_BYTES), en.uint64(2 * ROW_BYTES))
@@ -135,8 +126,9 @@ def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
                     leave_x = (en.ptr_load(en.float32, to_x, k) - start[0]) * inv_x
                     leave_y = (en.ptr_load(en.float32, to_y, k) - start[1]) * inv_y
                     leave_z = (en.ptr_load(en.float32, to_z, k) - start[2]) * inv_z
-                    enter = en.max(en.max(enter_x, enter_y), en.max(enter_z, 0.0))
-                    leave = en.min(en.min(leave_x, leave_y), leave_z) * BOX_SLACK
+                    # 0 * infinity, a parallel ray in the plane of a side, is NaN; min and max pass over it as first operand
+                    enter = en.max(enter_x, en.max(enter_y, en.max(enter_z, 0.0)))
+                    leave = en.min(leave_x, en.min(leave_y, en.min(leave_z, best))) * BOX_SLACK
                     ts[k] = en.where(enter <= leave, enter, INFINITY)
                 count = push_children(node, ts, best, stack, stack_t, count)
             else:
