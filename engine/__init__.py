@@ -31,3 +31,6 @@ globals().update(_NAMED_TYPES)
 # builtins of the kernel language, under names that do not hide an array constructor or a type of Python scope
 _PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix"}
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})
+
+# written in the kernel language itself, so it needs the names above
+from engine.spatial import *  # noqa: E402, F403

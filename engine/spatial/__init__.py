@@ -3,9 +3,11 @@
 from engine.spatial.closest_point import closest_point_on_triangle, triangle_distance_sq
 from engine.spatial.mesh import Mesh, mesh_by_id
 from engine.spatial.mesh_access import (
+    MeshArrays,
     mesh_eval_face_normal,
     mesh_eval_position,
     mesh_eval_velocity,
+    mesh_get,
     mesh_get_index,
     mesh_get_point,
     mesh_get_velocity,
@@ -21,6 +23,7 @@ from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray
 
 __all__ = [
     "Mesh",
+    "MeshArrays",
     "MeshQueryPoint",
     "MeshQueryRay",
     "closest_point_on_triangle",
@@ -28,6 +31,7 @@ __all__ = [
     "mesh_eval_face_normal",
     "mesh_eval_position",
     "mesh_eval_velocity",
+    "mesh_get",
     "mesh_get_index",
     "mesh_get_point",
     "mesh_get_velocity",

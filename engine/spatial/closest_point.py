@@ -26,7 +26,7 @@ def segment_parameter(offset: en.vec3, edge: en.vec3) -> float:
 
 @en.func
 def triangle_distance_sq(a: en.vec3, b: en.vec3, c: en.vec3, p: en.vec3) -> float:
-    """Squared distance [m²] from `p` to the triangle `a b c`; free of branches, so that it vectorises over triangles."""
+    """Squared distance [m²] from `p` to the triangle `a b c`, without branches so that it vectorises."""
     ab = b - a
     ac = c - a
     bc = c - b

@@ -172,7 +172,7 @@ def mesh_by_id(id: int) -> Mesh | None:
 _meshes: weakref.WeakValueDictionary[int, Mesh] = weakref.WeakValueDictionary()
 
 _REUSE_AFTER = 1024
-"""Descriptors of dead meshes rest, zeroed, until this many others have died: a stale id finds nothing, not a stranger."""
+"""Descriptors of dead meshes rest, zeroed, until this many others died: a stale id finds nothing, not a stranger."""
 
 _resting: deque[np.ndarray] = deque()
 

@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import engine as en
-from engine.spatial.mesh_layout import INDICES, POINTS, VELOCITIES
+from engine.spatial.mesh_layout import INDICES, POINT_COUNT, POINTS, TRIANGLE_COUNT, VELOCITIES
+
+
+@en.struct
+class MeshArrays:
+    """The arrays of a mesh inside a kernel; `velocities` is empty where none were given."""
+
+    points: en.array(dtype=en.vec3)
+    velocities: en.array(dtype=en.vec3)
+    indices: en.array(dtype=int)
+
+
+@en.func
+def mesh_get(id: en.uint64) -> MeshArrays:
+    """The arrays of the mesh `id`."""
+    point_count = int(en.ptr_load(en.uint64, id, POINT_COUNT))
+    velocities = en.ptr_load(en.uint64, id, VELOCITIES)
+    velocity_count = en.where(velocities == en.uint64(0), 0, point_count)
+    mesh = MeshArrays()
+    mesh.points = en.array_from_ptr(en.ptr_load(en.uint64, id, POINTS), point_count, dtype=en.vec3)
+    mesh.velocities = en.array_from_ptr(velocities, velocity_count, dtype=en.vec3)
+    index_count = 3 * int(en.ptr_load(en.uint64, id, TRIANGLE_COUNT))
+    mesh.indices = en.array_from_ptr(en.ptr_load(en.uint64, id, INDICES), index_count, dtype=en.int32)
+    return mesh
 
 
 @en.func

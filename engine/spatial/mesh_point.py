@@ -2,10 +2,10 @@
 
 The sign comes from angle-weighted pseudonormals: at an edge the sum of the normals of its faces, at a point the sum of
 the normals around it weighted by the faces' angles there. With them the sign of `(p - closest) . normal` is right
-wherever the closest point lies: Baerentzen & Aanaes, "Signed Distance Computation Using the Angle Weighted Pseudonormal",
-TVCG 2005. (The normal of the closest face alone is wrong near sharp edges.) They cost one load per query, where counting
-crossings of rays or a winding number costs a second walk. Only where the pseudonormal cannot decide - next to faces without
-area, or where two sheets lie back to back - rays do.
+wherever the closest point lies: Baerentzen & Aanaes, "Signed Distance Computation Using the Angle Weighted
+Pseudonormal", TVCG 2005. (The normal of the closest face alone is wrong near sharp edges.) They cost one load per
+query, where counting crossings of rays or a winding number costs a second walk. Only where the pseudonormal cannot
+decide - next to faces without area, or where two sheets lie back to back - rays do.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
                     leave_x = (en.ptr_load(en.float32, to_x, k) - start[0]) * inv_x
                     leave_y = (en.ptr_load(en.float32, to_y, k) - start[1]) * inv_y
                     leave_z = (en.ptr_load(en.float32, to_z, k) - start[2]) * inv_z
-                    # 0 * infinity, a parallel ray in the plane of a side, is NaN; min and max pass over it as first operand
+                    # a parallel ray in the plane of a side gives 0 * infinity, NaN; as first operand min and max skip it
                     enter = en.max(enter_x, en.max(enter_y, en.max(enter_z, 0.0)))
                     leave = en.min(leave_x, en.min(leave_y, en.min(leave_z, best))) * BOX_SLACK
                     ts[k] = en.where(enter <= leave, enter, INFINITY)

@@ -7,6 +7,7 @@ from engine.spatial import (
     mesh_eval_face_normal,
     mesh_eval_position,
     mesh_eval_velocity,
+    mesh_get,
     mesh_query_point,
     mesh_query_point_no_sign,
     mesh_query_point_sign_normal,
@@ -91,6 +92,18 @@ def eval_at(
     position[0] = mesh_eval_position(id, face, u, v)
     velocity[0] = mesh_eval_velocity(id, face, u, v)
     normal[0] = mesh_eval_face_normal(id, face)
+
+
+@en.kernel
+def read_arrays(
+    id: en.uint64, points: en.array(dtype=en.vec3), indices: en.array(dtype=int), counts: en.array(dtype=int)
+):
+    mesh = mesh_get(id)
+    for i in range(mesh.points.shape[0]):
+        points[i] = mesh.points[i]
+    for i in range(mesh.indices.shape[0]):
+        indices[i] = mesh.indices[i]
+    counts[0] = mesh.velocities.shape[0]
 
 
 def make_mesh(points, faces, velocities=None) -> en.Mesh:

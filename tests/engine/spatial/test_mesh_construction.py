@@ -2,7 +2,7 @@ import gc
 
 import numpy as np
 import pytest
-from mesh_kernels import eval_at, make_mesh, run_points, run_rays
+from mesh_kernels import eval_at, make_mesh, read_arrays, run_points, run_rays
 from mesh_oracles import box, sphere
 
 import engine as en
@@ -62,6 +62,18 @@ def test_evaluation_on_a_face():
     mesh.velocities = en.array(2 * velocities, dtype=en.vec3)
     en.launch(eval_at, dim=1, inputs=[mesh.id, 0, 0.5, 0.25], outputs=out)
     np.testing.assert_allclose(out[1].numpy()[0], [1, 1, 2])
+
+
+def test_kernels_can_read_the_arrays():
+    mesh = make_mesh(*box())
+    points, indices, counts = en.zeros(8, dtype=en.vec3), en.zeros(36, dtype=en.int32), en.zeros(1, dtype=en.int32)
+    en.launch(read_arrays, dim=1, inputs=[mesh.id], outputs=[points, indices, counts])
+    assert np.array_equal(points.numpy(), mesh.points.numpy())
+    assert np.array_equal(indices.numpy(), mesh.indices.numpy())
+    assert counts.numpy()[0] == 0
+    mesh.velocities = points
+    en.launch(read_arrays, dim=1, inputs=[mesh.id], outputs=[points, indices, counts])
+    assert counts.numpy()[0] == 8
 
 
 def test_two_meshes_answer_for_themselves():
