@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.geometry.integer_order import stable_order
+
 FAMILIES = ("spring", "tri", "edge", "tet")
 LOCAL_VERTICES = {"spring": 2, "tri": 3, "edge": 4, "tet": 4}
 
@@ -55,10 +57,10 @@ def force_slots(particle_count: int, elements: dict[str, np.ndarray]) -> ForceSl
         offsets = np.zeros(particle_count + 1, dtype=np.int32)
         return ForceSlots(bases, slot_count, np.empty((0, particle_count), dtype=np.int32), offsets, empty, False)
 
-    # Sorting one packed integer is several times faster than an indirect sort.
-    key = (np.concatenate(owners).astype(np.int64) << 32) | np.concatenate(slots)
-    key.sort()
-    owner, slot = key >> 32, (key & 0xFFFFFFFF).astype(np.int32)
+    # Slots are already ascending, so a stable order by owner keeps them so within each particle.
+    owner, slot = np.concatenate(owners), np.concatenate(slots).astype(np.int32)
+    order = stable_order(owner)
+    owner, slot = owner[order], slot[order]
     degree = np.bincount(owner, minlength=particle_count)
     offsets = np.zeros(particle_count + 1, dtype=np.int32)
     np.cumsum(degree, out=offsets[1:])

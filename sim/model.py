@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+import engine as en
 from sim.adjacency import ForceSlots, force_slots
 from sim.coloring import ElementColoring, color_elements
-from sim.device_arrays import clone, device_array, zeros_like
+from sim.device_arrays import device_array
 from sim.state import Control, State
 
 
@@ -165,6 +166,12 @@ class Model:
         self.gravity = np.array([0.0, -9.80665, 0.0])
         self.up_vector = np.array([0.0, 1.0, 0.0])
         self.up_axis = 1
+        # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
+        self.particle_forces = None
+        self.body_wrench = None
+        self.shape_placement = None
+        self.particle_contacts = None
+        self.rigid_contacts = None
         for family in ("particle", "spring", "tri", "edge", "tet", "body", "shape"):
             setattr(self, f"{family}_count", 0)
 
@@ -173,13 +180,13 @@ class Model:
         grad = self.requires_grad if requires_grad is None else requires_grad
         state = State()
         if self.particle_count:
-            state.particle_q = clone(self.particle_q, grad)
-            state.particle_qd = clone(self.particle_qd, grad)
-            state.particle_f = zeros_like(self.particle_qd, grad)
+            state.particle_q = en.clone(self.particle_q, requires_grad=grad)
+            state.particle_qd = en.clone(self.particle_qd, requires_grad=grad)
+            state.particle_f = en.zeros_like(self.particle_qd, requires_grad=grad)
         if self.body_count:
-            state.body_q = clone(self.body_q, grad)
-            state.body_qd = clone(self.body_qd, grad)
-            state.body_f = zeros_like(self.body_qd, grad)
+            state.body_q = en.clone(self.body_q, requires_grad=grad)
+            state.body_qd = en.clone(self.body_qd, requires_grad=grad)
+            state.body_f = en.zeros_like(self.body_qd, requires_grad=grad)
         return state
 
     def control(self, requires_grad: bool | None = None, clone_variables: bool = True) -> Control:
@@ -193,7 +200,7 @@ class Model:
         ):
             if count:
                 array = getattr(self, source)
-                setattr(control, name, clone(array, grad) if clone_variables else array)
+                setattr(control, name, en.clone(array, requires_grad=grad) if clone_variables else array)
         return control
 
     def _element_indices(self, family: str) -> np.ndarray:

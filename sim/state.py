@@ -1,6 +1,6 @@
 """What changes while simulating: ``State``, and what steers it: ``Control``."""
 
-from sim.device_arrays import clone
+import engine as en
 
 STATE_ARRAYS = ("particle_q", "particle_qd", "particle_f", "body_q", "body_qd", "body_f")
 
@@ -55,7 +55,7 @@ class State:
         copied = State()
         for name in STATE_ARRAYS:
             array = getattr(self, name)
-            setattr(copied, name, None if array is None else clone(array, self.requires_grad))
+            setattr(copied, name, None if array is None else en.clone(array, requires_grad=array.requires_grad))
         return copied
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange, grid_points
 from sim.errors import SimError, SimWarning
 from sim.geometry.mesh_edges import mesh_edges
-from sim.geometry.rotation import rotate
+from sim.geometry.rotation import cross, rotate
 from sim.inputs import as_count, as_indices, as_points, as_positive, as_quat, as_scalars, as_vector
 
 
@@ -226,7 +226,7 @@ def grid_triangles(nx: int, ny: int, reverse_winding: bool = False) -> np.ndarra
 def triangle_areas(q: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Areas [m^2] of triangles, shape [n]."""
     a, b, c = (q[triangles[:, i]] for i in range(3))
-    return 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return 0.5 * np.linalg.norm(cross(b - a, c - a), axis=1)
 
 
 def lumped_mass(q, elements, density, mass, where, *, measure) -> np.ndarray:

@@ -85,7 +85,7 @@ class ComposeBuilder:
             if spec.refers:
                 shift = starts[spec.refers] + sizes[spec.refers] * np.arange(copies, dtype=np.int32)
                 shift = shift.reshape(copies, *[1] * rows.ndim)
-                np.add(target, shift, out=target, where=np.broadcast_to(rows >= 0, target.shape))
+                np.add(target, shift, out=target, where=rows >= 0)
         for name, family in OBJECT_COLUMNS:
             if sizes[family]:
                 getattr(self, name).extend(getattr(source, name) * copies)

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from sim.errors import SimError, SimWarning
+from sim.geometry.rotation import cross
 from sim.inputs import as_indices, as_scalars
 
 # An element is degenerate when its area (volume) is below this fraction of its longest edge squared (cubed).
@@ -211,7 +212,7 @@ def triangle_rest(q: np.ndarray, tri: np.ndarray) -> tuple[np.ndarray, np.ndarra
     a = q[tri[:, 1]] - origin
     b = q[tri[:, 2]] - origin
     length = np.sqrt(np.einsum("ij,ij->i", a, a))
-    doubled = np.linalg.norm(np.cross(a, b), axis=1)
+    doubled = np.linalg.norm(cross(a, b), axis=1)
     longest = np.maximum(np.maximum(length, np.linalg.norm(b, axis=1)), np.linalg.norm(b - a, axis=1))
     valid = doubled > 2.0 * DEGENERATE * longest**2
     valid &= doubled > 1e-30
@@ -231,7 +232,7 @@ def tetrahedron_rest(q: np.ndarray, tet: np.ndarray) -> tuple[np.ndarray, np.nda
     corners = q[tet].astype(np.float64)
     edges = corners[:, 1:] - corners[:, :1]
     shape = np.swapaxes(edges, 1, 2)
-    volumes = np.einsum("ij,ij->i", edges[:, 0], np.cross(edges[:, 1], edges[:, 2])) / 6.0
+    volumes = np.einsum("ij,ij->i", edges[:, 0], cross(edges[:, 1], edges[:, 2])) / 6.0
     longest = np.sqrt(np.einsum("nij,nij->ni", edges, edges).max(axis=1, initial=0.0))
     valid = (np.abs(volumes) > DEGENERATE * longest**3) & (np.abs(volumes) > 1e-36)
     return shape, volumes, valid
@@ -247,11 +248,11 @@ def bending_angle(q: np.ndarray, rows: np.ndarray) -> np.ndarray:
     angles = np.zeros(len(rows))
     # For the interior rows only: -1 must not index a particle.
     x1, x2, x3, x4 = (q[rows[interior, c]].astype(np.float64) for c in range(4))
-    n1 = np.cross(x3 - x1, x4 - x1)
-    n2 = np.cross(x4 - x2, x3 - x2)
+    n1 = cross(x3 - x1, x4 - x1)
+    n2 = cross(x4 - x2, x3 - x2)
     e = x4 - x3
     length = np.linalg.norm(e, axis=1)
-    sine = np.einsum("ij,ij->i", np.cross(n2, n1), e) / np.where(length > 0.0, length, 1.0)
+    sine = np.einsum("ij,ij->i", cross(n2, n1), e) / np.where(length > 0.0, length, 1.0)
     angles[interior] = np.arctan2(sine, np.einsum("ij,ij->i", n1, n2))
     return angles
 

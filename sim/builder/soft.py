@@ -5,7 +5,7 @@ import numpy as np
 from sim.builder.cloth import lumped_mass
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange, grid_points
 from sim.errors import SimError
-from sim.geometry.rotation import rotate
+from sim.geometry.rotation import cross, rotate
 from sim.inputs import as_count, as_indices, as_points, as_positive, as_quat, as_scalars, as_vector
 
 
@@ -194,7 +194,7 @@ def grid_tetrahedra(nx: int, ny: int, nz: int) -> np.ndarray:
 def tetrahedron_volumes(q: np.ndarray, tets: np.ndarray) -> np.ndarray:
     """Volumes [m^3] of tetrahedra whatever their orientation, shape [n]."""
     a, b, c, d = (q[tets[:, i]] for i in range(4))
-    return np.abs(np.einsum("ij,ij->i", b - a, np.cross(c - a, d - a))) / 6.0
+    return np.abs(np.einsum("ij,ij->i", b - a, cross(c - a, d - a))) / 6.0
 
 
 def surface_triangles(tets: np.ndarray) -> np.ndarray:

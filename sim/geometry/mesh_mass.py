@@ -4,6 +4,7 @@ import numpy as np
 
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh_edges import mesh_edges
+from sim.geometry.rotation import cross
 
 
 def solid_mesh(vertices: np.ndarray, triangles: np.ndarray) -> MassProperties | None:
@@ -16,7 +17,7 @@ def solid_mesh(vertices: np.ndarray, triangles: np.ndarray) -> MassProperties | 
         return None
     middle = vertices.mean(axis=0)
     a, b, c = (vertices[triangles[:, i]] - middle for i in range(3))
-    volumes = np.einsum("ij,ij->i", a, np.cross(b, c)) / 6.0
+    volumes = np.einsum("ij,ij->i", a, cross(b, c)) / 6.0
     volume = volumes.sum()
     extent = np.ptp(vertices, axis=0).max()
     if abs(volume) <= 1e-9 * extent**3:
@@ -38,7 +39,7 @@ def shell_mesh(vertices: np.ndarray, triangles: np.ndarray) -> MassProperties:
         return MassProperties()
     middle = vertices.mean(axis=0)
     a, b, c = (vertices[triangles[:, i]] - middle for i in range(3))
-    areas = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    areas = 0.5 * np.linalg.norm(cross(b - a, c - a), axis=1)
     area = areas.sum()
     if area <= 0.0:
         return MassProperties()

@@ -6,19 +6,31 @@ IDENTITY_QUAT = np.array([0.0, 0.0, 0.0, 1.0])
 IDENTITY_TRANSFORM = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross product over the last axis; np.cross spends more on bookkeeping than on the product for few vectors."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    result = np.empty((*np.broadcast(ax, bx).shape, 3), dtype=np.result_type(a, b))
+    result[..., 0] = ay * bz - az * by
+    result[..., 1] = az * bx - ax * bz
+    result[..., 2] = ax * by - ay * bx
+    return result
+
+
 def rotate(q: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Rotates vectors ``v`` [..., 3] by unit quaternions ``q`` [..., 4]."""
     u = q[..., :3]
-    t = 2.0 * np.cross(u, v)
-    return v + q[..., 3:4] * t + np.cross(u, t)
+    t = 2.0 * cross(u, v)
+    return v + q[..., 3:4] * t + cross(u, t)
 
 
 def quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Quaternion product: rotates by ``b`` first, then by ``a``."""
-    a, b = np.broadcast_arrays(a, b)
     av, aw, bv, bw = a[..., :3], a[..., 3:], b[..., :3], b[..., 3:]
-    vector = aw * bv + bw * av + np.cross(av, bv)
-    return np.concatenate([vector, aw * bw - np.sum(av * bv, axis=-1, keepdims=True)], axis=-1)
+    result = np.empty((*np.broadcast(av, bv).shape[:-1], 4))
+    result[..., :3] = aw * bv + bw * av + cross(av, bv)
+    result[..., 3:] = aw * bw - np.sum(av * bv, axis=-1, keepdims=True)
+    return result
 
 
 def quat_from_axis_angle(axis: np.ndarray, angle: float) -> np.ndarray:
@@ -31,9 +43,9 @@ def quat_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     d = float(np.dot(a, b))
     if d < -1.0 + 1e-12:
         helper = np.array([1.0, 0.0, 0.0]) if abs(a[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
-        axis = np.cross(a, helper)
+        axis = cross(a, helper)
         return np.append(axis / np.linalg.norm(axis), 0.0)
-    q = np.append(np.cross(a, b), 1.0 + d)
+    q = np.append(cross(a, b), 1.0 + d)
     return q / np.linalg.norm(q)
 
 
@@ -45,9 +57,8 @@ def rotation_matrix(q: np.ndarray) -> np.ndarray:
 
 def transform_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Composes rigid transforms [..., 7]: applies ``b`` first, then ``a``."""
-    a, b = np.broadcast_arrays(a, b)
-    p = a[..., :3] + rotate(a[..., 3:], b[..., :3])
-    return np.concatenate([p, quat_multiply(a[..., 3:], b[..., 3:])], axis=-1)
+    rotation = quat_multiply(a[..., 3:], b[..., 3:])
+    return np.concatenate([a[..., :3] + rotate(a[..., 3:], b[..., :3]), rotation], axis=-1)
 
 
 def transform_points(x: np.ndarray, points: np.ndarray) -> np.ndarray:
