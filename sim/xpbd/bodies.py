@@ -1,0 +1,218 @@
+"""Rigid contacts as position and velocity constraints, solved one after the other (Gauss-Seidel).
+
+After Mueller, Macklin, Chentanez, Jeschke, Kim 2020, "Detailed rigid body simulation with extended position based
+dynamics". Corrections are impulses: each changes pose and velocity together, so a body without contact keeps the
+momentum-conserving free flight. Friction is solved at position level inside the Coulomb cone of the accumulated push,
+and what displacement remains while sticking is carried to the next step (`slip`), so resting bodies do not creep.
+
+One thread solves all contacts in pair order: deterministic, and better converged than averaging.
+"""
+
+import engine as en
+from sim.collide.contact_points import POINTS, PointTable, to_world
+from sim.forces.body_contact import pair_average
+from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
+
+
+@en.func
+def push_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Displaces body `b` by the positional impulse [kg m] at world `point`, and its velocity by the same over dt."""
+    X = body_q[b]
+    r = en.transform_get_rotation(X)
+    center = en.transform_point(X, body_com[b])
+    move = impulse * body_inv_mass[b]
+    torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
+    turn = en.quat_rotate(r, body_inv_inertia[b] * torque)
+    r1 = en.normalize(r + en.quat(turn[0], turn[1], turn[2], 0.0) * r * 0.5)
+    body_q[b] = en.transform(center + move - en.quat_rotate(r1, body_com[b]), r1)
+    body_qd[b] = body_qd[b] + en.spatial_vector(turn / dt, move / dt)
+
+
+@en.func
+def kick_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Changes the velocity of body `b` by the impulse [N s] at world `point`."""
+    X = body_q[b]
+    r = en.transform_get_rotation(X)
+    center = en.transform_point(X, body_com[b])
+    torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
+    spin = en.quat_rotate(r, body_inv_inertia[b] * torque)
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, impulse * body_inv_mass[b])
+
+
+@en.kernel
+def solve_rigid_positions(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_mu: en.array(dtype=float),
+    body_q0: en.array(dtype=en.transform),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    points: PointTable,
+    slip: en.array(dtype=en.vec3),
+    dt: float,
+    keep: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    push: en.array(dtype=float),
+    drag: en.array(dtype=en.vec3),
+):
+    """One sweep; `push` and `drag` accumulate the normal and tangential positional impulses [kg m] of the step."""
+    for slot in range(active_count[0]):
+        pair = active_pair[slot]
+        shape_a = pair_shapes[pair, 0]
+        shape_b = pair_shapes[pair, 1]
+        a = shape_body[shape_a]
+        b = shape_body[shape_b]
+        mu = pair_average(shape_mu, shape_a, shape_b)
+        for i in range(points.count[slot]):
+            c = slot * POINTS + i
+            n = points.normal[c]
+            pushed = float(0.0)
+            dragged = en.vec3(0.0, 0.0, 0.0)
+            if keep > 0.0:
+                pushed = push[c]
+                dragged = drag[c]
+            pa = to_world(body_q, a, points.point_a[c])
+            pb = to_world(body_q, b, points.point_b[c])
+            gap = en.dot(n, pa - pb)
+            if gap < 0.0 or pushed > 0.0:
+                point = (pa + pb) * 0.5
+                w = float(0.0)
+                if a >= 0:
+                    w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
+                if b >= 0:
+                    w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                if w > 0.0:
+                    # the accumulated push never pulls
+                    change = en.max(-gap / w, -pushed)
+                    pushed = pushed + change
+                    if a >= 0:
+                        push_body(a, n * change, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+                    if b >= 0:
+                        push_body(b, n * (-change), point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+
+                    pa = to_world(body_q, a, points.point_a[c])
+                    pb = to_world(body_q, b, points.point_b[c])
+                    moved = (pa - to_world(body_q0, a, points.point_a[c])) - (
+                        pb - to_world(body_q0, b, points.point_b[c])
+                    )
+                    moved = moved + slip[c]
+                    moved = moved - n * en.dot(n, moved)
+                    distance = en.length(moved)
+                    if distance > 1.0e-12:
+                        t = moved / distance
+                        wt = float(0.0)
+                        if a >= 0:
+                            wt = wt + inverse_mass_at(
+                                body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t
+                            )
+                        if b >= 0:
+                            wt = wt + inverse_mass_at(
+                                body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t
+                            )
+                        wanted = dragged - moved * (1.0 / en.max(wt, 1.0e-18))
+                        size = en.length(wanted)
+                        limit = mu * pushed
+                        if size > limit:
+                            wanted = wanted * (limit / size)
+                        step = wanted - dragged
+                        dragged = wanted
+                        if a >= 0:
+                            push_body(a, step, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+                        if b >= 0:
+                            push_body(b, -step, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+            push[c] = pushed
+            drag[c] = dragged
+
+
+@en.kernel
+def finish_rigid_contacts(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_mu: en.array(dtype=float),
+    shape_restitution: en.array(dtype=float),
+    body_q0: en.array(dtype=en.transform),
+    body_qd0: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    points: PointTable,
+    rest_speed: float,
+    dt: float,
+    push: en.array(dtype=float),
+    drag: en.array(dtype=en.vec3),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    slip: en.array(dtype=en.vec3),
+):
+    """Restitution, removal of the speed that undoing an overlap made, and the slip to carry over."""
+    for slot in range(active_count[0]):
+        pair = active_pair[slot]
+        shape_a = pair_shapes[pair, 0]
+        shape_b = pair_shapes[pair, 1]
+        a = shape_body[shape_a]
+        b = shape_body[shape_b]
+        mu = pair_average(shape_mu, shape_a, shape_b)
+        restitution = pair_average(shape_restitution, shape_a, shape_b)
+        for i in range(points.count[slot]):
+            c = slot * POINTS + i
+            s = en.vec3(0.0, 0.0, 0.0)
+            pushed = push[c]
+            if pushed > 0.0:
+                n = points.normal[c]
+                pa = to_world(body_q, a, points.point_a[c])
+                pb = to_world(body_q, b, points.point_b[c])
+                point = (pa + pb) * 0.5
+                w = float(0.0)
+                v = en.vec3(0.0, 0.0, 0.0)
+                v0 = en.vec3(0.0, 0.0, 0.0)
+                if a >= 0:
+                    w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
+                    v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
+                    v0 = v0 + body_velocity_at(body_q[a], body_qd0[a], body_com[a], point)
+                if b >= 0:
+                    w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                    v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
+                    v0 = v0 - body_velocity_at(body_q[b], body_qd0[b], body_com[b], point)
+                before = en.dot(n, v0)
+                wanted = float(0.0)
+                if before < -rest_speed:
+                    wanted = -restitution * before
+                if w > 0.0:
+                    # in total the contact never pulls
+                    kick = en.max((wanted - en.dot(n, v)) / w, -pushed / dt)
+                    if a >= 0:
+                        kick_body(a, n * kick, point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
+                    if b >= 0:
+                        kick_body(b, n * (-kick), point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
+                if en.length(drag[c]) < 0.999 * mu * pushed:
+                    moved = (pa - to_world(body_q0, a, points.point_a[c])) - (
+                        pb - to_world(body_q0, b, points.point_b[c])
+                    )
+                    s = slip[c] + moved
+                    s = s - n * en.dot(n, s)
+            slip[c] = s

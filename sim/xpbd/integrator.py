@@ -1,0 +1,290 @@
+"""Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
+
+import numpy as np
+
+import engine as en
+from sim.collide.body_arrays import body_masses, body_state
+from sim.collide.pipeline import collide, rigid_contacts
+from sim.forces.particle_forces import activations
+from sim.semi_implicit.bodies import integrate_bodies
+from sim.xpbd.bending import solve_bending
+from sim.xpbd.bodies import finish_rigid_contacts, solve_rigid_positions
+from sim.xpbd.particle_contacts import (
+    bounce_off_ground,
+    bounce_off_shapes,
+    push_bodies_from_particles,
+    solve_particle_ground,
+    solve_particle_shapes,
+)
+from sim.xpbd.particles import predict_particles, update_velocities
+from sim.xpbd.scratch import Scratch
+from sim.xpbd.springs import solve_springs
+from sim.xpbd.tetrahedra import solve_tetrahedra
+from sim.xpbd.triangles import solve_triangles
+
+
+class XPBDIntegrator:
+    """Implicit, stable for any step; stiffness comes from compliance, not from the iteration count.
+
+    Elements are solved by coloured Gauss-Seidel: those of one colour share no particle and run in parallel, colours
+    follow each other, so the result has the same bits whatever the thread count.
+    """
+
+    def __init__(
+        self,
+        iterations: int = 2,
+        soft_body_relaxation: float = 1.0,
+        soft_contact_relaxation: float = 1.0,
+        joint_linear_relaxation: float = 0.7,
+        joint_angular_relaxation: float = 0.4,
+        rigid_contact_relaxation: float = 1.0,
+        rigid_contact_con_weighting: bool = True,
+        angular_damping: float = 0.0,
+        enable_restitution: bool = True,
+        *,
+        refresh_rigid_contacts: bool = True,
+    ):
+        """Makes the integrator; one serves any number of models.
+
+        Args:
+            iterations: Sweeps over all constraints per step.
+            soft_body_relaxation: Accepted for compatibility, as are the other relaxations and the weighting:
+                Gauss-Seidel needs none.
+            soft_contact_relaxation: See above.
+            joint_linear_relaxation: See above.
+            joint_angular_relaxation: See above.
+            rigid_contact_relaxation: See above.
+            rigid_contact_con_weighting: See above.
+            angular_damping: Fraction of angular velocity lost per second [1/s].
+            enable_restitution: Whether contacts bounce by their coefficient of restitution.
+            refresh_rigid_contacts: Detect rigid contacts in every step; without it they are those of the last `collide`.
+
+        Raises:
+            ValueError: No iteration.
+        """
+        if iterations < 1:
+            raise ValueError(f"XPBDIntegrator: iterations is {iterations}; at least 1 expected")
+        self.iterations = iterations
+        self.angular_damping = angular_damping
+        self.enable_restitution = enable_restitution
+        self.refresh_rigid_contacts = refresh_rigid_contacts
+
+    def simulate(self, model, state_in, state_out, dt: float, control=None):
+        """Steps `state_in` by `dt` [s] into `state_out` and returns it; `state_in` stays as it is.
+
+        Particle contacts are those that the last `sim.collide` listed.
+        """
+        scratch = self._scratch(model)
+        rigid = self._detect_rigid_contacts(model, state_in)
+        self._predict(model, scratch, state_in, state_out, dt)
+        for iteration in range(self.iterations):
+            keep = 1.0 if iteration else 0.0
+            if model.particle_count:
+                self._solve_elements(model, scratch, state_in, state_out, dt, keep, control)
+                self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
+            if rigid is not None:
+                self._solve_rigid_contacts(model, rigid, state_in, state_out, dt, keep)
+        if rigid is not None:
+            self._finish_rigid_contacts(model, rigid, state_in, state_out, dt)
+        if model.particle_count:
+            self._finish_particles(model, scratch, state_in, state_out, dt)
+        return state_out
+
+    def _scratch(self, model) -> Scratch:
+        if getattr(model, "xpbd_scratch", None) is None:
+            model.xpbd_scratch = Scratch(model)
+        return model.xpbd_scratch
+
+    def _detect_rigid_contacts(self, model, state_in):
+        """The rigid contact table, or None when nothing can touch."""
+        if not model.body_count or not model.shape_count:
+            return None
+        contacts = rigid_contacts(model)
+        if not contacts.pair_count:
+            return None
+        if self.refresh_rigid_contacts:
+            collide(model, state_in, particles=False)
+        return contacts
+
+    def _predict(self, model, scratch, state_in, state_out, dt):
+        gravity = en.vec3(*model.gravity)
+        if model.particle_count:
+            en.launch(
+                predict_particles,
+                dim=model.particle_count,
+                inputs=[
+                    state_in.particle_q, state_in.particle_qd, state_in.particle_f, model.particle_inv_mass,
+                    model.particle_flags, gravity, dt, model.particle_max_velocity,
+                ],
+                outputs=[state_out.particle_q, scratch.movable],
+            )  # fmt: skip
+        if model.body_count:
+            en.launch(
+                integrate_bodies,
+                dim=model.body_count,
+                inputs=[
+                    state_in.body_q, state_in.body_qd, state_in.body_f, model.body_com, model.body_inv_mass,
+                    model.body_inertia, model.body_inv_inertia, gravity, self.angular_damping, dt,
+                ],
+                outputs=[state_out.body_q, state_out.body_qd],
+            )  # fmt: skip
+
+    def _solve_elements(self, model, scratch, state_in, state_out, dt, keep, control):
+        x0, x, w = state_in.particle_q, state_out.particle_q, scratch.movable
+        if model.spring_count:
+            constants = [model.spring_indices, model.spring_rest_length, model.spring_stiffness, model.spring_damping]
+            for start, stop in color_ranges(model.spring_color_offsets):
+                en.launch(
+                    solve_springs,
+                    dim=stop - start,
+                    inputs=[start, model.spring_color_order, x0, w, *constants, dt, keep],
+                    outputs=[x, scratch.spring_multiplier],
+                )
+        if model.tri_count:
+            active = activations(model, control, "tri_activations")
+            constants = [model.tri_indices, model.tri_poses, active, model.tri_materials]
+            for start, stop in color_ranges(model.tri_color_offsets):
+                en.launch(
+                    solve_triangles,
+                    dim=stop - start,
+                    inputs=[start, model.tri_color_order, x0, w, *constants, dt, keep],
+                    outputs=[x, scratch.tri_multiplier],
+                )
+        if model.edge_count:
+            constants = [
+                model.edge_indices, model.edge_rest_angle, model.edge_rest_length, model.edge_bending_properties
+            ]  # fmt: skip
+            for start, stop in color_ranges(model.edge_color_offsets):
+                en.launch(
+                    solve_bending,
+                    dim=stop - start,
+                    inputs=[start, model.edge_color_order, x0, w, *constants, dt, keep],
+                    outputs=[x, scratch.edge_multiplier],
+                )
+        if model.tet_count:
+            active = activations(model, control, "tet_activations")
+            constants = [model.tet_indices, model.tet_poses, active, model.tet_materials]
+            for start, stop in color_ranges(model.tet_color_offsets):
+                en.launch(
+                    solve_tetrahedra,
+                    dim=stop - start,
+                    inputs=[start, model.tet_color_order, x0, w, *constants, dt, keep],
+                    outputs=[x, scratch.tet_multiplier],
+                )
+
+    def _solve_particle_contacts(self, model, scratch, state_in, state_out, dt, keep):
+        if model.ground:
+            en.launch(
+                solve_particle_ground,
+                dim=model.particle_count,
+                inputs=[
+                    state_in.particle_q, scratch.movable, model.particle_radius, model.ground_plane,
+                    model.soft_contact_mu, keep,
+                ],
+                outputs=[state_out.particle_q, scratch.ground_push],
+            )  # fmt: skip
+        contacts = listed_contacts(model)
+        if contacts is None:
+            return
+        geo, mat = model.shape_geo, model.shape_materials
+        q0, _ = body_state(model, state_in)
+        q, qd = body_state(model, state_out)
+        en.launch(
+            solve_particle_shapes,
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, scratch.movable, model.particle_radius, q0, q, *body_masses(model),
+                contacts.body_start, model.shape_body, model.shape_transform, geo.type, geo.scale, mat.mu,
+                model.soft_contact_mu, model.particle_adhesion, contacts.count, contacts.shape, contacts.point_b,
+                contacts.normal_b, keep,
+            ],
+            outputs=[state_out.particle_q, contacts.force, scratch.contact_total(contacts), contacts.point],
+        )  # fmt: skip
+        if model.body_count:
+            en.launch(
+                push_bodies_from_particles,
+                dim=model.body_count,
+                inputs=[
+                    model.particle_count, contacts.body_start, contacts.body_entry, contacts.force, contacts.point,
+                    *body_masses(model), dt,
+                ],
+                outputs=[q, qd],
+            )  # fmt: skip
+
+    def _solve_rigid_contacts(self, model, contacts, state_in, state_out, dt, keep):
+        push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
+        en.launch(
+            solve_rigid_positions,
+            dim=1,
+            inputs=[
+                contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
+                model.shape_materials.mu, state_in.body_q, *body_masses(model), contacts.points, contacts.slip, dt, keep,
+            ],
+            outputs=[state_out.body_q, state_out.body_qd, push, drag],
+        )  # fmt: skip
+
+    def _finish_rigid_contacts(self, model, contacts, state_in, state_out, dt):
+        push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
+        mat = model.shape_materials
+        en.launch(
+            finish_rigid_contacts,
+            dim=1,
+            inputs=[
+                contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
+                mat.mu, mat.restitution, state_in.body_q, state_in.body_qd, *body_masses(model),
+                contacts.points, self._rest_speed(model, dt), dt, push, drag,
+            ],
+            outputs=[state_out.body_q, state_out.body_qd, contacts.slip],
+        )  # fmt: skip
+
+    def _finish_particles(self, model, scratch, state_in, state_out, dt):
+        en.launch(
+            update_velocities,
+            dim=model.particle_count,
+            inputs=[state_in.particle_q, dt, model.particle_max_velocity],
+            outputs=[state_out.particle_q, state_out.particle_qd],
+        )
+        if model.ground:
+            en.launch(
+                bounce_off_ground,
+                dim=model.particle_count,
+                inputs=[
+                    state_in.particle_qd, model.ground_plane, model.soft_contact_restitution,
+                    self._rest_speed(model, dt), scratch.ground_push,
+                ],
+                outputs=[state_out.particle_qd],
+            )  # fmt: skip
+        contacts = listed_contacts(model)
+        if contacts is None:
+            return
+        geo, mat = model.shape_geo, model.shape_materials
+        _, qd0 = body_state(model, state_in)
+        q, qd = body_state(model, state_out)
+        en.launch(
+            bounce_off_shapes,
+            dim=model.particle_count,
+            inputs=[
+                state_out.particle_q, state_in.particle_qd, scratch.movable, q, qd0, qd, body_masses(model)[0],
+                model.shape_body, model.shape_transform, geo.type, geo.scale, mat.restitution,
+                model.soft_contact_restitution, self._rest_speed(model, dt),
+                contacts.count, contacts.shape, contacts.point_b, contacts.normal_b, scratch.contact_total(contacts),
+            ],
+            outputs=[state_out.particle_qd],
+        )  # fmt: skip
+
+    def _rest_speed(self, model, dt: float) -> float:
+        """Impact speed below which contacts do not bounce [m/s]: twice what gravity adds in a step."""
+        if not self.enable_restitution:
+            return 1.0e30
+        return 2.0 * float(np.linalg.norm(np.asarray(model.gravity, dtype=np.float64))) * dt
+
+
+def color_ranges(offsets: list[int]) -> list[tuple[int, int]]:
+    """(start, stop) of every colour."""
+    return list(zip(offsets[:-1], offsets[1:]))
+
+
+def listed_contacts(model):
+    """The particle contact table if `collide` has filled it and any shape takes part, else None."""
+    contacts = getattr(model, "particle_contacts", None)
+    return contacts if contacts is not None and contacts.enabled_count else None

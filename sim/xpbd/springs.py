@@ -1,0 +1,59 @@
+"""Distance constraints with compliance 1/k and damping."""
+
+import engine as en
+
+
+@en.func
+def multiplier_step(c: float, stiffness: float, damping: float, lam: float, moved: float, w: float, dt: float) -> float:
+    """Change of the multiplier of one compliant constraint.
+
+    Equation 26 of Macklin, Mueller, Chentanez 2016 ("XPBD"), multiplied by k dt^2 so that k = 0 needs no special case.
+
+    Args:
+        c: Constraint value.
+        stiffness, damping: k and d of the energy k/2 c^2 and the dashpot d.
+        lam: Multiplier so far in this step.
+        moved: grad c . (x - x at the start of the step).
+        w: Sum of inverse mass times squared gradient.
+        dt: Step [s].
+    """
+    k = stiffness * dt * dt
+    d = damping * dt
+    return -(k * c + lam + d * moved) / ((k + d) * w + 1.0)
+
+
+@en.kernel
+def solve_springs(
+    start: int,
+    order: en.array(dtype=int),
+    x0: en.array(dtype=en.vec3),
+    inv_mass: en.array(dtype=float),
+    spring_indices: en.array(dtype=int),
+    rest_length: en.array(dtype=float),
+    stiffness: en.array(dtype=float),
+    damping: en.array(dtype=float),
+    dt: float,
+    keep: float,
+    x: en.array(dtype=en.vec3),
+    multiplier: en.array(dtype=float),
+):
+    """One colour of springs; `keep` is 0 in the first iteration of a step, else 1."""
+    s = order[start + en.tid()]
+    i = spring_indices[2 * s]
+    j = spring_indices[2 * s + 1]
+    xi = x[i]
+    xj = x[j]
+    d = xi - xj
+    length_sq = en.dot(d, d)
+    inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
+    n = d * inv_length
+    wi = inv_mass[i]
+    wj = inv_mass[j]
+    moved = en.dot(n, (xi - x0[i]) - (xj - x0[j]))
+    lam = en.where(keep > 0.0, multiplier[s], 0.0)
+    step = multiplier_step(
+        length_sq * inv_length - rest_length[s], stiffness[s], damping[s], lam, moved, wi + wj, dt
+    )
+    x[i] = xi + n * (wi * step)
+    x[j] = xj - n * (wj * step)
+    multiplier[s] = lam + step
