@@ -3,6 +3,8 @@
 from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.builder.model_builder import ModelBuilder
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange
+from sim.collide import collide
+from sim.diagnostics import Divergence, find_divergence
 from sim.errors import SimError, SimWarning
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh import Mesh
@@ -18,7 +20,9 @@ from sim.geometry.shape_types import (
     GEO_SPHERE,
 )
 from sim.model import Model, ShapeFilter
+from sim.semi_implicit import SemiImplicitIntegrator
 from sim.state import Control, State
+from sim.xpbd import XPBDIntegrator
 
 __all__ = [
     "BODY_FLAG_KINEMATIC",
@@ -33,13 +37,18 @@ __all__ = [
     "GEO_SPHERE",
     "PARTICLE_FLAG_ACTIVE",
     "Control",
+    "Divergence",
     "MassProperties",
     "Mesh",
     "Model",
     "ModelBuilder",
     "ParticleRange",
+    "SemiImplicitIntegrator",
     "ShapeFilter",
     "SimError",
     "SimWarning",
     "State",
+    "XPBDIntegrator",
+    "collide",
+    "find_divergence",
 ]
