@@ -3,16 +3,40 @@
 from engine import config as config
 from engine import types as types
 from engine.arrays import (
-    array, array1d, array2d, array3d, array4d, clone, copy, empty, empty_like, from_numpy, full, full_like, ones, ones_like,
-    zeros, zeros_like,
+    array,
+    array1d,
+    array2d,
+    array3d,
+    array4d,
+    clone,
+    copy,
+    empty,
+    empty_like,
+    from_numpy,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
 )  # fmt: skip
 from engine.cache import clear as clear_kernel_cache
 from engine.capture import Graph, ScopedCapture, capture_begin, capture_end, capture_launch
 from engine.cpu.runtime import get_threads, set_threads
 from engine.device import Device, ScopedDevice, get_device, get_devices, set_device
-from engine.errors import EngineError, KernelAssertionError, KernelError, KernelNameError, KernelSyntaxError, KernelTypeError, LaunchError
-from engine.kernel import Function, Kernel, Launch, func, kernel, launch
-from engine.lang.expressions import static
+from engine.errors import (
+    EngineError,
+    KernelAssertionError,
+    KernelError,
+    KernelNameError,
+    KernelSyntaxError,
+    KernelTypeError,
+    LaunchError,
+)
+from engine.function import Function, func
+from engine.kernel import Kernel, kernel
+from engine.lang.calls import static
+from engine.launching import Launch, launch
 from engine.library import linear_algebra as _linear_algebra
 from engine.library import memory as _memory
 from engine.library import random as _random
@@ -23,9 +47,28 @@ from engine.session import constant, init, synchronize, synchronize_device
 from engine.structs import struct
 from engine.timing import ScopedTimer
 from engine.types import (
-    NAMED_TYPES as _NAMED_TYPES, bool_ as bool, float16, float32, float64, int8, int16, int32, int64, matrix, quaternion,
-    transformation, uint8, uint16, uint32, uint64, vector,
+    NAMED_TYPES as _NAMED_TYPES,
 )  # fmt: skip
+from engine.types import (
+    bool_ as bool,
+)
+from engine.types import (
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    matrix,
+    quaternion,
+    transformation,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    vector,
+)
 
 globals().update(_NAMED_TYPES)
 # builtins of the kernel language, under names that do not hide an array constructor or a type of Python scope

@@ -140,7 +140,9 @@ class array:
         inner = data.itemsize
         for extent, stride in zip(reversed(data.shape[self.ndim :]), reversed(data.strides[self.ndim :])):
             if stride != inner and extent > 1:
-                raise EngineError(f"array: the components of each {T.type_name(self.dtype)} must lie side by side in memory")
+                raise EngineError(
+                    f"array: the components of each {T.type_name(self.dtype)} must lie side by side in memory"
+                )
             inner *= extent
         self.is_contiguous = dense or self.size == 0
         #: what a kernel receives: address, shape, strides in bytes
@@ -241,7 +243,9 @@ class array:
         """The same memory seen as elements of another type of the same size."""
         dtype = T.as_type(dtype)
         if dtype.size != self.dtype.size:
-            raise EngineError(f"array.view: {T.type_name(dtype)} has {dtype.size} bytes, {T.type_name(self.dtype)} {self.dtype.size}")
+            raise EngineError(
+                f"array.view: {T.type_name(dtype)} has {dtype.size} bytes, {T.type_name(self.dtype)} {self.dtype.size}"
+            )
         data = np.ascontiguousarray(self._data) if not self.is_contiguous else self._data
         flat = data.reshape(-1).view(dtype.np_dtype)
         return array._view(flat.reshape(self.shape + _tail(dtype)), dtype, self.device, self)
@@ -353,7 +357,9 @@ def _values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any
         elif values.size % dtype.count == 0 and values.ndim == 1:
             values = values.reshape((-1, *tail))
         else:
-            raise EngineError(f"array: got data of shape {values.shape}; expected (..., {', '.join(map(str, tail))}) for {T.type_name(dtype)}")
+            raise EngineError(
+                f"array: got data of shape {values.shape}; expected (..., {', '.join(map(str, tail))}) for {T.type_name(dtype)}"
+            )
     if values.ndim == len(tail):
         values = values.reshape((1, *values.shape))
     if ndim is not None and values.ndim - len(tail) != ndim:
@@ -361,19 +367,33 @@ def _values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any
     return values, dtype
 
 
-def empty(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+def empty(
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+) -> array:
     """Array of `shape` with unspecified contents."""
-    return array(shape=shape if shape is not None else (length or 0), dtype=dtype, device=device, requires_grad=requires_grad)
+    return array(
+        shape=shape if shape is not None else (length or 0), dtype=dtype, device=device, requires_grad=requires_grad
+    )
 
 
-def zeros(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+def zeros(
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+) -> array:
     """Array of `shape` filled with zeros."""
     out = empty(shape, dtype, device, requires_grad, length)
     out._data[...] = np.zeros((), out._data.dtype)
     return out
 
 
-def full(shape: Any = None, value: Any = 0, dtype: Any = Any, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+def full(
+    shape: Any = None,
+    value: Any = 0,
+    dtype: Any = Any,
+    device: Any = None,
+    requires_grad: bool = False,
+    length: Any = None,
+    **_,
+) -> array:
     """Array of `shape` with every element equal to `value`; its type tells the dtype if none is given."""
     if dtype is Any:
         dtype = type(value) if isinstance(value, (T.Composite, bool, int, float)) else np.asarray(value).dtype
@@ -382,7 +402,9 @@ def full(shape: Any = None, value: Any = 0, dtype: Any = Any, device: Any = None
     return out
 
 
-def ones(shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_) -> array:
+def ones(
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+) -> array:
     """Array of `shape` filled with ones."""
     return full(shape, 1, dtype, device, requires_grad, length)
 
@@ -424,11 +446,15 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
     from engine.capture import record_copy
 
     if dest.dtype.np_dtype != src.dtype.np_dtype:
-        raise EngineError(f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types")
+        raise EngineError(
+            f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types"
+        )
     if dest_offset or src_offset or count:
         count = count or src.size - src_offset
         if src_offset + count > src.size or dest_offset + count > dest.size:
-            raise EngineError(f"copy: {count} elements from offset {src_offset} of {src.size} into offset {dest_offset} of {dest.size} do not fit")
+            raise EngineError(
+                f"copy: {count} elements from offset {src_offset} of {src.size} into offset {dest_offset} of {dest.size} do not fit"
+            )
         dest, src = dest.flatten()[dest_offset : dest_offset + count], src.flatten()[src_offset : src_offset + count]
     if dest.size != src.size:
         raise EngineError(f"copy: got {src.size} elements into {dest.size}; give count= or arrays of one size")
@@ -436,7 +462,9 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
         dest._data[...] = src._data.reshape(dest._data.shape)
 
 
-def from_numpy(arr: np.ndarray, dtype: Any = Any, shape: Any = None, device: Any = None, requires_grad: bool = False) -> array:
+def from_numpy(
+    arr: np.ndarray, dtype: Any = Any, shape: Any = None, device: Any = None, requires_grad: bool = False
+) -> array:
     """Array over the memory of a NumPy array (copied only where type or layout do not fit)."""
     dtype = Any if dtype is None else dtype
     return array(arr, dtype=dtype, shape=shape, device=device, copy=False, requires_grad=requires_grad)

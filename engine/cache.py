@@ -13,7 +13,11 @@ def folder() -> Path:
     """Where compiled code is kept: `SIMRUN_CACHE`, else the user's cache folder."""
     if os.environ.get("SIMRUN_CACHE"):
         return Path(os.environ["SIMRUN_CACHE"])
-    base = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = (
+        os.environ.get("LOCALAPPDATA")
+        or os.environ.get("XDG_CACHE_HOME")
+        or os.path.join(os.path.expanduser("~"), ".cache")
+    )
     return Path(base) / "simrun"
 
 

@@ -100,8 +100,14 @@ def record_copy(dest: Any, src: Any) -> bool:
     graph = recording()
     if graph is None:
         return False
-    if not (dest.is_contiguous and src.is_contiguous) or dest.dtype.np_dtype != src.dtype.np_dtype or dest.size != src.size:
-        raise EngineError("copy inside a capture needs contiguous arrays of one type and size; copy with a kernel instead")
+    if (
+        not (dest.is_contiguous and src.is_contiguous)
+        or dest.dtype.np_dtype != src.dtype.np_dtype
+        or dest.size != src.size
+    ):
+        raise EngineError(
+            "copy inside a capture needs contiguous arrays of one type and size; copy with a kernel instead"
+        )
     job, block = _byte_job("job_copy", [dest.ptr, src.ptr], dest._data.nbytes)
     graph.add(job, (block, dest, src))
     return True

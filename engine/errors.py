@@ -16,7 +16,9 @@ class KernelError(EngineError):
         reason: the sentence that says what is wrong and what would work.
     """
 
-    def __init__(self, reason: str, filename: str = "", lineno: int = 0, line: str = "", column: int = 0, width: int = 1):
+    def __init__(
+        self, reason: str, filename: str = "", lineno: int = 0, line: str = "", column: int = 0, width: int = 1
+    ):
         self.reason, self.filename, self.lineno = reason, filename, lineno
         if filename:
             caret = " " * column + "^" * max(1, width)

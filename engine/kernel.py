@@ -1,4 +1,4 @@
-"""Kernels and functions: what the decorators make, how they compile for given argument types, how they launch."""
+"""Kernels: what `@kernel` makes, and how it compiles for the types and layout of its arguments."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ import numpy as np
 from engine import config
 from engine import types as T
 from engine.arrays import ArrayType, array
-from engine.capture import recording
 from engine.cpu import emit_llvm, jit
-from engine.cpu.runtime import runtime
-from engine.device import get_device
-from engine.errors import EngineError, KernelAssertionError, KernelSyntaxError, KernelTypeError, LaunchError
+from engine.errors import EngineError, KernelAssertionError, LaunchError
+from engine.function import call_function, parameter
 from engine.lang import ir
-from engine.lang.compiler import Compiler, leaves, signature
+from engine.lang.compiler import Compiler
 from engine.lang.source import Source
-from engine.lang.values import Val, is_number, lift
+from engine.lang.values import Val, is_number
 from engine.structs import scalar_types
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
@@ -31,139 +29,6 @@ _SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that
 _SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
-
-
-def from_signature(sig: Any, values: list[ir.Value]) -> Any:
-    """Values of a call as the (tuple of) typed values that its result signature says."""
-    if isinstance(sig, tuple):
-        out, at = [], 0
-        for s in sig:
-            n = _count(s)
-            out.append(from_signature(s, values[at : at + n]))
-            at += n
-        return tuple(out)
-    return Val(sig, list(values))
-
-
-def _count(sig: Any) -> int:
-    return sum(map(_count, sig)) if isinstance(sig, tuple) else sig.count
-
-
-def _parameter(name: str, t: Any) -> tuple[list[ir.Param], Val]:
-    params = [ir.Param(name, s) for s in scalar_types(t)]
-    return params, Val(t, list(params))
-
-
-class Function:
-    """A function that kernels can call, made by `@func`. In Python scope it runs as the Python function it is."""
-
-    def __init__(self, function: Callable):
-        self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
-        self.__module__ = function.__module__
-        self._instances: dict[Any, tuple[ir.Function, Any]] = {}
-        self._compiling: set[Any] = set()
-        self._source: Source | None = None
-
-    def __call__(self, *args, **kw):
-        return self.function(*args, **kw)
-
-    @property
-    def source(self) -> Source:
-        if self._source is None:
-            self._source = Source(self.function)
-        return self._source
-
-    def compile_call(self, caller: Compiler, args: list, kw: dict, node: Any) -> Any:
-        """Emits a call with these arguments into `caller`; returns its value(s)."""
-        source = self.source
-        parameters = inspect.signature(self.function).parameters
-        try:
-            bound = inspect.signature(self.function).bind(*args, **kw)
-        except TypeError as error:
-            raise caller.fail(f"{self.__name__}() {error}", node, KernelTypeError) from None
-        bound.apply_defaults()
-        hints = source.annotations()
-        values: dict[str, Any] = {}
-        for name in parameters:
-            v = bound.arguments[name]
-            hint = hints.get(name, Any)
-            t = Any if hint is Any else T.as_type(hint)
-            if is_number(v) or isinstance(v, T.Composite):
-                v = lift(caller.b, v)
-            if isinstance(v, Val):
-                v = self._coerce(caller, v, t, name, node)
-            elif hasattr(v, "__class__") and type(v).__name__ == "ThreadIndexBase":
-                v = caller.value(v, node)
-            values[name] = v
-        key = (caller.debug, tuple((n, signature(v) if leaves(v) is not None else ("object", id(v))) for n, v in values.items()))
-        key = (caller.debug, tuple((n, _key(s)) for n, s in key[1]))
-        if key in self._compiling:
-            raise caller.fail(f"{self.__name__}() calls itself; recursion is not possible in kernels, use a loop", node, KernelSyntaxError)
-        found = self._instances.get(key)
-        if found is None:
-            self._compiling.add(key)
-            try:
-                found = self._instances[key] = self._compile(values, caller.debug)
-            finally:
-                self._compiling.discard(key)
-        compiled, result = found
-        if result is not None and not compiled.body.yields and leaves_of_signature(result) is None:
-            return result
-        operands = tuple(c for v in values.values() if leaves(v) is not None for c in leaves(v))
-        results = caller.b.call(compiled, operands)
-        return None if result is None else from_signature(result, results)
-
-    def _coerce(self, caller: Compiler, v: Val, t: Any, name: str, node: Any) -> Val:
-        generic = t is Any or t is None or not hasattr(t, "kind") or (isinstance(t, ArrayType) and t.dtype is Any)
-        if generic:
-            return caller.emit.concrete(v)
-        if v.type == t:
-            return caller.emit.concrete(v)
-        if v.literal and t.kind == "scalar":
-            return caller.as_type(v, t, node)
-        raise caller.fail(f"{self.__name__}() argument '{name}' got {v.type.name}; expected {T.type_name(t)}", node, KernelTypeError)
-
-    def _compile(self, values: dict[str, Any], debug: bool) -> tuple[ir.Function, Any]:
-        params: list[ir.Param] = []
-        arguments: dict[str, Any] = {}
-        for name, v in values.items():
-            if leaves(v) is None:
-                arguments[name] = v
-            elif isinstance(v, tuple):
-                parts = []
-                for item in v:
-                    p, val = _parameter(name, item.type)
-                    params += p
-                    parts.append(val)
-                arguments[name] = tuple(parts)
-            else:
-                p, arguments[name] = _parameter(name, v.type)
-                params += p
-        compiler = Compiler(self.source, _call, debug)
-        compiled, result = compiler.compile(self.__name__, params, arguments)
-        ir.remove_dead(compiled)
-        if config.verify_ir:
-            ir.verify(compiled)
-        return compiled, result
-
-
-def leaves_of_signature(sig: Any) -> Any:
-    return sig if isinstance(sig, tuple) or hasattr(sig, "kind") else None
-
-
-def _key(s: Any) -> Any:
-    if isinstance(s, tuple):
-        return tuple(_key(x) for x in s)
-    return s if isinstance(s, (str, int, ArrayType)) else id(s)
-
-
-def _call(compiler: Compiler, callee: Any, args: list, kw: dict, node: Any) -> Any:
-    return callee.compile_call(compiler, args, kw, node)
-
-
-def func(function: Callable) -> Function:
-    """Decorator: makes a Python function callable from kernels."""
-    return Function(function)
 
 
 class Variant:
@@ -176,7 +41,9 @@ class Variant:
         self.text = self.module.text()
         self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[s.name] for t in types for s in scalar_types(t))
         self.arity = arity
-        cost = self.module.size * (0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0)
+        cost = self.module.size * (
+            0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0
+        )
         self.grain = max(32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
         if self.module.has_prints:
             self.grain = _SERIAL
@@ -220,7 +87,9 @@ class Kernel:
         self._parameters: list[tuple[str, Any]] | None = None
 
     def __call__(self, *args, **kw):
-        raise EngineError(f"kernel '{self.__name__}' was called; launch it: launch({self.__name__}, dim=n, inputs=[...])")
+        raise EngineError(
+            f"kernel '{self.__name__}' was called; launch it: launch({self.__name__}, dim=n, inputs=[...])"
+        )
 
     @property
     def source(self) -> Source:
@@ -237,11 +106,17 @@ class Kernel:
             for p in inspect.signature(self.function).parameters.values():
                 if p.name not in hints:
                     node = next(a for a in self.source.tree.args.args if a.arg == p.name)
-                    raise self.source.error(f"argument '{p.name}' of kernel '{self.__name__}' has no type; write {p.name}: float or {p.name}: array(dtype=vec3)", node)
+                    raise self.source.error(
+                        f"argument '{p.name}' of kernel '{self.__name__}' has no type; write {p.name}: float or {p.name}: array(dtype=vec3)",
+                        node,
+                    )
                 t = hints[p.name] if hints[p.name] is Any else T.as_type(hints[p.name])
                 if t is not Any and not hasattr(t, "kind"):
                     node = next(a for a in self.source.tree.args.args if a.arg == p.name)
-                    raise self.source.error(f"argument '{p.name}' has type {t!r}; expected a kernel type such as float, vec3 or array(dtype=float)", node)
+                    raise self.source.error(
+                        f"argument '{p.name}' has type {t!r}; expected a kernel type such as float, vec3 or array(dtype=float)",
+                        node,
+                    )
                 out.append((p.name, t))
             self._parameters = out
         return self._parameters
@@ -250,10 +125,10 @@ class Kernel:
         """IR of the kernel for argument types and layout; returns it and how many thread indices it uses."""
         tids = [ir.Param(f"tid{d}", T.int32) for d in range(4)]
         params, arguments = list(tids), {}
-        compiler = Compiler(self.source, _call, debug)
+        compiler = Compiler(self.source, call_function, debug)
         dense: list[tuple[Val, ArrayType, int | None]] = []
         for k, ((name, _), t) in enumerate(zip(self.parameters, types)):
-            p, arguments[name] = _parameter(name, t)
+            p, arguments[name] = parameter(name, t)
             params += p
             if layout is not None and t.kind == "array":
                 dense.append((arguments[name], t, dict(layout).get(k)))
@@ -278,7 +153,9 @@ class Kernel:
                     start = time.perf_counter()
                     found = self._variants[key] = Variant(self, types, layout, debug)
                     if config.verbose:
-                        print(f"compiled {self.__name__} in {1e3 * (time.perf_counter() - start):.1f} ms ({found.module.size} instructions)")
+                        print(
+                            f"compiled {self.__name__} in {1e3 * (time.perf_counter() - start):.1f} ms ({found.module.size} instructions)"
+                        )
         return found
 
     def _concrete_types(self) -> list[Any]:
@@ -305,7 +182,9 @@ class Kernel:
         parameters = self.parameters
         if len(args) != len(parameters):
             names = ", ".join(n for n, _ in parameters)
-            raise LaunchError(f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}")
+            raise LaunchError(
+                f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}"
+            )
         values: list = []
         types: list = []
         contiguous, rows = True, ()
@@ -329,7 +208,9 @@ class Kernel:
         if t is Any:
             t = _type_of(a)
             if t is None:
-                raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {type(a).__name__}; expected a number, vector, struct or array")
+                raise LaunchError(
+                    f"kernel '{self.__name__}': argument '{name}' got {type(a).__name__}; expected a number, vector, struct or array"
+                )
         kind = t.kind
         if kind == "scalar":
             if isinstance(a, (bool, int, float, np.generic)) or is_number(a):
@@ -348,7 +229,9 @@ class Kernel:
                 values += (0,) * t.count
                 return t
             if hasattr(a, "__array_interface__") and t.dtype is not Any:
-                raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got a NumPy array; expected {t.name}; wrap it: from_numpy(x, dtype={T.type_name(t.dtype)})")
+                raise LaunchError(
+                    f"kernel '{self.__name__}': argument '{name}' got a NumPy array; expected {t.name}; wrap it: from_numpy(x, dtype={T.type_name(t.dtype)})"
+                )
         elif kind == "struct":
             if getattr(type(a), "__engine_struct__", None) is t:
                 values += t.flatten(a)
@@ -399,7 +282,6 @@ def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None
 
 
 _compile_lock = threading.RLock()
-_launch_lock = threading.RLock()
 
 
 def kernel(function: Callable | None = None, **options: Any):
@@ -407,111 +289,3 @@ def kernel(function: Callable | None = None, **options: Any):
     if function is None:
         return lambda f: Kernel(f)
     return Kernel(function)
-
-
-def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
-    """The four launch extents and their product."""
-    if isinstance(dim, (int, np.integer)):
-        if 0 <= dim < 2**31:
-            return int(dim), 1, 1, 1, int(dim)
-        dim = (dim,)
-    sizes = [int(d) for d in dim]
-    if not 1 <= len(sizes) <= 4 or any(s < 0 for s in sizes):
-        raise LaunchError(f"kernel '{name}': launch dim {tuple(dim)}; expected 1 to 4 non-negative integers")
-    total = 1
-    for s in sizes:
-        total *= s
-    if max(sizes, default=0) >= 2**31 or total >= 2**62:
-        raise LaunchError(f"kernel '{name}': launch dim {tuple(dim)} is too large; each dimension must stay below 2**31")
-    sizes += [1] * (4 - len(sizes))
-    return (*sizes, total)
-
-
-class Launch:
-    """A launch with its arguments bound: `launch()` runs it again, `set_param_by_name` changes an argument."""
-
-    def __init__(self, kernel: Kernel, dim: Any, args: list[Any]):
-        self.kernel, self.args = kernel, list(args)
-        self.dim = dim
-        self._bind()
-
-    def _bind(self) -> None:
-        *dims, total = _extents(self.dim, self.kernel.__name__)
-        self.variant, values = self.kernel.pack(self.args)
-        self.block, self.job, self.address = self.variant.new_block()
-        self.variant.packer(self.block, 0, *dims, self.variant.error_address, *values)
-        self.job[2], self.job[3] = total, self.variant.current_grain()
-
-    def set_dim(self, dim: Any) -> None:
-        self.dim = dim
-        self._bind()
-
-    def set_param_at_index(self, index: int, value: Any) -> None:
-        self.args[index] = value
-        self._bind()
-
-    def set_param_by_name(self, name: str, value: Any) -> None:
-        names = [n for n, _ in self.kernel.parameters]
-        if name not in names:
-            raise LaunchError(f"kernel '{self.kernel.__name__}' has no argument '{name}'; its arguments are {', '.join(names)}")
-        self.set_param_at_index(names.index(name), value)
-
-    def set_params(self, values: Sequence[Any]) -> None:
-        self.args = list(values)
-        self._bind()
-
-    def launch(self, stream: Any = None) -> None:
-        graph = recording()
-        if graph is not None:
-            graph.add(self.job, (self.block, self.args, self.variant), self.variant)
-            return
-        with _launch_lock:
-            runtime().run(self.address, 1)
-        if self.variant.errors is not None:
-            self.variant.raise_failed_check()
-
-
-def launch(
-    kernel: Kernel,
-    dim: Any,
-    inputs: Sequence[Any] = (),
-    outputs: Sequence[Any] = (),
-    adj_inputs: Sequence[Any] = (),
-    adj_outputs: Sequence[Any] = (),
-    device: Any = None,
-    stream: Any = None,
-    adjoint: bool = False,
-    record_tape: bool = True,
-    record_cmd: bool = False,
-    **_: Any,
-) -> Launch | None:
-    """Runs `kernel` once for every index of the grid `dim` (an int or up to four), with `inputs` then `outputs`.
-
-    `record_cmd=True` returns a bound `Launch` instead of running. Raises LaunchError for arguments that do not fit.
-    """
-    if not isinstance(kernel, Kernel):
-        raise LaunchError(f"launch: got {getattr(kernel, '__name__', kernel)!r}; expected a function decorated with @kernel")
-    if device is not None:
-        get_device(device)
-    args = (*inputs, *outputs)
-    if record_cmd:
-        return Launch(kernel, dim, list(args))
-    graph = recording()
-    if graph is not None:
-        bound = Launch(kernel, dim, list(args))
-        bound.launch()
-        return None
-    d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
-    variant, values = kernel.pack(args)
-    if total == 0:
-        return None
-    with _launch_lock:
-        variant.packer(variant.block, 0, d0, d1, d2, d3, variant.error_address, *values)
-        variant.job[2] = total
-        variant.job[3] = variant.current_grain()
-        runtime().run(variant.job_address, 1)
-    if variant.errors is not None:
-        variant.raise_failed_check()
-    return None
-
-

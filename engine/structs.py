@@ -142,7 +142,9 @@ def struct(cls: type) -> type:
             hint = eval(hint, vars(module) if module else {}, dict(local))
         t = T.as_type(hint)
         if not hasattr(t, "kind"):
-            raise EngineError(f"struct {cls.__name__}.{name}: got annotation {hint!r}; expected a kernel type such as float, vec3 or array")
+            raise EngineError(
+                f"struct {cls.__name__}.{name}: got annotation {hint!r}; expected a kernel type such as float, vec3 or array"
+            )
         fields[name] = t
     if not fields:
         raise EngineError(f"struct {cls.__name__} has no annotated fields; write name: type lines in the class body")

@@ -125,8 +125,10 @@ class Composite(metaclass=CompositeMeta):
 
     def __setitem__(self, index, value):
         grid = np.array(self._values, dtype=object).reshape(self.shape)
-        grid[index] = list(value) if isinstance(value, Composite) and value.kind != "mat" else (
-            np.array(value._values, dtype=object).reshape(value.shape) if isinstance(value, Composite) else value
+        grid[index] = (
+            list(value)
+            if isinstance(value, Composite) and value.kind != "mat"
+            else (np.array(value._values, dtype=object).reshape(value.shape) if isinstance(value, Composite) else value)
         )
         self._values = _gather(type(self), tuple(grid.ravel()))
 
@@ -298,7 +300,7 @@ def _type_for_shape(shape: tuple[int, ...], scalar: ScalarType) -> CompositeMeta
     return vector(shape[0], scalar) if len(shape) == 1 else matrix(shape, scalar)
 
 
-def as_type(annotation: Any) -> Type:
+def as_type(annotation: Any) -> Any:
     """The engine type that a Python annotation or dtype means: `int` is int32, `float` is float32, `bool` is bool."""
     if annotation is float:
         return float32
@@ -335,7 +337,18 @@ for _s in (float32, float16, float64, int8, int16, int32, int64, uint8, uint16, 
         _generated[f"transform{_letter(_s)}"] = transformation(_s)
         _generated[f"spatial_vector{_letter(_s)}"] = vector(6, _s)
         _generated[f"spatial_matrix{_letter(_s)}"] = matrix((6, 6), _s)
-for _base in ("vec2", "vec3", "vec4", "mat22", "mat33", "mat44", "quat", "transform", "spatial_vector", "spatial_matrix"):
+for _base in (
+    "vec2",
+    "vec3",
+    "vec4",
+    "mat22",
+    "mat33",
+    "mat44",
+    "quat",
+    "transform",
+    "spatial_vector",
+    "spatial_matrix",
+):
     _generated[_base + "f"] = _generated[_base]
 globals().update(_generated)
 NAMED_TYPES = dict(_generated)

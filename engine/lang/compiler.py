@@ -1,4 +1,4 @@
-"""Python function → IR. Statements and control flow here; expressions in `expressions.py`."""
+"""Python function → IR. Statements and branches here; `loops`, `expressions`, `indexing`, `calls` hold the rest."""
 
 from __future__ import annotations
 
@@ -6,48 +6,20 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from engine import config
 from engine import types as T
 from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
 from engine.lang import exits, ir
-from engine.lang.expressions import Expressions, ThreadIndexBase
+from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
+from engine.lang.expressions import Expressions
+from engine.lang.loops import Loops
 from engine.lang.source import Source
-from engine.lang.values import Poison, Val, is_number, lift
+from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, leaves, lift, rebuild, signature
 from engine.library.registry import Emit, RuleError
 
-BROKE, CONTINUED, RETURNED, RESULT = "%break", "%continue", "%return", "%result"
 _SPECULATE = 24  # branches of at most this many cheap operations become selects
 
 
-def leaves(obj: Any) -> list[ir.Value] | None:
-    """The scalars inside a value or tuple of values; None for anything else."""
-    if isinstance(obj, Val):
-        return obj.comps
-    if isinstance(obj, tuple):
-        parts = [leaves(o) for o in obj]
-        return None if any(p is None for p in parts) else [v for p in parts for v in p]
-    return None
-
-
-def rebuild(obj: Any, values: list[ir.Value]) -> Any:
-    """A value shaped as `obj` with other scalars."""
-    if isinstance(obj, Val):
-        return Val(obj.type, list(values))
-    out, at = [], 0
-    for o in obj:
-        n = len(leaves(o))
-        out.append(rebuild(o, values[at : at + n]))
-        at += n
-    return tuple(out)
-
-
-def signature(obj: Any) -> Any:
-    if isinstance(obj, Val):
-        return obj.type
-    return tuple(signature(o) for o in obj) if isinstance(obj, tuple) else None
-
-
-class Compiler(Expressions):
+class Compiler(Expressions, Loops):
     """Compiles one Python function for given argument types into one `ir.Function`."""
 
     def __init__(self, source: Source, compile_callee: Callable, debug: bool = False):
@@ -196,7 +168,9 @@ class Compiler(Expressions):
                 return
             container = self.expression(_as_load(target.value))
             if not isinstance(container, Val) or container.kind == "array":
-                raise self.fail("only arrays, vectors, matrices and struct fields can be assigned to", target, KernelSyntaxError)
+                raise self.fail(
+                    "only arrays, vectors, matrices and struct fields can be assigned to", target, KernelSyntaxError
+                )
             if isinstance(target, ast.Attribute):
                 changed = self.with_field(container, target.attr, value, target)
             else:
@@ -294,7 +268,9 @@ class Compiler(Expressions):
             for r in regions:
                 self.b.splice(r)
             for name, (shape, xs, ys) in merged.items():
-                env[name] = rebuild(shape, [x if x is y else self.b.op("select", condition, x, y) for x, y in zip(xs, ys)])
+                env[name] = rebuild(
+                    shape, [x if x is y else self.b.op("select", condition, x, y) for x, y in zip(xs, ys)]
+                )
             self.env = env
             return
         pairs: dict[tuple[int, int], int] = {}
@@ -330,216 +306,10 @@ class Compiler(Expressions):
         if leaves(a) is None or leaves(b) is None:
             return Poison(f"{shown} is a different compile-time value on each path; use numbers to choose at run time")
         if signature(a) != signature(b):
-            return Poison(f"{shown} is {self.describe(a)} on one path and {self.describe(b)} on the other; make both one type")
+            return Poison(
+                f"{shown} is {self.describe(a)} on one path and {self.describe(b)} on the other; make both one type"
+            )
         return a, b
-
-    # loops -----------------------------------------------------------------------------------------------------
-    def do_While(self, s: ast.While) -> None:
-        if s.orelse:
-            raise self.fail("while ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
-        self.loop(s, s.body, test=s.test)
-
-    def do_For(self, s: ast.For) -> None:
-        if s.orelse:
-            raise self.fail("for ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
-        items = self.iterable(s.iter)
-        if isinstance(items, Range):
-            bounds = [v.constant for v in (items.start, items.stop, items.step)]
-            if all(c is not None for c in bounds):
-                if bounds[2] == 0:
-                    raise self.fail("range() step must not be zero", s.iter)
-                fixed = range(*bounds)
-                leaving = exits.may_exit_loop(s.body) or any(exits.may_return(x) for x in s.body)
-                if len(fixed) <= config.max_unroll and not leaving:
-                    items = [self.emit.literal_as(lift(self.b, i), items.start.type) if not items.literal else lift(self.b, i) for i in fixed]
-        if isinstance(items, Range):
-            self.loop(s, s.body, bounds=items)
-        else:
-            self.unrolled(s, items, 0)
-
-    def unrolled(self, s: ast.For, items: list, k: int) -> None:
-        leaving = exits.may_exit_loop(s.body)
-        returning = any(exits.may_return(x) for x in s.body)
-        if leaving and k == 0:
-            self.env[BROKE] = self.emit.number(False, T.bool_)
-        while k < len(items):
-            if ast.Continue in leaving:
-                self.env[CONTINUED] = self.emit.number(False, T.bool_)
-            self.assign(s.target, items[k], s)
-            self.block(s.body)
-            k += 1
-            if (leaving or returning) and k < len(items):
-                alive = self.not_exited((RETURNED, BROKE))
-                if alive.constant is None or not alive.constant:
-                    self.branch(alive, lambda k=k: self.unrolled(s, items, k), lambda: None, s)
-                    break
-        if leaving:
-            self.env.pop(BROKE, None)
-            self.env.pop(CONTINUED, None)
-
-    def loop(self, s: ast.stmt, body: list[ast.stmt], test: ast.expr | None = None, bounds: Range | None = None) -> None:
-        """A dynamic loop: names that the body binds become loop-carried values."""
-        leaving, returning = exits.may_exit_loop(body), any(exits.may_return(x) for x in body)
-        outer = {n: self.env.pop(n) for n in (BROKE, CONTINUED) if n in self.env}
-        names = exits.assigned_names(body)
-        escaping = exits.read_names_outside(self.source.tree, s)
-        if ast.Break in leaving:
-            self.env[BROKE] = self.emit.number(False, T.bool_)
-            names.add(BROKE)
-        if returning:
-            names |= {RETURNED, RESULT}
-            escaping |= {RETURNED, RESULT}
-        target = s.target if isinstance(s, ast.For) else None
-        if target is not None and not isinstance(target, ast.Name):
-            raise self.fail("the loop variable of range() must be one name", target, KernelSyntaxError)
-        # carried: known before the loop and bound in it
-        carried: dict[str, Any] = {}
-        for name in sorted(names):
-            value = self.env.get(name)
-            if value is None or isinstance(value, Poison) or (target is not None and name == target.id):
-                continue
-            value = self.concrete(value)
-            if leaves(value) is not None:
-                carried[name] = value
-        counted = bounds is not None and not returning and ast.Break not in leaving
-        before = self.env
-        region = ir.Region()
-        index = None
-        if bounds is not None:
-            index = ir.Param("i", bounds.start.type)
-            region.params.append(index)
-        entry: dict[str, Any] = {}
-        for name, value in carried.items():
-            params = [ir.Param(name, v.type) for v in leaves(value)]
-            region.params += params
-            entry[name] = rebuild(value, params)
-        inits = [v for value in carried.values() for v in leaves(value)]
-        guard = None
-        if not counted:
-            guard = self.loop_guard(region, entry, index, bounds, test, (BROKE,) * (ast.Break in leaving) + (RETURNED,) * returning)
-        previous = self.b.enter(region)
-        self.env = {**before, **entry}
-        try:
-            if target is not None:
-                self.env[target.id] = self.emit.scalar(index)
-            if ast.Continue in leaving:
-                self.env[CONTINUED] = self.emit.number(False, T.bool_)
-            self.block(body)
-            after = self.env
-            new: dict[str, Any] = {}
-            for name, value in after.items():
-                if name in carried or name == CONTINUED or name.startswith("%") and name != RESULT:
-                    continue
-                if before.get(name) is not value and name in escaping and (before.get(name) is None or isinstance(before.get(name), Poison)
-                                                                        or (target is not None and name == target.id)):
-                    value = self.concrete(value)
-                    if leaves(value) is not None:
-                        new[name] = value
-            yields: list[ir.Value] = []
-            if bounds is not None and not counted:
-                yields.append(self.b.op("add", index, bounds.step.value))
-            for name, value in carried.items():
-                yields += leaves(self.same_after_loop(name, value, after.get(name), s))
-            for value in new.values():
-                yields += leaves(value)
-            region.yields = yields
-        finally:
-            self.b.leave(previous)
-        self.env = before
-        for value in new.values():
-            region.params += [ir.Param("late", v.type) for v in leaves(value)]
-            if guard is not None:
-                guard.params += [ir.Param("late", v.type) for v in leaves(value)]
-            inits += [self.b.const(0, v.type) for v in leaves(value)]
-        types = [v.type for v in region.yields]
-        if counted:
-            args = (bounds.start.value, bounds.stop.value, bounds.step.value, *inits)
-            results = self.b.structured("for", args, (region,), types)
-        else:
-            first = [bounds.start.value] if bounds is not None else []
-            results = self.b.structured("while", (*first, *inits), (guard, region), types)
-            results = results[len(first) :]
-        at = 0
-        for name, value in [*carried.items(), *new.items()]:
-            n = len(leaves(value))
-            self.env[name] = rebuild(value, results[at : at + n])
-            at += n
-        for name in (BROKE, CONTINUED):
-            self.env.pop(name, None)
-        self.env.update(outer)
-
-    def loop_guard(self, body: ir.Region, entry: dict, index, bounds, test, flags: tuple[str, ...]) -> ir.Region:
-        """The region that decides whether a `while` goes on, over parameters of its own."""
-        guard = ir.Region([ir.Param(p.name, p.type) for p in body.params])
-        twin = {id(p): q for p, q in zip(body.params, guard.params)}
-        before = self.env
-        previous = self.b.enter(guard)
-        self.env = {**before, **{n: rebuild(v, [twin[id(x)] for x in leaves(v)]) for n, v in entry.items()}}
-        try:
-            alive = None
-            if bounds is not None:
-                i, stop, step = twin[id(index)], bounds.stop.value, bounds.step
-                if step.constant is not None:
-                    alive = self.b.op("lt" if step.constant > 0 else "gt", i, stop)
-                else:
-                    up = self.b.op("gt", step.value, self.b.const(0, step.type))
-                    alive = self.b.op("select", up, self.b.op("lt", i, stop), self.b.op("gt", i, stop))
-            for name in flags:
-                running = self.b.op("not", self.env[name].value)
-                alive = running if alive is None else self.b.op("and", alive, running)
-            if test is not None:
-                if alive is None:
-                    alive = self.condition(test).value
-                else:
-                    holder = self.logical(ast.And(), [lambda: self.emit.scalar(alive), lambda: self.condition(test)], test)
-                    alive = holder.value
-            guard.yields = [alive]
-        finally:
-            self.b.leave(previous)
-            self.env = before
-        return guard
-
-    def same_after_loop(self, name: str, entry: Any, value: Any, node: ast.AST) -> Any:
-        if isinstance(value, Poison):
-            raise self.fail(value.why, node)
-        joined = self.join(name, entry, value)
-        if isinstance(joined, Poison):
-            raise self.fail(f"'{name}' is {self.describe(entry)} before the loop and {self.describe(value)} after one pass; give it one type", node)
-        if signature(joined[0]) != signature(entry):
-            raise self.fail(f"'{name}' changes from {self.describe(entry)} to {self.describe(joined[0])} in the loop; start it as that type", node)
-        return joined[1]
-
-    def iterable(self, node: ast.expr):
-        if isinstance(node, ast.Call):
-            callee = self.expression(node.func)
-            if callee is range:
-                args = [self.emit.integer("range()", self.value(self.expression(a), a)) if not self.is_literal(a) else self.value(self.expression(a), a) for a in node.args]
-                if not 1 <= len(args) <= 3:
-                    raise self.fail("range() takes 1 to 3 integers", node)
-                if len(args) == 1:
-                    args = [lift(self.b, 0), args[0]]
-                if len(args) == 2:
-                    args.append(lift(self.b, 1))
-                literal = all(v.literal for v in args)
-                start, stop, step = (self.emit.integer("range()", v) for v in self.emit.unify("range()", *args))
-                return Range(start, stop, step, literal)
-        value = self.expression(node)
-        if isinstance(value, (tuple, list, range)):
-            return list(value)
-        if isinstance(value, Val) and value.kind in ("vec", "quat"):
-            return [Val(value.scalar, [c]) for c in value.comps]
-        raise self.fail(f"cannot loop over {self.describe(value)}; use range(), a tuple or a vector", node)
-
-    def is_literal(self, node: ast.expr) -> bool:
-        value = self.expression(node)
-        return isinstance(value, Val) and value.literal or is_number(value)
-
-
-class Range:
-    """A `range()` whose bounds are scalars."""
-
-    def __init__(self, start: Val, stop: Val, step: Val, literal: bool):
-        self.start, self.stop, self.step, self.literal = start, stop, step, literal
 
 
 def _as_load(node: ast.expr) -> ast.expr:
@@ -555,5 +325,3 @@ def _statement_name(s: ast.stmt) -> str:
     names = {"Try": "try", "With": "with", "FunctionDef": "a nested function", "ClassDef": "a class", "Global": "global", "Raise": "raise", "Delete": "del",
              "Match": "match", "AsyncFunctionDef": "async def", "Nonlocal": "nonlocal"}  # fmt: skip
     return f"'{names.get(type(s).__name__, type(s).__name__)}'"
-
-

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 
+#: Names in the environment of the compiler that stand for control flow; no Python name can hide them.
+BROKE, CONTINUED, RETURNED, RESULT = "%break", "%continue", "%return", "%result"
+
 
 def may_return(node: ast.AST) -> bool:
     return any(isinstance(n, ast.Return) for n in ast.walk(node))

@@ -332,7 +332,9 @@ class Builder:
         self.region = previous
         self._seen.pop()
 
-    def structured(self, op: str, args: tuple[Value, ...], regions: tuple[Region, ...], types, attr=None) -> list[Value]:
+    def structured(
+        self, op: str, args: tuple[Value, ...], regions: tuple[Region, ...], types, attr=None
+    ) -> list[Value]:
         instr = Instr(op, None, args, attr, regions)
         instr.results = [Result(instr, k, t) for k, t in enumerate(types)]
         self.region.instrs.append(instr)

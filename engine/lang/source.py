@@ -30,7 +30,11 @@ class Source:
         self.indent = len(lines[0]) - len(lines[0].lstrip())
         tree = ast.parse(body)
         self.tree = next(
-            (n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.Lambda)) and getattr(n, "name", "<lambda>") == self.name),
+            (
+                n
+                for n in ast.walk(tree)
+                if isinstance(n, (ast.FunctionDef, ast.Lambda)) and getattr(n, "name", "<lambda>") == self.name
+            ),
             None,
         )
         if self.tree is None:
@@ -55,7 +59,9 @@ class Source:
             return self.globals[name]
         if hasattr(builtins, name):
             return getattr(builtins, name)
-        raise self.error(f"name '{name}' is not defined; assign it before this line or pass it as an argument", node, KernelNameError)
+        raise self.error(
+            f"name '{name}' is not defined; assign it before this line or pass it as an argument", node, KernelNameError
+        )
 
     def annotations(self) -> dict[str, Any]:
         raw = inspect.get_annotations(self.function)

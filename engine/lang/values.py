@@ -53,6 +53,10 @@ class Poison:
         self.why = why
 
 
+class ThreadIndexBase:
+    """The value of `tid()` until it is unpacked or used as a number."""
+
+
 def is_number(obj: Any) -> bool:
     return isinstance(obj, (bool, int, float, np.generic, enum.IntEnum))
 
@@ -98,3 +102,31 @@ def lower(result: Any) -> Any:
     if result.type.kind == "struct":
         return result.type.from_values(values)
     return result.type(*values)
+
+
+def leaves(obj: Any) -> list[ir.Value] | None:
+    """The scalars inside a value or tuple of values; None for anything else."""
+    if isinstance(obj, Val):
+        return obj.comps
+    if isinstance(obj, tuple):
+        parts = [leaves(o) for o in obj]
+        return None if any(p is None for p in parts) else [v for p in parts for v in p]
+    return None
+
+
+def rebuild(obj: Any, values: list[ir.Value]) -> Any:
+    """A value shaped as `obj` with other scalars."""
+    if isinstance(obj, Val):
+        return Val(obj.type, list(values))
+    out, at = [], 0
+    for o in obj:
+        n = len(leaves(o))
+        out.append(rebuild(o, values[at : at + n]))
+        at += n
+    return tuple(out)
+
+
+def signature(obj: Any) -> Any:
+    if isinstance(obj, Val):
+        return obj.type
+    return tuple(signature(o) for o in obj) if isinstance(obj, tuple) else None

@@ -26,7 +26,9 @@ def _flat(e: Emit, t: Any, args: tuple) -> list:
                 if v.kind in ("vec", "mat", "quat") and len(args) == 1:  # conversion of a whole vector
                     v = Val(t, [e.cast(c, t.scalar) for c in v.comps])
                 else:
-                    raise RuleError(f"{t.name}() got {v.type.name}; expected {t.scalar.name}; convert it, e.g. {t.scalar.name}(x)")
+                    raise RuleError(
+                        f"{t.name}() got {v.type.name}; expected {t.scalar.name}; convert it, e.g. {t.scalar.name}(x)"
+                    )
             comps += v.comps
     return comps
 
@@ -314,7 +316,12 @@ def _inverse(e: Emit, m: Val) -> Val:
     grid = [m.comps[i * n : i * n + n] for i in range(n)]
     det = _det(e, grid)
     regular = e.op("ne", det, e.const(0, det.type))
-    scale = e.op("select", regular, e.op("div", e.const(1, det.type), e.op("select", regular, det, e.const(1, det.type))), e.const(0, det.type))
+    scale = e.op(
+        "select",
+        regular,
+        e.op("div", e.const(1, det.type), e.op("select", regular, det, e.const(1, det.type))),
+        e.const(0, det.type),
+    )
     comps = []
     for i in range(n):
         for j in range(n):

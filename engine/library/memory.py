@@ -6,8 +6,8 @@ from typing import Any
 
 from engine import types as T
 from engine.arrays import ArrayType
-from engine.lang.expressions import Expressions, ThreadIndexBase
-from engine.lang.values import Val
+from engine.lang.expressions import Expressions
+from engine.lang.values import ThreadIndexBase, Val
 from engine.library.registry import RuleError, builtin
 
 _MEM = "Memory"
@@ -46,7 +46,9 @@ def _atomic(name: str, op: str, doc: str) -> None:
 
 _atomic("atomic_add", "add", "Adds to an array element without losing concurrent updates; returns the old value.")
 _atomic("atomic_sub", "sub", "Subtracts from an array element atomically; returns the old value.")
-_atomic("atomic_min", "min", "Stores the smaller of element and value atomically, per component; returns the old value.")
+_atomic(
+    "atomic_min", "min", "Stores the smaller of element and value atomically, per component; returns the old value."
+)
 _atomic("atomic_max", "max", "Stores the larger of element and value atomically, per component; returns the old value.")
 _atomic("atomic_exch", "exch", "Replaces an array element atomically; returns the old value.")
 _atomic("atomic_and", "and", "Bitwise and with an array element, atomically; returns the old value.")
@@ -128,7 +130,9 @@ def _array_from_ptr(c: Expressions, address: Val, length: Val, dtype: Any = None
     """One-dimensional array over raw memory at an address (uint64)."""
     dtype = T.as_type(dtype)
     extent = c.emit.cast(c.emit.concrete(length).value, T.int64)
-    return Val(ArrayType(dtype, 1), [c.b.op("bitcast", address.value, type=T.pointer), extent, c.b.const(dtype.size, T.int64)])
+    return Val(
+        ArrayType(dtype, 1), [c.b.op("bitcast", address.value, type=T.pointer), extent, c.b.const(dtype.size, T.int64)]
+    )
 
 
 def _element_offset(c: Expressions, dtype: Any, index: Val) -> Any:

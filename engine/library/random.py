@@ -33,7 +33,9 @@ def _rand_init(e: Emit, seed: Val, offset: Val | None = None) -> Val:
 
 
 def _unit(e: Emit, state):
-    return e.op("mul", e.cast(e.op("shr", state, e.const(8, T.uint32)), T.float32), e.const(1.0 / 16777216.0, T.float32))
+    return e.op(
+        "mul", e.cast(e.op("shr", state, e.const(8, T.uint32)), T.float32), e.const(1.0 / 16777216.0, T.float32)
+    )
 
 
 @builtin("randi", _RAND, mutates=(0,))

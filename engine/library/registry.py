@@ -105,7 +105,9 @@ class Emit:
         for v in typed[1:]:
             if v.type is not target:
                 names = " and ".join(v.type.name for v in vals)
-                raise RuleError(f"{what} got {names}; both sides need one scalar type; convert one, e.g. {_wider(target, v.type)}(x)")
+                raise RuleError(
+                    f"{what} got {names}; both sides need one scalar type; convert one, e.g. {_wider(target, v.type)}(x)"
+                )
         return [self.literal_as(v, target) if v.literal else v for v in vals]
 
     def floating(self, what: str, *vals: Val) -> list[Val]:

@@ -297,5 +297,3 @@ def _spatial_cross_dual(e: Emit, a: Val, b: Val) -> Val:
     w = e.call("add", e.call("cross", wa, wb), e.call("cross", va, vb))
     v = e.call("cross", wa, vb)
     return Val(a.type, [*w.comps, *v.comps])
-
-

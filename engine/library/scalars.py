@@ -218,7 +218,12 @@ def _lerp(e: Emit, a: Val, b: Val, t: Val) -> Val:
 def _smoothstep(e: Emit, low: Val, high: Val, x: Val) -> Val:
     """Hermite step from 0 at `low` to 1 at `high`."""
     low, high, x = e.floating("smoothstep()", low, high, x)
-    t = e.call("clamp", e.call("div", e.call("sub", x, low), e.call("sub", high, low)), e.number(0, x.type), e.number(1, x.type))
+    t = e.call(
+        "clamp",
+        e.call("div", e.call("sub", x, low), e.call("sub", high, low)),
+        e.number(0, x.type),
+        e.number(1, x.type),
+    )
     return e.call("mul", e.call("mul", t, t), e.call("sub", e.number(3, x.type), e.call("mul", e.number(2, x.type), t)))
 
 
@@ -269,7 +274,9 @@ def scale(e: Emit, v: Val, s: Val) -> Val:
     """Each component of `v` times the scalar `s`."""
     s = e.literal_as(s, v.scalar) if s.literal else s
     if s.type is not v.scalar:
-        raise RuleError(f"'*' got {v.type.name} and {s.type.name}; expected a {v.scalar.name}; convert it, e.g. {v.scalar.name}(x)")
+        raise RuleError(
+            f"'*' got {v.type.name} and {s.type.name}; expected a {v.scalar.name}; convert it, e.g. {v.scalar.name}(x)"
+        )
     return Val(v.type, [e.op("mul", c, s.value) for c in v.comps])
 
 
@@ -295,7 +302,9 @@ def _mul(e: Emit, a: Val, b: Val) -> Val:
     if pair == ("mat", "mat"):
         (n, m), (m2, p) = a.type.shape, b.type.shape
         if m != m2:
-            raise RuleError(f"'*' got {a.type.name} and {b.type.name}; the columns of the first must match the rows of the second")
+            raise RuleError(
+                f"'*' got {a.type.name} and {b.type.name}; the columns of the first must match the rows of the second"
+            )
         comps = [dot_of(e, a.comps[i * m : i * m + m], b.comps[j::p]) for i in range(n) for j in range(p)]
         return Val(T.matrix((n, p), a.scalar), comps)
     if pair == ("mat", "vec"):
@@ -365,7 +374,12 @@ _bits("bit_and", "and", "&", "Bitwise and.")
 _bits("bit_or", "or", "|", "Bitwise or.")
 _bits("bit_xor", "xor", "^", "Bitwise exclusive or.")
 _bits("lshift", "shl", "<<", "Left shift; shifting by the width or more gives 0.")
-_bits("rshift", "shr", ">>", "Right shift, arithmetic for signed integers; shifting by the width or more gives 0 (or the sign).")
+_bits(
+    "rshift",
+    "shr",
+    ">>",
+    "Right shift, arithmetic for signed integers; shifting by the width or more gives 0 (or the sign).",
+)
 
 
 @builtin("invert", _OP)
@@ -388,7 +402,9 @@ def _bitcast(e: Emit, a: Val, dtype: Any) -> Val:
     a = e.concrete(a)
     dtype = T.as_type(dtype)
     if not isinstance(dtype, T.ScalarType) or dtype.size != a.type.size:
-        raise RuleError(f"bitcast() got {a.type.name} and {T.type_name(dtype)}; expected a scalar type of {a.type.size} bytes")
+        raise RuleError(
+            f"bitcast() got {a.type.name} and {T.type_name(dtype)}; expected a scalar type of {a.type.size} bytes"
+        )
     return e.scalar(e.b.op("bitcast", a.value, type=dtype))
 
 
@@ -396,5 +412,3 @@ def _bitcast(e: Emit, a: Val, dtype: Any) -> Val:
 def _cast(e: Emit, a: Val, dtype: Any) -> Val:
     """The value converted to another scalar type."""
     return e.scalar(e.cast(e.concrete(a).value, T.as_type(dtype)))
-
-

@@ -1,0 +1,286 @@
+"""Indexing: components of vectors and matrices, elements of arrays, the places that assignments write to."""
+
+from __future__ import annotations
+
+import ast
+import types as pytypes
+from typing import Any
+
+import numpy as np
+
+from engine import types as T
+from engine.arrays import ArrayType
+from engine.lang import ir
+from engine.lang.values import Val
+from engine.library.registry import RuleError
+from engine.structs import scalar_types
+
+AXES = {"x": 0, "y": 1, "z": 2, "w": 3}
+
+
+class Indexing:
+    """Mixin of the compiler: subscripts, array addresses, loads and stores."""
+
+    def indices(self, node: ast.Subscript) -> list[ast.expr]:
+        return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+    def on_Subscript(self, node: ast.Subscript) -> Any:
+        base = self.expression(node.value)
+        parts = self.indices(node)
+        if isinstance(base, (tuple, list)):
+            k = self.value(self.expression(parts[0]), node).constant
+            if not isinstance(k, int) or not -len(base) <= k < len(base):
+                raise RuleError(f"a tuple of {len(base)} needs a constant index between 0 and {len(base) - 1}")
+            return base[k]
+        if not isinstance(base, Val):
+            if isinstance(base, type) or isinstance(base, pytypes.GenericAlias):
+                return (
+                    base[tuple(self.expression(p) for p in parts)]
+                    if len(parts) > 1
+                    else base[self.expression(parts[0])]
+                )
+            base = self.value(base, node)
+        if base.kind == "array":
+            return self.array_item(base, parts, node)
+        return self.item(base, parts, node)
+
+    def item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
+        t = base.type
+        if t.kind in ("scalar", "struct"):
+            raise RuleError(f"{t.name} cannot be indexed")
+        if any(isinstance(p, ast.Slice) for p in parts):
+            return self.slice_item(base, parts, node)
+        if t.kind == "mat":
+            rows, cols = t.shape
+            if len(parts) == 1:
+                picks = self.positions(parts[0], rows, node)
+                return Val(
+                    T.vector(cols, t.scalar),
+                    [self.pick([base.comps[r * cols + c] for r in range(rows)], picks) for c in range(cols)],
+                )
+            if len(parts) != 2:
+                raise RuleError(f"{t.name} takes one or two indices, got {len(parts)}")
+            r, c = self.positions(parts[0], rows, node), self.positions(parts[1], cols, node)
+            row = [self.pick([base.comps[i * cols + j] for i in range(rows)], r) for j in range(cols)]
+            return self.emit.scalar(self.pick(row, c))
+        if len(parts) != 1:
+            raise RuleError(f"{t.name} takes one index, got {len(parts)}")
+        return self.emit.scalar(self.pick(base.comps, self.positions(parts[0], t.count, node)))
+
+    def slice_item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
+        grid = np.empty(base.count if hasattr(base, "count") else len(base.comps), dtype=object)
+        grid[:] = base.comps
+        grid = grid.reshape(base.type.shape)
+        part = grid[tuple(self.static_index(p) for p in parts)]
+        comps = list(part.ravel())
+        return Val(T.vector(len(comps), base.scalar) if part.ndim == 1 else T.matrix(part.shape, base.scalar), comps)
+
+    def static_index(self, node: ast.expr) -> Any:
+        def number(e):
+            if e is None:
+                return None
+            k = self.value(self.expression(e), e).constant
+            if not isinstance(k, int):
+                raise RuleError("slices of vectors and matrices need constant bounds")
+            return k
+
+        return (
+            slice(number(node.lower), number(node.upper), number(node.step))
+            if isinstance(node, ast.Slice)
+            else number(node)
+        )
+
+    def positions(self, part: ast.expr, extent: int, node: ast.AST) -> int | ir.Value:
+        """An index into `extent` components: an int if constant (negative counts from the end), else a value."""
+        v = self.emit.integer("an index", self.value(self.expression(part), part))
+        k = v.constant
+        if k is None:
+            return v.value
+        if not -extent <= k < extent:
+            raise RuleError(f"index {k} is out of range for {extent} components")
+        return k % extent
+
+    def pick(self, comps: list[ir.Value], at: int | ir.Value) -> ir.Value:
+        if isinstance(at, int):
+            return comps[at]
+        out = comps[0]
+        for k in range(1, len(comps)):
+            out = self.b.op("select", self.b.op("eq", at, self.b.const(k, at.type)), comps[k], out)
+        return out
+
+    def put(self, old: ir.Value, new: ir.Value, k: int, at: int | ir.Value) -> ir.Value:
+        if isinstance(at, int):
+            return new if k == at else old
+        return self.b.op("select", self.b.op("eq", at, self.b.const(k, at.type)), new, old)
+
+    def with_item(self, base: Val, target: ast.Subscript, value: Any) -> Val:
+        """`base` with the component(s) that `target` names replaced by `value`."""
+        t, parts = base.type, self.indices(target)
+        if t.kind in ("scalar", "struct"):
+            raise RuleError(f"{t.name} cannot be indexed")
+        if any(isinstance(p, ast.Slice) for p in parts):
+            places = np.arange(t.count).reshape(t.shape)[tuple(self.static_index(p) for p in parts)].ravel()
+            value = self.value(value, target)
+            new = value.comps if not value.is_scalar else [self.as_type(value, t.scalar, target).value] * len(places)
+            if len(new) != len(places):
+                raise RuleError(f"got {len(new)} components for {len(places)}")
+            comps = list(base.comps)
+            for k, v in zip(places, new):
+                comps[k] = v
+            return Val(t, comps)
+        if t.kind == "mat":
+            rows, cols = t.shape
+            r = self.positions(parts[0], rows, target)
+            if len(parts) == 1:
+                row = self.as_type(value, T.vector(cols, t.scalar), target).comps
+                return Val(
+                    t, [self.put(base.comps[i * cols + j], row[j], i, r) for i in range(rows) for j in range(cols)]
+                )
+            c = self.positions(parts[1], cols, target)
+            new = self.as_type(value, t.scalar, target).value
+            comps = []
+            for i in range(rows):
+                for j in range(cols):
+                    old = base.comps[i * cols + j]
+                    comps.append(self.put(old, self.put(old, new, j, c), i, r))
+            return Val(t, comps)
+        new = self.as_type(value, t.scalar, target).value
+        at = self.positions(parts[0], t.count, target)
+        return Val(t, [self.put(old, new, k, at) for k, old in enumerate(base.comps)])
+
+    # arrays ----------------------------------------------------------------------------------------------------
+    def address(self, base: Val, parts: list[Any], node: ast.AST) -> tuple[ir.Value, list[ir.Value]]:
+        """Byte offset of the element at `parts` (syntax nodes or values), and the checked indices."""
+        t = base.type
+        if len(parts) > t.ndim:
+            raise RuleError(f"{t.name} takes {t.ndim} indices, got {len(parts)}")
+        offset = self.b.const(0, T.int64)
+        for d, part in enumerate(parts):
+            v = self.value(self.expression(part), part) if isinstance(part, ast.AST) else part
+            v = self.emit.integer("an array index", v)
+            extent, stride = base.comps[1 + d], base.comps[1 + t.ndim + d]
+            i = self.emit.cast(v.value, T.int64)
+            if isinstance(v.constant, int) and v.constant < 0:
+                i = self.b.op("add", extent, i)
+            if self.debug:
+                inside = self.b.op("and", self.b.op("ge", i, self.b.const(0, T.int64)), self.b.op("lt", i, extent))
+                self.check(
+                    inside,
+                    f"index {{0}} is out of bounds for dimension {d} of size {{1}} of {ast.unparse(node)[:60]}",
+                    node,
+                    i,
+                    extent,
+                )
+                i = self.b.op("select", inside, i, self.b.const(0, T.int64))
+            offset = self.b.op("add", offset, self.b.op("mul", i, stride))
+        return offset
+
+    def array_item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
+        t = base.type
+        if any(isinstance(p, ast.Slice) for p in parts):
+            raise RuleError(
+                "slices of arrays inside kernels need whole rows; index the leading dimensions with numbers"
+            )
+        offset = self.address(base, parts, node)
+        if len(parts) == t.ndim:
+            return self.load(t.dtype, base.comps[0], offset)
+        left = t.ndim - len(parts)
+        comps = [
+            self.b.op("offset", base.comps[0], offset),
+            *base.comps[1 + len(parts) : 1 + t.ndim],
+            *base.comps[1 + t.ndim + len(parts) :],
+        ]
+        return Val(ArrayType(t.dtype, left), comps)
+
+    def array_place(self, target: ast.expr) -> tuple[Any, ir.Value, ir.Value] | None:
+        """(type, base, byte offset) of an assignable place inside an array: `a[i]`, `a[i][2]`, `a[i].field.x`."""
+        if isinstance(target, ast.Subscript):
+            outer = self.array_place(target.value)
+            if outer is None:
+                base = self.expression_or_none(target.value)
+                if not isinstance(base, Val) or base.kind != "array":
+                    return None
+                parts = self.indices(target)
+                if len(parts) != base.type.ndim:
+                    if len(parts) < base.type.ndim:
+                        return None
+                    raise RuleError(f"{base.type.name} takes {base.type.ndim} indices, got {len(parts)}")
+                return base.type.dtype, base.comps[0], self.address(base, parts, target)
+            dtype, base, offset = outer
+            if dtype.kind in ("scalar", "struct", "array"):
+                return None
+            parts = self.indices(target)
+            if any(isinstance(p, ast.Slice) for p in parts):
+                return None
+            steps = [
+                self.positions(p, n, target)
+                for p, n in zip(parts, dtype.shape if dtype.kind == "mat" else (dtype.count,))
+            ]
+            inner: Any = dtype.scalar
+            strides = [dtype.scalar.size]
+            if dtype.kind == "mat":
+                strides = [dtype.scalar.size * dtype.shape[1], dtype.scalar.size]
+                if len(steps) == 1:
+                    inner = T.vector(dtype.shape[1], dtype.scalar)
+            for step, stride in zip(steps, strides):
+                k = self.b.const(step, T.int64) if isinstance(step, int) else self.emit.cast(step, T.int64)
+                offset = self.b.op("add", offset, self.b.op("mul", k, self.b.const(stride, T.int64)))
+            return inner, base, offset
+        if isinstance(target, ast.Attribute):
+            outer = self.array_place(target.value)
+            if outer is None:
+                return None
+            dtype, base, offset = outer
+            if dtype.kind == "struct" and target.attr in dtype.fields:
+                return (
+                    dtype.fields[target.attr],
+                    base,
+                    self.b.op("add", offset, self.b.const(dtype.offsets[target.attr], T.int64)),
+                )
+            if dtype.kind in ("vec", "quat") and target.attr in AXES:
+                return (
+                    dtype.scalar,
+                    base,
+                    self.b.op("add", offset, self.b.const(AXES[target.attr] * dtype.scalar.size, T.int64)),
+                )
+            if dtype.kind == "transform" and target.attr in ("p", "q"):
+                part = T.vector(3, dtype.scalar) if target.attr == "p" else T.quaternion(dtype.scalar)
+                return (
+                    part,
+                    base,
+                    self.b.op("add", offset, self.b.const(0 if target.attr == "p" else 3 * dtype.scalar.size, T.int64)),
+                )
+        return None
+
+    def expression_or_none(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Name) and node.id not in self.env:
+            return None
+        return self.expression(node)
+
+    def load(self, dtype: Any, base: ir.Value, offset: ir.Value) -> Val:
+        """The value of type `dtype` at byte `offset` from `base`."""
+        comps, at = [], 0
+        for s, where in zip(scalar_types(dtype), memory_offsets(dtype)):
+            comps.append(self.b.load(base, self.b.op("add", offset, self.b.const(where, T.int64)), s))
+        return Val(dtype, comps)
+
+    def store(self, dtype: Any, base: ir.Value, offset: ir.Value, value: Val) -> None:
+        for comp, where in zip(value.comps, memory_offsets(dtype)):
+            self.b.store(base, self.b.op("add", offset, self.b.const(where, T.int64)), comp)
+
+    def atomic_each(self, op: str, base: ir.Value, offset: ir.Value, value: Val) -> Val:
+        """The same atomic operation on each component; the old value."""
+        old, scalar = [], value.scalar
+        for k, comp in enumerate(value.comps):
+            at = self.b.op("add", offset, self.b.const(k * scalar.size, T.int64))
+            old.append(self.b.effect("atomic", scalar, (base, at, comp), op))
+        return Val(value.type, old)
+
+
+def memory_offsets(t: Any) -> list[int]:
+    """Byte offset of each scalar of a value of type `t` in memory."""
+    if t.kind == "struct":
+        return [t.offsets[name] + inner for name, f in t.fields.items() for inner in memory_offsets(f)]
+    if t.kind == "array":
+        return [8 * k for k in range(t.count)]
+    return [k * t.scalar.size for k in range(t.count)]

@@ -1,0 +1,129 @@
+"""Launches: running a kernel over a grid, at once or bound for later."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.capture import recording
+from engine.cpu.runtime import runtime
+from engine.device import get_device
+from engine.errors import LaunchError
+from engine.kernel import Kernel
+
+_launch_lock = threading.RLock()
+
+
+def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
+    """The four launch extents and their product."""
+    if isinstance(dim, (int, np.integer)):
+        if 0 <= dim < 2**31:
+            return int(dim), 1, 1, 1, int(dim)
+        dim = (dim,)
+    sizes = [int(d) for d in dim]
+    if not 1 <= len(sizes) <= 4 or any(s < 0 for s in sizes):
+        raise LaunchError(f"kernel '{name}': launch dim {tuple(dim)}; expected 1 to 4 non-negative integers")
+    total = 1
+    for s in sizes:
+        total *= s
+    if max(sizes, default=0) >= 2**31 or total >= 2**62:
+        raise LaunchError(
+            f"kernel '{name}': launch dim {tuple(dim)} is too large; each dimension must stay below 2**31"
+        )
+    sizes += [1] * (4 - len(sizes))
+    return (*sizes, total)
+
+
+class Launch:
+    """A launch with its arguments bound: `launch()` runs it again, `set_param_by_name` changes an argument."""
+
+    def __init__(self, kernel: Kernel, dim: Any, args: list[Any]):
+        self.kernel, self.args = kernel, list(args)
+        self.dim = dim
+        self._bind()
+
+    def _bind(self) -> None:
+        *dims, total = _extents(self.dim, self.kernel.__name__)
+        self.variant, values = self.kernel.pack(self.args)
+        self.block, self.job, self.address = self.variant.new_block()
+        self.variant.packer(self.block, 0, *dims, self.variant.error_address, *values)
+        self.job[2], self.job[3] = total, self.variant.current_grain()
+
+    def set_dim(self, dim: Any) -> None:
+        self.dim = dim
+        self._bind()
+
+    def set_param_at_index(self, index: int, value: Any) -> None:
+        self.args[index] = value
+        self._bind()
+
+    def set_param_by_name(self, name: str, value: Any) -> None:
+        names = [n for n, _ in self.kernel.parameters]
+        if name not in names:
+            raise LaunchError(
+                f"kernel '{self.kernel.__name__}' has no argument '{name}'; its arguments are {', '.join(names)}"
+            )
+        self.set_param_at_index(names.index(name), value)
+
+    def set_params(self, values: Sequence[Any]) -> None:
+        self.args = list(values)
+        self._bind()
+
+    def launch(self, stream: Any = None) -> None:
+        graph = recording()
+        if graph is not None:
+            graph.add(self.job, (self.block, self.args, self.variant), self.variant)
+            return
+        with _launch_lock:
+            runtime().run(self.address, 1)
+        if self.variant.errors is not None:
+            self.variant.raise_failed_check()
+
+
+def launch(
+    kernel: Kernel,
+    dim: Any,
+    inputs: Sequence[Any] = (),
+    outputs: Sequence[Any] = (),
+    adj_inputs: Sequence[Any] = (),
+    adj_outputs: Sequence[Any] = (),
+    device: Any = None,
+    stream: Any = None,
+    adjoint: bool = False,
+    record_tape: bool = True,
+    record_cmd: bool = False,
+    **_: Any,
+) -> Launch | None:
+    """Runs `kernel` once for every index of the grid `dim` (an int or up to four), with `inputs` then `outputs`.
+
+    `record_cmd=True` returns a bound `Launch` instead of running. Raises LaunchError for arguments that do not fit.
+    """
+    if not isinstance(kernel, Kernel):
+        raise LaunchError(
+            f"launch: got {getattr(kernel, '__name__', kernel)!r}; expected a function decorated with @kernel"
+        )
+    if device is not None:
+        get_device(device)
+    args = (*inputs, *outputs)
+    if record_cmd:
+        return Launch(kernel, dim, list(args))
+    graph = recording()
+    if graph is not None:
+        bound = Launch(kernel, dim, list(args))
+        bound.launch()
+        return None
+    d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
+    variant, values = kernel.pack(args)
+    if total == 0:
+        return None
+    with _launch_lock:
+        variant.packer(variant.block, 0, d0, d1, d2, d3, variant.error_address, *values)
+        variant.job[2] = total
+        variant.job[3] = variant.current_grain()
+        runtime().run(variant.job_address, 1)
+    if variant.errors is not None:
+        variant.raise_failed_check()
+    return None
