@@ -56,13 +56,37 @@ class MeshQueryPoint:
 
 
 @en.func
+def _box_distance_sq(node: en.uint64, lane: int, p: en.vec3) -> float:
+    """Squared distance from `p` to the box of a child."""
+    below_x = en.ptr_load(en.float32, node, lane) - p[0]
+    below_y = en.ptr_load(en.float32, node, LANES + lane) - p[1]
+    below_z = en.ptr_load(en.float32, node, 2 * LANES + lane) - p[2]
+    above_x = p[0] - en.ptr_load(en.float32, node, 3 * LANES + lane)
+    above_y = p[1] - en.ptr_load(en.float32, node, 4 * LANES + lane)
+    above_z = p[2] - en.ptr_load(en.float32, node, 5 * LANES + lane)
+    dx = en.max(en.max(below_x, above_x), 0.0)
+    dy = en.max(en.max(below_y, above_y), 0.0)
+    dz = en.max(en.max(below_z, above_z), 0.0)
+    return dx * dx + dy * dy + dz * dz
+
+
+@en.func
+def _triangle_distance_sq(packet: en.uint64, lane: int, p: en.vec3) -> float:
+    return triangle_distance_sq(
+        packet_point(packet, lane, 0), packet_point(packet, lane, 1), packet_point(packet, lane, 2), p
+    )
+
+
+@en.func
 def _closest_triangle(id: en.uint64, p: en.vec3, max_dist: float):
     """Packet address and lane of the closest triangle; the lane is -1 where none is nearer than `max_dist`."""
     nodes = en.ptr_load(en.uint64, id, NODES)
     packets = en.ptr_load(en.uint64, id, PACKETS)
-    stack = en.zeros(shape=STACK_SIZE, dtype=en.int32)
-    stack_distance_sq = en.zeros(shape=STACK_SIZE, dtype=en.float32)
-    distance_sq = en.zeros(shape=LANES, dtype=en.float32)
+    stack = en.empty(shape=STACK_SIZE, dtype=en.int32)
+    stack_distance_sq = en.empty(shape=STACK_SIZE, dtype=en.float32)
+    distance_sq = en.empty(shape=LANES, dtype=en.float32)
+    stack[0] = 0
+    stack_distance_sq[0] = 0.0
 
     best = en.where(max_dist > 0.0, max_dist * max_dist, 0.0)
     best_packet = packets
@@ -75,24 +99,13 @@ def _closest_triangle(id: en.uint64, p: en.vec3, max_dist: float):
             if code >= 0:
                 node = nodes + en.uint64(code) * en.uint64(NODE_BYTES)
                 for k in range(LANES):
-                    below_x = en.ptr_load(en.float32, node, k) - p[0]
-                    below_y = en.ptr_load(en.float32, node, LANES + k) - p[1]
-                    below_z = en.ptr_load(en.float32, node, 2 * LANES + k) - p[2]
-                    above_x = p[0] - en.ptr_load(en.float32, node, 3 * LANES + k)
-                    above_y = p[1] - en.ptr_load(en.float32, node, 4 * LANES + k)
-                    above_z = p[2] - en.ptr_load(en.float32, node, 5 * LANES + k)
-                    dx = en.max(en.max(below_x, above_x), 0.0)
-                    dy = en.max(en.max(below_y, above_y), 0.0)
-                    dz = en.max(en.max(below_z, above_z), 0.0)
-                    distance_sq[k] = dx * dx + dy * dy + dz * dz
+                    distance_sq[k] = _box_distance_sq(node, k, p)
                 count = push_children(node, distance_sq, best, stack, stack_distance_sq, count)
             else:
                 leaf = -(code + 1)
                 packet = packets + en.uint64(leaf / LANES) * en.uint64(PACKET_BYTES)
                 for k in range(LANES):
-                    distance_sq[k] = triangle_distance_sq(
-                        packet_point(packet, k, 0), packet_point(packet, k, 1), packet_point(packet, k, 2), p
-                    )
+                    distance_sq[k] = _triangle_distance_sq(packet, k, p)
                 used = leaf % LANES + 1
                 k = 0
                 while k < used:

@@ -47,25 +47,27 @@ class MeshQueryRay:
     normal: en.vec3
 
 
-@en.func
-def _edge_side(ax: float, ay: float, bx: float, by: float) -> en.float64:
-    return en.float64(ax) * en.float64(by) - en.float64(ay) * en.float64(bx)
+@en.struct
+class _Ray:
+    """A ray made ready for boxes and triangles.
 
+    Attributes:
+        start: Its origin.
+        steepness: 1 / direction, infinite where the ray is parallel to a coordinate plane.
+        near: Byte offsets, in a node, of the rows with the sides where the ray enters, for x, y, z.
+        far: The same for the sides where it leaves.
+        axes: Coordinates that play x, y, z so that the ray runs mostly along z; an even permutation.
+        origin: `start` in that order.
+        shear: x and y of the direction, in that order, per z; then 1 / z.
+    """
 
-@en.func
-def _ray_axes(dir: en.vec3):
-    """Numbers of the coordinates that play x, y, z for the ray: z is where it points most; a right-handed order."""
-    ax = en.abs(dir[0])
-    ay = en.abs(dir[1])
-    az = en.abs(dir[2])
-    z = 2
-    if ax >= ay and ax >= az:
-        z = 0
-    elif ay >= az:
-        z = 1
-    x = (z + 1) % 3
-    y = (z + 2) % 3
-    return x, y, z
+    start: en.vec3
+    steepness: en.vec3
+    near: en.vec3ul
+    far: en.vec3ul
+    axes: en.vec3i
+    origin: en.vec3
+    shear: en.vec3
 
 
 @en.func
@@ -74,34 +76,85 @@ def _component(v: en.vec3, k: int) -> float:
 
 
 @en.func
-def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
-    """Packet address and lane of the first triangle hit, and t; the lane is -1 where nothing is hit."""
+def _prepare(start: en.vec3, dir: en.vec3) -> _Ray:
+    ax = en.abs(dir[0])
+    ay = en.abs(dir[1])
+    az = en.abs(dir[2])
+    z = en.where(ax >= ay and ax >= az, 0, en.where(ay >= az, 1, 2))
+    x = en.where(z == 2, 0, z + 1)
+    y = en.where(x == 2, 0, x + 1)
+    ray = _Ray()
+    ray.start = start
+    ray.steepness = en.vec3(1.0 / dir[0], 1.0 / dir[1], 1.0 / dir[2])
+    for k in range(3):
+        first = en.uint64(k * ROW_BYTES)
+        second = en.uint64((3 + k) * ROW_BYTES)
+        backward = ray.steepness[k] < 0.0
+        ray.near[k] = en.where(backward, second, first)
+        ray.far[k] = en.where(backward, first, second)
+    ray.axes = en.vec3i(x, y, z)
+    ray.origin = en.vec3(_component(start, x), _component(start, y), _component(start, z))
+    scale = 1.0 / _component(dir, z)
+    ray.shear = en.vec3(_component(dir, x) * scale, _component(dir, y) * scale, scale)
+    return ray
+
+
+@en.func
+def _enter_box(ray: _Ray, node: en.uint64, lane: int, limit: float) -> float:
+    """t at which the ray enters the box of a child; infinite if it misses it or enters after `limit`."""
+    enter_x = (en.ptr_load(en.float32, node + ray.near[0], lane) - ray.start[0]) * ray.steepness[0]
+    enter_y = (en.ptr_load(en.float32, node + ray.near[1], lane) - ray.start[1]) * ray.steepness[1]
+    enter_z = (en.ptr_load(en.float32, node + ray.near[2], lane) - ray.start[2]) * ray.steepness[2]
+    leave_x = (en.ptr_load(en.float32, node + ray.far[0], lane) - ray.start[0]) * ray.steepness[0]
+    leave_y = (en.ptr_load(en.float32, node + ray.far[1], lane) - ray.start[1]) * ray.steepness[1]
+    leave_z = (en.ptr_load(en.float32, node + ray.far[2], lane) - ray.start[2]) * ray.steepness[2]
+    # a parallel ray in the plane of a side gives NaN (0 * infinity); min and max skip it as first operand
+    enter = en.max(enter_x, en.max(enter_y, en.max(enter_z, 0.0)))
+    leave = en.min(leave_x, en.min(leave_y, en.min(leave_z, limit))) * BOX_SLACK
+    return en.where(enter <= leave, enter, INFINITY)
+
+
+@en.func
+def _edge_side(ax: float, ay: float, bx: float, by: float) -> en.float64:
+    return en.float64(ax) * en.float64(by) - en.float64(ay) * en.float64(bx)
+
+
+@en.func
+def _hit_triangle(ray: _Ray, packet: en.uint64, lane: int):
+    """(t, u, v) of the hit with the triangle in a lane of a packet; t is infinite where there is none."""
+    row_x = packet + en.uint64(ray.axes[0] * ROW_BYTES)
+    row_y = packet + en.uint64(ray.axes[1] * ROW_BYTES)
+    row_z = packet + en.uint64(ray.axes[2] * ROW_BYTES)
+    az = en.ptr_load(en.float32, row_z, lane) - ray.origin[2]
+    bz = en.ptr_load(en.float32, row_z, 3 * LANES + lane) - ray.origin[2]
+    cz = en.ptr_load(en.float32, row_z, 6 * LANES + lane) - ray.origin[2]
+    ax = en.ptr_load(en.float32, row_x, lane) - ray.origin[0] - ray.shear[0] * az
+    bx = en.ptr_load(en.float32, row_x, 3 * LANES + lane) - ray.origin[0] - ray.shear[0] * bz
+    cx = en.ptr_load(en.float32, row_x, 6 * LANES + lane) - ray.origin[0] - ray.shear[0] * cz
+    ay = en.ptr_load(en.float32, row_y, lane) - ray.origin[1] - ray.shear[1] * az
+    by = en.ptr_load(en.float32, row_y, 3 * LANES + lane) - ray.origin[1] - ray.shear[1] * bz
+    cy = en.ptr_load(en.float32, row_y, 6 * LANES + lane) - ray.origin[1] - ray.shear[1] * cz
+    u = _edge_side(cx, cy, bx, by)
+    v = _edge_side(ax, ay, cx, cy)
+    w = _edge_side(bx, by, ax, ay)
+    zero = en.float64(0.0)
+    area = u + v + w
+    through = (en.min(en.min(u, v), w) >= zero or en.max(en.max(u, v), w) <= zero) and area != zero
+    depth = u * en.float64(az) + v * en.float64(bz) + w * en.float64(cz)
+    t = en.float32(depth / area) * ray.shear[2]
+    return en.where(through and t >= 0.0, t, INFINITY), en.float32(u / area), en.float32(v / area)
+
+
+@en.func
+def _first_hit(id: en.uint64, ray: _Ray, max_t: float):
+    """Packet address and lane of the first triangle that the ray hits; the lane is -1 where there is none."""
     nodes = en.ptr_load(en.uint64, id, NODES)
     packets = en.ptr_load(en.uint64, id, PACKETS)
-    stack = en.zeros(shape=STACK_SIZE, dtype=en.int32)
-    stack_t = en.zeros(shape=STACK_SIZE, dtype=en.float32)
-    ts = en.zeros(shape=LANES, dtype=en.float32)
-
-    inv_x = 1.0 / dir[0]
-    inv_y = 1.0 / dir[1]
-    inv_z = 1.0 / dir[2]
-    near_x = en.where(inv_x < 0.0, en.uint64(3 * ROW_BYTES), en.uint64(0))
-    near_y = en.where(inv_y < 0.0, en.uint64(4 * ROW_BYTES), en.uint64(ROW_BYTES))
-    near_z = en.where(inv_z < 0.0, en.uint64(5 * ROW_BYTES), en.uint64(2 * ROW_BYTES))
-    far_x = en.uint64(3 * ROW_BYTES) - near_x
-    far_y = en.uint64(5 * ROW_BYTES) - near_y
-    far_z = en.uint64(7 * ROW_BYTES) - near_z
-
-    kx, ky, kz = _ray_axes(dir)
-    start_x = _component(start, kx)
-    start_y = _component(start, ky)
-    start_z = _component(start, kz)
-    scale = 1.0 / _component(dir, kz)
-    shear_x = _component(dir, kx) * scale
-    shear_y = _component(dir, ky) * scale
-    row_x = en.uint64(kx * ROW_BYTES)
-    row_y = en.uint64(ky * ROW_BYTES)
-    row_z = en.uint64(kz * ROW_BYTES)
+    stack = en.empty(shape=STACK_SIZE, dtype=en.int32)
+    stack_t = en.empty(shape=STACK_SIZE, dtype=en.float32)
+    ts = en.empty(shape=LANES, dtype=en.float32)
+    stack[0] = 0
+    stack_t[0] = 0.0
 
     best = max_t
     best_packet = packets
@@ -113,51 +166,15 @@ def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
         if stack_t[count] < best:
             if code >= 0:
                 node = nodes + en.uint64(code) * en.uint64(NODE_BYTES)
-                from_x = node + near_x
-                from_y = node + near_y
-                from_z = node + near_z
-                to_x = node + far_x
-                to_y = node + far_y
-                to_z = node + far_z
                 for k in range(LANES):
-                    enter_x = (en.ptr_load(en.float32, from_x, k) - start[0]) * inv_x
-                    enter_y = (en.ptr_load(en.float32, from_y, k) - start[1]) * inv_y
-                    enter_z = (en.ptr_load(en.float32, from_z, k) - start[2]) * inv_z
-                    leave_x = (en.ptr_load(en.float32, to_x, k) - start[0]) * inv_x
-                    leave_y = (en.ptr_load(en.float32, to_y, k) - start[1]) * inv_y
-                    leave_z = (en.ptr_load(en.float32, to_z, k) - start[2]) * inv_z
-                    # a parallel ray in the plane of a side gives 0 * infinity, NaN; as first operand min and max skip it
-                    enter = en.max(enter_x, en.max(enter_y, en.max(enter_z, 0.0)))
-                    leave = en.min(leave_x, en.min(leave_y, en.min(leave_z, best))) * BOX_SLACK
-                    ts[k] = en.where(enter <= leave, enter, INFINITY)
+                    ts[k] = _enter_box(ray, node, k, best)
                 count = push_children(node, ts, best, stack, stack_t, count)
             else:
                 leaf = -(code + 1)
                 packet = packets + en.uint64(leaf / LANES) * en.uint64(PACKET_BYTES)
-                from_x = packet + row_x
-                from_y = packet + row_y
-                from_z = packet + row_z
                 for k in range(LANES):
-                    az = en.ptr_load(en.float32, from_z, k) - start_z
-                    bz = en.ptr_load(en.float32, from_z, 3 * LANES + k) - start_z
-                    cz = en.ptr_load(en.float32, from_z, 6 * LANES + k) - start_z
-                    ax = en.ptr_load(en.float32, from_x, k) - start_x - shear_x * az
-                    bx = en.ptr_load(en.float32, from_x, 3 * LANES + k) - start_x - shear_x * bz
-                    cx = en.ptr_load(en.float32, from_x, 6 * LANES + k) - start_x - shear_x * cz
-                    ay = en.ptr_load(en.float32, from_y, k) - start_y - shear_y * az
-                    by = en.ptr_load(en.float32, from_y, 3 * LANES + k) - start_y - shear_y * bz
-                    cy = en.ptr_load(en.float32, from_y, 6 * LANES + k) - start_y - shear_y * cz
-                    u = _edge_side(cx, cy, bx, by)
-                    v = _edge_side(ax, ay, cx, cy)
-                    w = _edge_side(bx, by, ax, ay)
-                    zero = en.float64(0.0)
-                    least = en.min(en.min(u, v), w)
-                    most = en.max(en.max(u, v), w)
-                    area = u + v + w
-                    through = (least >= zero or most <= zero) and area != zero
-                    depth = u * en.float64(az) + v * en.float64(bz) + w * en.float64(cz)
-                    t = en.float32(depth / area) * scale
-                    ts[k] = en.where(through and t >= 0.0, t, INFINITY)
+                    t, _u, _v = _hit_triangle(ray, packet, k)
+                    ts[k] = t
                 used = leaf % LANES + 1
                 k = 0
                 while k < used:
@@ -166,7 +183,7 @@ def _first_hit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float):
                         best_packet = packet
                         best_lane = k
                     k = k + 1
-    return best_packet, best_lane, best
+    return best_packet, best_lane
 
 
 @en.func
@@ -179,33 +196,17 @@ def mesh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float) ->
         dir: Its direction; unit length if `t` is to be a distance.
         max_t: Hits from here on are ignored.
     """
-    packet, lane, t = _first_hit(id, start, dir, max_t)
+    ray = _prepare(start, dir)
+    packet, lane = _first_hit(id, ray, max_t)
     hit = MeshQueryRay()
     hit.result = lane >= 0
     if lane >= 0:
+        t, u, v = _hit_triangle(ray, packet, lane)
         a = packet_point(packet, lane, 0)
-        b = packet_point(packet, lane, 1)
-        c = packet_point(packet, lane, 2)
-        kx, ky, kz = _ray_axes(dir)
-        scale = 1.0 / _component(dir, kz)
-        shear_x = _component(dir, kx) * scale
-        shear_y = _component(dir, ky) * scale
-        az = _component(a, kz) - _component(start, kz)
-        bz = _component(b, kz) - _component(start, kz)
-        cz = _component(c, kz) - _component(start, kz)
-        ax = _component(a, kx) - _component(start, kx) - shear_x * az
-        bx = _component(b, kx) - _component(start, kx) - shear_x * bz
-        cx = _component(c, kx) - _component(start, kx) - shear_x * cz
-        ay = _component(a, ky) - _component(start, ky) - shear_y * az
-        by = _component(b, ky) - _component(start, ky) - shear_y * bz
-        cy = _component(c, ky) - _component(start, ky) - shear_y * cz
-        u = _edge_side(cx, cy, bx, by)
-        v = _edge_side(ax, ay, cx, cy)
-        area = u + v + _edge_side(bx, by, ax, ay)
         hit.t = t
-        hit.u = en.float32(u / area)
-        hit.v = en.float32(v / area)
+        hit.u = u
+        hit.v = v
         hit.face = en.ptr_load(en.int32, packet, PACKET_FACE_ROW * LANES + lane)
-        hit.normal = en.normalize(en.cross(b - a, c - a))
+        hit.normal = en.normalize(en.cross(packet_point(packet, lane, 1) - a, packet_point(packet, lane, 2) - a))
         hit.sign = en.where(en.dot(hit.normal, dir) < 0.0, 1.0, -1.0)
     return hit
