@@ -19,7 +19,10 @@ NOT_APPLICABLE: dict[str, str] = {
         "an override layer names its source outside its own folder on purpose; --flatten makes a self-contained file"
     ),
 }
-"""Rules that are not run, and why."""
+"""Rules of OpenUSD that are not run, and why."""
+
+ASCII_RULE = "UsdAsciiPerformanceChecker"
+"""Refuses large text layers; skipped for outputs the user asked to have as text (``--format usda``, ``*.usda``)."""
 
 
 def core_errors(path: Path) -> set[tuple[str, str]]:
@@ -50,6 +53,8 @@ def nvidia_errors(path: Path) -> set[tuple[str, str]]:
 def new_errors(output: Path, source: Path | None = None) -> list[tuple[str, str]]:
     """Errors of both validators in ``output`` that ``source`` does not have itself, sorted."""
     found = core_errors(output) | nvidia_errors(output)
+    if output.read_bytes().startswith(b"#usda"):
+        found = {(rule, message) for rule, message in found if rule != ASCII_RULE}
     if source is not None:
         found -= core_errors(source) | nvidia_errors(source)
     return sorted(found)

@@ -31,7 +31,8 @@ def export_atomically(layer: Sdf.Layer, path: Path, scratch: Path, *, file_forma
         os.replace(unfinished, path)
         _sync(path.parent)
     except (OSError, Tf.ErrorException) as error:
-        unfinished.unlink(missing_ok=True)
+        for left in scratch.glob("unfinished.*"):
+            left.unlink(missing_ok=True)
         raise write_error(path, error) from None
 
 

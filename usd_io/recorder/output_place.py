@@ -13,7 +13,8 @@ from usd_io.recorder.errors import RecorderError
 FORMATS = {".usd": ("usdc", "usda"), ".usdc": ("usdc",), ".usda": ("usda",)}
 """File suffix to the formats it may hold, default first."""
 
-OUR_FILES = ("chunk_*.usdc", "base.usdc", "manifest.usdc", "unfinished.usd?")
+# USD itself writes through a temporary file with a random suffix, which a kill can leave behind: unfinished.j0uBpg.
+OUR_FILES = ("chunk_*.usdc", "base.usdc", "manifest.usdc", "unfinished.*")
 
 
 @dataclass(frozen=True)

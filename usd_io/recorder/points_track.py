@@ -1,4 +1,4 @@
-"""Deforming prims: ``points``, ``extent`` and, on request, ``velocities``."""
+"""Deforming prims: ``points``, ``extent``, ``normals`` where the mesh has some and, on request, ``velocities``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from usd_io.recorder.placement import Placements, Placer
 from usd_io.recorder.quaternions import conjugate, rotate
 from usd_io.recorder.targets import PointsTarget
 from usd_io.recorder.track import ensure_attribute
+from usd_io.recorder.vertex_normals import VertexNormals
 
 # Authored for the shape at rest; left in place they would shade or motion-blur the moving one wrongly.
-STALE = ("normals", "primvars:normals", "accelerations")
+STALE = {
+    "normals": Sdf.ValueTypeNames.Normal3fArray,
+    "primvars:normals": Sdf.ValueTypeNames.Normal3fArray,
+    "primvars:normals:indices": Sdf.ValueTypeNames.IntArray,
+    "velocities": Sdf.ValueTypeNames.Vector3fArray,
+    "accelerations": Sdf.ValueTypeNames.Vector3fArray,
+}
 
 
 class PointsTrack:
@@ -43,23 +50,32 @@ class PointsTrack:
         self._widths, self._new_widths = _widths(prim, target, unit)
         pad = 0.0 if self._widths is None or not len(self._widths) else float(np.max(self._widths)) / 2.0
         self._pad = np.array([[-pad], [pad]], np.float32)
-        stale = STALE if velocities else (*STALE, "velocities")
-        self._blocked = [name for name in stale if (a := prim.GetAttribute(name)) and a.HasAuthoredValue()]
-        array = Sdf.ValueTypeNames
-        self._points, self._extent = (self._path.AppendProperty(name) for name in ("points", "extent"))
-        self._velocities = self._path.AppendProperty("velocities") if velocities else None
-        self.attributes = [(self._points, array.Point3fArray), (self._extent, array.Float3Array)]
-        if velocities:
-            self.attributes.append((self._velocities, array.Vector3fArray))
+        types = Sdf.ValueTypeNames
+        self.attributes = [
+            (self._attribute("points"), types.Point3fArray),
+            (self._attribute("extent"), types.Float3Array),
+        ]
+        self._velocities = self._attribute("velocities") if velocities else None
+        self._shading = VertexNormals.of(prim, Usd.TimeCode(placer.start))
+        self._normals = self._attribute("normals") if self._shading else None
+        if self._velocities:
+            self.attributes.append((self._velocities, types.Vector3fArray))
+        if self._normals:
+            self.attributes.append((self._normals, types.Normal3fArray))
+        written = {path.name for path, _ in self.attributes}
+        self._blocked = [
+            name for name in STALE if name not in written and (a := prim.GetAttribute(name)) and a.HasAuthoredValue()
+        ]
 
     def author(self, layer: Sdf.Layer) -> None:
         for path, value_type in self.attributes:
             ensure_attribute(layer, path, value_type)
         for name in self._blocked:
-            value_type = Sdf.ValueTypeNames.Normal3fArray if "normals" in name else Sdf.ValueTypeNames.Vector3fArray
-            ensure_attribute(layer, self._path.AppendProperty(name), value_type).default = Sdf.ValueBlock()
+            ensure_attribute(layer, self._attribute(name), STALE[name]).default = Sdf.ValueBlock()
+        if self._normals:
+            layer.GetAttributeAtPath(self._normals).SetInfo("interpolation", UsdGeom.Tokens.vertex)
         if self._new_widths:
-            spec = ensure_attribute(layer, self._path.AppendProperty("widths"), Sdf.ValueTypeNames.FloatArray)
+            spec = ensure_attribute(layer, self._attribute("widths"), Sdf.ValueTypeNames.FloatArray)
             spec.default = Vt.FloatArray.FromNumpy(np.asarray(self._widths, np.float32))
 
     def sample(self, layer: Sdf.Layer, batch: FrameBatch) -> None:
@@ -68,12 +84,19 @@ class PointsTrack:
         for i, frame in enumerate(batch.frames):
             to_local = _LocalFrame(k[i if len(k) > 1 else 0], batch.body_q[i, body] if body >= 0 else None, self._unit)
             points = to_local.points(frame.particle_q[self._particles])
-            layer.SetTimeSample(self._points, frame.time_code, Vt.Vec3fArray.FromNumpy(points))
             extent = np.stack([points.min(axis=0), points.max(axis=0)]) + self._pad
-            layer.SetTimeSample(self._extent, frame.time_code, Vt.Vec3fArray.FromNumpy(extent))
-            if self._velocities is not None:
+            (points_path, _), (extent_path, _) = self.attributes[:2]
+            layer.SetTimeSample(points_path, frame.time_code, Vt.Vec3fArray.FromNumpy(points))
+            layer.SetTimeSample(extent_path, frame.time_code, Vt.Vec3fArray.FromNumpy(extent))
+            if self._normals:
+                normals = self._shading.normals(points)
+                layer.SetTimeSample(self._normals, frame.time_code, Vt.Vec3fArray.FromNumpy(normals))
+            if self._velocities:
                 velocities = to_local.vectors(frame.particle_qd[self._particles])
                 layer.SetTimeSample(self._velocities, frame.time_code, Vt.Vec3fArray.FromNumpy(velocities))
+
+    def _attribute(self, name: str) -> Sdf.Path:
+        return self._path.AppendProperty(name)
 
 
 class _LocalFrame:

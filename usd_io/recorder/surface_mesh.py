@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pxr import Sdf, Usd, UsdGeom, UsdShade, Vt
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade, Vt
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.targets import BodyTarget, PointsTarget, SurfaceMeshTarget
@@ -49,6 +49,10 @@ def _define_mesh(stage: Usd.Stage, path: str, triangles: np.ndarray) -> UsdGeom.
     mesh.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(triangles), 3, np.int32)))
     mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(triangles.ravel(), np.int32)))
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
+    count = int(triangles.max(initial=-1)) + 1
+    # A polygon mesh needs normals to be valid; being authored, they are then written with every frame.
+    mesh.CreateNormalsAttr(Vt.Vec3fArray(count, Gf.Vec3f(0, 0, 1)))
+    mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     return mesh
 
 
