@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def write_stage(tmp_path: Path) -> Callable[..., Path]:
         nonlocal count
         count += 1
         path = tmp_path / (name or f"stage{count}.usda")
+        # usda wants a new line before a closing brace; tests read better without
+        body = re.sub(r"(?<=\S) +\}", "\n}", body)
         path.write_text(HEADER.format(meters=meters, up=up, more=more) + body)
         return path
 

@@ -15,7 +15,7 @@ from pxr import Usd
 from usd_io.errors import SceneError
 from usd_io.read import tessellation as tess
 from usd_io.read.frames import has_orthogonal_columns, mirrored_axis, rotation_with_axis
-from usd_io.read.reading import Reading
+from usd_io.read.reading import LARGEST, Reading
 from usd_io.read.values import scalar, token
 from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Shape, Sphere
 
@@ -32,7 +32,12 @@ def _axis(reading: Reading, prim: Usd.Prim) -> int:
 
 def _length(reading: Reading, prim: Usd.Prim, name: str, default: float, *, zero: bool = False) -> float:
     bound = {"low": 0.0} if zero else {"above": 0.0}
-    return scalar(reading, prim, name, default, **bound)
+    value = scalar(reading, prim, name, default, **bound)
+    if value > LARGEST or 0.0 < value < 1.0 / LARGEST:
+        raise SceneError(
+            f"{reading.at(prim)} {name}", f"got {value:g}", expected=f"a length below {LARGEST:g} and not vanishing"
+        )
+    return value
 
 
 def mirror_free(A: np.ndarray, keep: int | None = None) -> tuple[np.ndarray, np.ndarray] | None:

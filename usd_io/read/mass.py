@@ -22,6 +22,8 @@ from usd_io.records import BodyRecord, ColliderRecord
 
 DEFAULT_DENSITY = 1000.0
 """[kg/m^3], water, as UsdPhysics."""
+SMALLEST = 1e-30
+"""Below this mass [kg] or moment [kg m^2], single precision has no inverse."""
 LONE_MASS, LONE_RADIUS = 1.0, 0.1
 """A body without colliders weighs 1 kg, spread like a ball of 0.1 m."""
 
@@ -135,7 +137,7 @@ def _lone_ball(reading: Reading, body: BodyRecord, mass: float, *, noted: bool =
 def _require_valid(reading: Reading, prim: Usd.Prim, result: MassProperties, kinematic: bool) -> None:
     moments = np.linalg.eigvalsh(result.inertia)
     finite = np.isfinite(result.mass) and np.isfinite(result.com).all() and np.isfinite(moments).all()
-    if kinematic or (finite and result.mass > 0.0 and moments.min() > 0.0):
+    if kinematic or (finite and result.mass > SMALLEST and moments.min() > SMALLEST):
         return
     raise SceneError(
         reading.at(prim),

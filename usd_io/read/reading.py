@@ -8,6 +8,10 @@ from pxr import Usd, UsdGeom
 from usd_io.errors import SceneError
 from usd_io.read.warning_log import WarningLog
 
+LARGEST = 1e12
+"""Lengths, scales and coordinates beyond this (in stage units) are taken for corrupt: their squares and cubes would
+leave the range of floats."""
+
 
 class Reading:
     """What every reader of a prim needs to know about the stage.
@@ -63,7 +67,7 @@ class Reading:
 
     def checked_matrix(self, prim: Usd.Prim, matrix: np.ndarray) -> np.ndarray:
         """The matrix, if it is finite, affine and invertible; SceneError otherwise."""
-        if not np.isfinite(matrix).all() or np.abs(matrix).max() > 1e30:
+        if not np.isfinite(matrix).all() or np.abs(matrix).max() > LARGEST:
             raise SceneError(
                 self.at(prim),
                 "the transform has NaN, infinite or huge values",
@@ -71,7 +75,7 @@ class Reading:
                 next_step="check xformOp values on this prim and its parents",
             )
         lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-        if lengths.min() < 1e-20 or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-9:
+        if lengths.min() < 1.0 / LARGEST or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-9:
             raise SceneError(
                 self.at(prim),
                 f"the transform has zero scale (column lengths {', '.join(f'{x:.3g}' for x in lengths)})",

@@ -8,7 +8,7 @@ import numpy as np
 from pxr import Sdf, Usd, UsdGeom, UsdPhysics
 
 from usd_io.errors import SceneError
-from usd_io.read.reading import Reading
+from usd_io.read.reading import LARGEST, Reading
 from usd_io.read.values import integer, scalar, token, vector
 from usd_io.read.warning_log import WarningLog
 from usd_io.records import SceneRecord, SceneSettings
@@ -100,7 +100,7 @@ def _solver(reading: Reading, prim: Usd.Prim) -> str | None:
 
 
 def _unit(source: str, name: str, value: float) -> float:
-    if not math.isfinite(value) or value <= 0.0:
+    if not 1.0 / LARGEST <= value <= LARGEST:
         raise SceneError(
             source, f"{name} is {value:g}", expected="a positive number", next_step="correct it in the stage metadata"
         )

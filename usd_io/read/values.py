@@ -12,7 +12,7 @@ import numpy as np
 from pxr import Usd
 
 from usd_io.errors import SceneError
-from usd_io.read.reading import Reading
+from usd_io.read.reading import LARGEST, Reading
 
 _NEXT = "correct the value in the file"
 
@@ -133,13 +133,13 @@ def _as_array(reading: Reading, prim: Usd.Prim, name: str, value: Any, dtype: ty
 
 def _require_finite(reading: Reading, prim: Usd.Prim, name: str, result: np.ndarray) -> None:
     good = np.isfinite(result)
-    if good.all() and np.abs(result).max(initial=0.0) <= 1e30:
+    if good.all() and np.abs(result).max(initial=0.0) <= LARGEST:
         return
-    bad = ~good | (np.abs(np.where(good, result, 0.0)) > 1e30)
+    bad = ~good | (np.abs(np.where(good, result, 0.0)) > LARGEST)
     first = np.argwhere(bad)[0]
     raise SceneError(
         f"{reading.at(prim)} {name}[{first[0]}]",
         f"got {result[tuple(first)]:g} ({int(bad.sum())} such value{'s' if bad.sum() > 1 else ''})",
-        expected="finite numbers",
+        expected=f"finite numbers up to {LARGEST:g}",
         next_step=_NEXT,
     )
