@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from usd_io.recorder import UsdRecorder
+from usd_io.recorder import RecorderError, UsdRecorder, targets_from_bindings
 
 import engine
 from app.errors import EXIT_DONE, EXIT_FAILED, SimulationFailed
@@ -76,7 +76,7 @@ def run_job(
     """
     output, format = decide_output(job.scene, job.output, job.format, overwrite=job.overwrite)
     if job.options.threads is not None:
-        engine.config.threads = job.options.threads
+        engine.set_threads(job.options.threads)
     session = Session.open(job.scene, job.options)
     for warning in session.scene.warnings:
         on_warning(warning.path, warning.message)
@@ -99,11 +99,13 @@ def run_job(
         recorder = UsdRecorder(
             job.scene,
             output,
-            session.bindings,
+            targets_from_bindings(session.bindings),
             fps=settings.fps,
+            start_time_code=settings.start_time_code,
             flatten=job.flatten,
             format=format,
             velocities=job.velocities,
+            overwrite=job.overwrite,
         )
         report.output = str(output)
         try:
@@ -111,9 +113,9 @@ def run_job(
         except SimulationFailed as failure:
             report.status, report.exit_code, report.error = "failed", failure.exit_code, str(failure)
             report.failure = {"prim": failure.prim_path, "time": failure.time, "frame": failure.frame}
-        except OSError as error:
+        except (RecorderError, OSError) as error:
             report.status, report.exit_code = "failed", EXIT_FAILED
-            report.error = _writing_failed(output, error)
+            report.error = f"{error} The frames flushed before are kept."
         if interruption:
             report.status = "interrupted"
             report.exit_code = 128 + interruption.signal
@@ -145,13 +147,6 @@ def _simulate(
         session.stop_recording()
         report.write_seconds = session.recording_seconds
         report.wall_seconds = time.perf_counter() - start
-
-
-def _writing_failed(output: Path, error: OSError) -> str:
-    return (
-        f"writing {output} stopped: {error.strerror or error}; the frames flushed before are kept; "
-        f"make room or name another place with -o"
-    )
 
 
 @contextmanager

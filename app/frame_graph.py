@@ -43,7 +43,7 @@ class FrameGraph:
 
     def _record(self, model: Model, state: State, settings: RunSettings) -> None:
         now, after = state, self._other
-        collide(model, now)
+        collide(model, now, horizon=settings.frame_dt)
         for _ in range(settings.substeps):
             now.clear_forces()
             self._integrator.simulate(model, now, after, settings.step_dt)

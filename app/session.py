@@ -6,12 +6,14 @@ The batch run, a window and a test drive the same object.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
 import numpy as np
+from sim.diagnostics import Divergence
 
 import engine
 from app.errors import SimulationFailed
@@ -19,6 +21,11 @@ from app.frame_graph import FrameGraph, copy_state
 from app.settings import RunOptions, RunSettings, decide_settings
 from sim import Model, ModelBuilder, State, find_divergence
 from usd_io import SceneBindings, SceneRecord, emit, read_usd
+
+FAILURE_HINT = {
+    "semi-implicit": "pass more --substeps, soften the materials, or try --solver xpbd",
+    "xpbd": "pass more --substeps or --iterations",
+}
 
 
 class Recording(Protocol):
@@ -29,7 +36,6 @@ class Recording(Protocol):
         time_code: float,
         body_q: np.ndarray,
         particle_q: np.ndarray,
-        body_qd: np.ndarray | None = None,
         particle_qd: np.ndarray | None = None,
     ) -> None:
         """Take one frame; the arrays are only lent and change with the next step."""
@@ -67,11 +73,12 @@ class Session:
             UsageError: if the stage stores settings that cannot be carried out.
             SceneError, SimError: if the scene cannot be simulated.
         """
-        self.scene = scene
         self.settings: RunSettings = decide_settings(options or RunOptions(), scene)
+        self.scene = with_settings(scene, self.settings)
         builder = ModelBuilder()
-        self.bindings: SceneBindings = emit(scene, builder)
+        self.bindings: SceneBindings = emit(self.scene, builder)
         self.model: Model = builder.finalize()
+        self.bindings.configure(self.model)
         self.state: State = self.model.state()
         self.frame = 0
         self.recording_seconds = 0.0
@@ -160,28 +167,45 @@ class Session:
             self.time_code,
             host_rows(state.body_q, 7),
             host_rows(state.particle_q, 3),
-            body_qd=host_rows(state.body_qd, 6),
-            particle_qd=host_rows(state.particle_qd, 3),
+            host_rows(state.particle_qd, 3),
         )
         self.recording_seconds += perf_counter() - began
 
     def _check(self) -> None:
-        divergence = find_divergence(self.model, self.state)
+        # The integrators cap particle speeds, so an explosion shows as a particle at the cap rather than at infinity.
+        speed_limit = 0.5 * float(self.model.particle_max_velocity)
+        divergence = find_divergence(self.state, speed_limit=speed_limit)
         if divergence is None:
             return
         self._tell(SessionEvent.FAILED)
-        path, what = None, str(divergence)
+        name = self.bindings.particle_name if divergence.kind == "particle" else self.bindings.body_name
         raise SimulationFailed(
-            prim_path=path,
+            prim_path=name(divergence.index),
             time=self.time,
             frame=self.frame,
-            what=what,
-            hint="try more --substeps, or softer materials",
+            what=describe_motion(divergence),
+            hint=FAILURE_HINT[self.settings.solver],
         )
 
     def _tell(self, event: SessionEvent) -> None:
         for callback in tuple(self._subscribers):
             callback(event)
+
+
+def describe_motion(divergence: Divergence) -> str:
+    """Where a diverged particle or body is and how fast it moves, in words."""
+    position = divergence.value[:3]
+    # A body's value is its pose (7 numbers), then angular and linear velocity.
+    velocity = divergence.value[3:6] if divergence.kind == "particle" else divergence.value[10:13]
+    place = ", ".join(f"{x:.3g}" for x in position)
+    speed = float(np.linalg.norm(velocity.astype(np.float64)))
+    return f"position ({place}) m, speed {speed:.3g} m/s"
+
+
+def with_settings(scene: SceneRecord, settings: RunSettings) -> SceneRecord:
+    """The scene as if it had asked for these settings, since default stiffnesses depend on the solver and its step."""
+    stored = replace(scene.settings, substeps=settings.substeps, solver=settings.solver, iterations=settings.iterations)
+    return replace(scene, fps=settings.fps, settings=stored)
 
 
 def host_rows(values: engine.array | None, width: int) -> np.ndarray:

@@ -7,7 +7,7 @@ Run: python assets/generate/jelly.py
 """
 
 from collections.abc import Callable
-from itertools import permutations
+from itertools import combinations, permutations
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +17,26 @@ TARGET = Path(__file__).parent.parent / "jelly.usdc"
 
 
 def block_tetrahedra(nx: int, ny: int, nz: int, *, periodic_x: bool = False) -> np.ndarray:
-    """Kuhn tetrahedra of a block of cubes, numbered x-major over its grid points, shape [6 nx ny nz, 4]."""
+    """Kuhn tetrahedra of a block of cubes, numbered x-major over its grid points, shape [6 nx ny nz, 4].
+
+    The diagonal that the six tetrahedra of a cube share points away from the middle of the block (of its cross-section
+    when periodic). So the corners of the block, which bending flattens most, keep well-shaped tetrahedra.
+    """
     points_x = nx if periodic_x else nx + 1
-
-    def number(i: np.ndarray, j: np.ndarray, k: np.ndarray) -> np.ndarray:
-        return ((i % points_x) * (ny + 1) + j) * (nz + 1) + k
-
     i, j, k = (index.reshape(-1) for index in np.meshgrid(range(nx), range(ny), range(nz), indexing="ij"))
+
+    def number(corner: np.ndarray) -> np.ndarray:
+        x = i + (corner[0] if periodic_x else np.where(2 * i < nx, 1 - corner[0], corner[0]))
+        y = j + np.where(2 * j < ny, 1 - corner[1], corner[1])
+        z = k + np.where(2 * k < nz, 1 - corner[2], corner[2])
+        return ((x % points_x) * (ny + 1) + y) * (nz + 1) + z
+
     tetrahedra = []
     for order in permutations(range(3)):
         corner = np.zeros((4, 3), int)
         for step, axis in enumerate(order):
             corner[step + 1 :, axis] += 1
-        tetrahedra.append(np.stack([number(i + c[0], j + c[1], k + c[2]) for c in corner], axis=-1))
+        tetrahedra.append(np.stack([number(c) for c in corner], axis=-1))
     return np.concatenate(tetrahedra)
 
 
@@ -67,13 +74,14 @@ def rounded_cube() -> tuple[np.ndarray, np.ndarray]:
     """A cube of 0.7 m with well-rounded edges."""
     size = dict(nx=10, ny=10, nz=10)
     p = block_coordinates(**size)
-    return 0.35 * (0.6 * p + 0.4 * cube_to_ball(p) * 1.2), block_tetrahedra(**size)
+    return 0.35 * (0.6 * p + 0.48 * cube_to_ball(p)), block_tetrahedra(**size)
 
 
 def ball() -> tuple[np.ndarray, np.ndarray]:
-    """A ball of 0.4 m radius."""
+    """A ball of 0.4 m, a little cornered, since the corners of the block would flatten entirely on a sphere."""
     size = dict(nx=10, ny=10, nz=10)
-    return 0.4 * cube_to_ball(block_coordinates(**size)), block_tetrahedra(**size)
+    p = block_coordinates(**size)
+    return 0.4 * (0.22 * p + 0.7 * cube_to_ball(p)), block_tetrahedra(**size)
 
 
 def write(stage: Usd.Stage, path: str, make: Callable[[], tuple[np.ndarray, np.ndarray]]) -> None:
@@ -87,7 +95,17 @@ def write(stage: Usd.Stage, path: str, make: Callable[[], tuple[np.ndarray, np.n
     mesh.CreateTetVertexIndicesAttr(Vt.Vec4iArray.FromNumpy(tetrahedra.astype(np.int32)))
     mesh.CreateSurfaceFaceVertexIndicesAttr(UsdGeom.TetMesh.ComputeSurfaceFaces(mesh))
     mesh.CreateExtentAttr(Vt.Vec3fArray.FromNumpy(np.stack([points.min(0), points.max(0)]).astype(np.float32)))
-    print(f"{path}: {len(points)} points, {len(tetrahedra)} tetrahedra, smallest {abs(volumes).min():.2e} m^3")
+    height = 3 * abs(volumes) / largest_face(points, tetrahedra)
+    print(f"{path}: {len(points)} points, {len(tetrahedra)} tetrahedra, lowest {height.min():.4f} m high")
+
+
+def largest_face(points: np.ndarray, tetrahedra: np.ndarray) -> np.ndarray:
+    """Area of the largest face of each tetrahedron [m^2]."""
+    areas = []
+    for face in combinations(range(4), 3):
+        a, b, c = points[tetrahedra[:, face]].transpose(1, 0, 2)
+        areas.append(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+    return np.max(areas, axis=0)
 
 
 def main() -> None:

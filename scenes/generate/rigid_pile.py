@@ -76,9 +76,9 @@ def main() -> None:
     for number in range(100):
         name = names[number % 3]
         layer, cell = divmod(number, 9)
-        x, y = 0.5 * (cell % 3 - 1), 0.5 * (cell // 3 - 1)
-        jitter = random.uniform(-0.05, 0.05, 2)
-        place = (x + jitter[0], y + jitter[1], 0.6 + 0.5 * layer)
+        x, y = 0.55 * (cell % 3 - 1), 0.55 * (cell // 3 - 1)
+        jitter = random.uniform(-0.02, 0.02, 2)
+        place = (x + jitter[0], y + jitter[1], 0.6 + 0.55 * layer)
         turn = tuple(random.integers(-90, 90, 3))
         pieces.append(piece(number, name, KINDS[name][0], looks[random.integers(len(looks))], place, turn))
     text = header(DOC, up="Z", frames=300)

@@ -107,6 +107,8 @@ def stage_dressing(*, position: tuple, turn: tuple, sun: tuple, focal_length: fl
     def Camera "Camera"
     {{
         float focalLength = {number(focal_length)}
+        float horizontalAperture = 36
+        float verticalAperture = 20.25
         float2 clippingRange = (0.1, 10000)
         double3 xformOp:translate = {vector(position)}
         float3 xformOp:rotateXYZ = {vector(turn)}
