@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from usd_io.recorder import RecorderError, UsdRecorder, targets_from_bindings
-
 import engine
 from app.errors import EXIT_DONE, EXIT_FAILED, SimulationFailed
 from app.progress import Progress
 from app.report import RunReport, output_size
 from app.session import Session
 from app.settings import RunOptions, decide_output
+from usd_io.recorder import RecorderError, UsdRecorder, targets_from_bindings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,11 +34,12 @@ class Silent:
 
 
 class PlainLines:
-    """One line at every tenth of the run, and no more than one a second, for logs and pipes."""
+    """One line at every tenth of the run, but no more than one a second and no less than one in ten, for logs."""
 
-    def __init__(self, stream: TextIO, *, seconds_between_lines: float = 1.0):
+    SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
+
+    def __init__(self, stream: TextIO):
         self._stream = stream
-        self._pause = seconds_between_lines
         self._total = 0
         self._next_frame = 0
         self._last_line = 0.0
@@ -50,10 +51,9 @@ class PlainLines:
         self._began = self._last_line = time.perf_counter()
 
     def update(self, frame: int) -> None:
-        if frame < self._next_frame:
-            return
         now = time.perf_counter()
-        if now - self._last_line < self._pause:
+        pause = now - self._last_line
+        if pause < self.SHORTEST_PAUSE or (frame < self._next_frame and pause < self.LONGEST_PAUSE):
             return
         self._last_line = now
         self._next_frame = frame + max(1, self._total // 10)

@@ -13,13 +13,13 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
-from sim.diagnostics import Divergence
 
 import engine
 from app.errors import SimulationFailed
 from app.frame_graph import FrameGraph, copy_state
 from app.settings import RunOptions, RunSettings, decide_settings
 from sim import Model, ModelBuilder, State, find_divergence
+from sim.diagnostics import Divergence
 from usd_io import SceneBindings, SceneRecord, emit, read_usd
 
 FAILURE_HINT = {

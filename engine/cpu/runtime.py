@@ -346,5 +346,4 @@ def _shutdown() -> None:
         _runtime.stop()
 
 
-
 atexit.register(_shutdown)
