@@ -346,4 +346,5 @@ def _shutdown() -> None:
         _runtime.stop()
 
 
+
 atexit.register(_shutdown)

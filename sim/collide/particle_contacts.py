@@ -99,8 +99,8 @@ def find_candidates(
     dropped: en.array(dtype=int),
 ):
     p = en.tid()
-    found = 0
-    lost = 0
+    found = int(0)
+    lost = int(0)
     if (flags[p] & ACTIVE) != en.uint32(0):
         xp = x[p]
         reach = radius[p] + margin + horizon * en.length(v[p])
@@ -110,7 +110,9 @@ def find_candidates(
                 local = en.transform_point(en.transform_inverse(X_ws[s]), xp)
                 lo = lower_s[s] - local
                 hi = local - upper_s[s]
-                gap = en.max(en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2]))
+                gap = en.max(
+                    en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2])
+                )
                 if gap < reach or kind == PLANE:
                     d, n = shape_distance(kind, shape_scale[s], shape_source[s], local, reach)
                     if d < reach and d < 0.5 * FAR:
@@ -118,7 +120,7 @@ def find_candidates(
                         if found == slots:
                             # full: give up the farthest candidate if this one is nearer
                             lost = lost + 1
-                            slot = -1
+                            slot = int(-1)
                             farthest = d
                             for c in range(slots):
                                 if contact_distance[c, p] > farthest:

@@ -31,10 +31,14 @@ def put_core_contact(
 ) -> int:  # fmt: skip
     """Adds the contact of a ball at world `center` if it is within the margin; returns the new point count."""
     used = i
-    d, n_b = shape_distance(kind_b, scale_b, source_b, en.transform_point(en.transform_inverse(X_wb), center), reach)
+    d, n_b = shape_distance(
+        kind_b, scale_b, source_b, en.transform_point(en.transform_inverse(X_wb), center), reach
+    )
     if d < 0.5 * FAR and d - radius - skin_a - skin_b < margin:
         n = en.transform_vector(X_wb, n_b)
-        put_point(table, slot, i, body_q, body_a, body_b, center - n * (radius + skin_a), center - n * (d - skin_b), n)
+        put_point(
+            table, slot, i, body_q, body_a, body_b, center - n * (radius + skin_a), center - n * (d - skin_b), n
+        )
         used = i + 1
     return used
 
@@ -107,20 +111,20 @@ def collide_capsule(
     X_bw = en.transform_inverse(X_wb)
     radius = scale_a[0]
     reach = 2.0 * (radius + scale_a[1]) + margin
-    used = 0
+    used = int(0)
     for e in range(2):
         t_end = 2.0 * float(e) - 1.0
         used = put_core_contact(
             table, slot, used, body_q, shape_body[a], shape_body[b], en.transform_point(X_wa, core_point(scale_a, t_end)),
             radius, kind_b, scale_b, source_b, X_wb, reach, shape_thickness[a], shape_thickness[b], margin,
         )  # fmt: skip
-    lo = -1.0
-    hi = 1.0
+    lo = float(-1.0)
+    hi = float(1.0)
     t1 = hi - GOLDEN * (hi - lo)
     t2 = lo + GOLDEN * (hi - lo)
     d1 = core_distance(t1, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach)
     d2 = core_distance(t2, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach)
-    turns = 0
+    turns = int(0)
     while turns < 24:
         if d1 < d2:
             hi = t2

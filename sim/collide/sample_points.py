@@ -7,7 +7,7 @@ from sim.collide.shape_types import BOX, CONE, CYLINDER, MESH
 @en.func
 def sample_count(kind: int, source: en.uint64) -> int:
     """Number of sample points; 0 for shapes that have none (plane, sphere, capsule)."""
-    n = 0
+    n = int(0)
     if kind == BOX:
         n = 8
     elif kind == CYLINDER:
@@ -23,8 +23,8 @@ def sample_count(kind: int, source: en.uint64) -> int:
 @en.func
 def rim_point(radius: float, y: float, k: int) -> en.vec3:
     """Corner `k` of the hexagon in the circle of `radius` at height `y`."""
-    c = 1.0
-    s = 0.0
+    c = float(1.0)
+    s = float(0.0)
     if k == 1 or k == 5:
         c = 0.5
     if k == 2 or k == 4:

@@ -54,12 +54,12 @@ def collide_samples(
     shape_a = pair_shapes[pair, 0]
     shape_b = pair_shapes[pair, 1]
     center = en.transform_get_translation(X_ws[shape_a])
-    seen = 0
+    seen = int(0)
     for side in range(2):
         # side 0: samples of a against b; side 1: the other way round
         s = shape_a
         o = shape_b
-        sign = 1.0
+        sign = float(1.0)
         if side == 1:
             s = shape_b
             o = shape_a
@@ -98,7 +98,7 @@ def collide_samples(
                             best_a[k] = on_o
                             best_b[k] = on_s
             seen = seen + 1
-    used = 0
+    used = int(0)
     for m in range(9):
         # the deepest (entry 8) comes first, duplicates are left out
         k = 8

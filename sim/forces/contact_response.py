@@ -26,7 +26,7 @@ def damping_ratio(restitution: float) -> float:
 @en.func
 def damping_ratio_of(restitution: float) -> float:
     """`damping_ratio` inside a kernel: our own polynomial fit in -ln e, within 0.03 percent for 0.1 <= e <= 1."""
-    z = -1.0
+    z = float(-1.0)
     if restitution > 0.0:
         y = en.min(-en.log(en.min(restitution, 1.0)), 2.3)
         z = y * (0.636757 + y * (0.254648 + y * (0.0926528 + y * (0.00482353 + y * 0.0111681))))

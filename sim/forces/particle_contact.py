@@ -31,7 +31,7 @@ def contact_plane(
 ):
     """Distance from the surface and outward world normal at `x` for a listed candidate."""
     n = en.transform_vector(X_wb, listed_normal_b)
-    d = 0.0
+    d = float(0.0)
     if kind == MESH:
         d = en.dot(n, x - en.transform_point(X_wb, listed_point_b))
     else:
@@ -52,7 +52,9 @@ def inverse_mass_at(
     q: en.transform, com: en.vec3, inv_mass: float, inv_inertia: en.mat33, point: en.vec3, n: en.vec3
 ) -> float:
     """Inverse of the mass that a body opposes to a push at `point` along `n` [1/kg]."""
-    r = en.quat_rotate_inv(en.transform_get_rotation(q), en.cross(point - en.transform_point(q, com), n))
+    r = en.quat_rotate_inv(
+        en.transform_get_rotation(q), en.cross(point - en.transform_point(q, com), n)
+    )
     return inv_mass + en.dot(r, inv_inertia * r)
 
 
@@ -104,7 +106,7 @@ def push_particles_from_shapes(
     v1 = v_out[p]
     w = particle_inv_mass[p]
     radius = particle_radius[p]
-    touched = 0
+    touched = int(0)
     for c in range(count):
         s = contact_shape[c, p]
         b = shape_body[s]
@@ -131,7 +133,9 @@ def push_particles_from_shapes(
             v1 = v1 + n * (push * w * dt)
             slide = v1 - v_body
             slide = slide - n * en.dot(n, slide)
-            drag = friction_force(slide, push, 0.5 * (soft_kf + shape_kf[s]), 0.5 * (soft_mu + shape_mu[s]), w_pair, dt)
+            drag = friction_force(
+                slide, push, 0.5 * (soft_kf + shape_kf[s]), 0.5 * (soft_mu + shape_mu[s]), w_pair, dt
+            )
             v1 = v1 + drag * (w * dt)
             force = n * push + drag
         contact_force[c, p] = force

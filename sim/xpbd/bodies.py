@@ -89,7 +89,7 @@ def solve_rigid_positions(
         for i in range(points.count[slot]):
             c = slot * POINTS + i
             n = points.normal[c]
-            pushed = 0.0
+            pushed = float(0.0)
             dragged = en.vec3(0.0, 0.0, 0.0)
             if keep > 0.0:
                 pushed = push[c]
@@ -99,7 +99,7 @@ def solve_rigid_positions(
             gap = en.dot(n, pa - pb)
             if gap < 0.0 or pushed > 0.0:
                 point = (pa + pb) * 0.5
-                w = 0.0
+                w = float(0.0)
                 if a >= 0:
                     w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
                 if b >= 0:
@@ -111,9 +111,7 @@ def solve_rigid_positions(
                     if a >= 0:
                         push_body(a, n * change, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
                     if b >= 0:
-                        push_body(
-                            b, n * (-change), point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd
-                        )
+                        push_body(b, n * (-change), point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
 
                     pa = to_world(body_q, a, points.point_a[c])
                     pb = to_world(body_q, b, points.point_b[c])
@@ -125,7 +123,7 @@ def solve_rigid_positions(
                     distance = en.length(moved)
                     if distance > 1.0e-12:
                         t = moved / distance
-                        wt = 0.0
+                        wt = float(0.0)
                         if a >= 0:
                             wt = wt + inverse_mass_at(
                                 body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t
@@ -189,7 +187,7 @@ def finish_rigid_contacts(
                 pa = to_world(body_q, a, points.point_a[c])
                 pb = to_world(body_q, b, points.point_b[c])
                 point = (pa + pb) * 0.5
-                w = 0.0
+                w = float(0.0)
                 v = en.vec3(0.0, 0.0, 0.0)
                 v0 = en.vec3(0.0, 0.0, 0.0)
                 if a >= 0:
@@ -201,7 +199,7 @@ def finish_rigid_contacts(
                     v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
                     v0 = v0 - body_velocity_at(body_q[b], body_qd0[b], body_com[b], point)
                 before = en.dot(n, v0)
-                wanted = 0.0
+                wanted = float(0.0)
                 if before < -rest_speed:
                     wanted = -restitution * before
                 if w > 0.0:

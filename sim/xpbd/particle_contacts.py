@@ -119,8 +119,12 @@ def solve_particle_shapes(
             carried = en.vec3(0.0, 0.0, 0.0)
             if b >= 0:
                 shared = float(body_start[b + 1] - body_start[b])
-                w_sum = w + shared * inverse_mass_at(X_wb, body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
-                carried = point - en.transform_point(body_q0[b], en.transform_point(en.transform_inverse(X_wb), point))
+                w_sum = w + shared * inverse_mass_at(
+                    X_wb, body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n
+                )
+                carried = point - en.transform_point(
+                    body_q0[b], en.transform_point(en.transform_inverse(X_wb), point)
+                )
             if w_sum > 0.0:
                 slide = (x1 - start) - carried
                 slide = slide - n * en.dot(n, slide)
@@ -183,7 +187,7 @@ def bounce_off_shapes(
             )  # fmt: skip
             if en.dot(given, n) > 0.0:
                 before = en.dot(n, v0[p] - v_b0)
-                wanted = 0.0
+                wanted = float(0.0)
                 if before < -rest_speed:
                     wanted = -en.max(soft_restitution, shape_restitution[s]) * before
                 v1 = v1 + n * (wanted - en.dot(n, v1 - v_b))
