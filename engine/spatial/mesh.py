@@ -23,7 +23,8 @@ class Mesh:
 
     Attributes:
         id: Handle for kernels.
-        points: Positions [m], `array(vec3)`, shape [point_count]. After changing its contents call `refit()`.
+        points: Positions [m], `array(vec3)`, shape [point_count]. After changing its contents call `refit()`; assigning
+            another array of the same shape refits.
         indices: Point numbers of the triangles, `array(int32)`, shape [3 * triangle_count].
         velocities: Velocities of the points [m/s], `array(vec3)`, shape [point_count], or None.
         device: Where the mesh lives.
@@ -48,7 +49,7 @@ class Mesh:
             EngineError: Arrays of other types or shapes, no triangles, a point number out of range, or a point that
                 is not finite.
         """
-        self.points = _checked_array("points", points, en.vec3)
+        self._points = _checked_array("points", points, en.vec3)
         self.indices = _checked_array("indices", indices, en.int32)
         self._velocities = None
         self.support_winding_number = support_winding_number
@@ -82,6 +83,22 @@ class Mesh:
         _meshes[int(self.id)] = self
         self._write_descriptor()
         self.velocities = velocities
+        self.refit()
+
+    @property
+    def points(self) -> Any:
+        return self._points
+
+    @points.setter
+    def points(self, points: Any) -> None:
+        points = _checked_array("points", points, en.vec3)
+        if points.shape != self._points.shape:
+            raise EngineError(
+                f"Mesh: got {points.shape[0]} points; expected {self._points.shape[0]} as before; make a new Mesh for "
+                "another shape"
+            )
+        self._points = points
+        self._descriptor[layout.POINTS] = points.ptr
         self.refit()
 
     @property

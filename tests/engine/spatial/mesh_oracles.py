@@ -98,7 +98,8 @@ def winding(points, faces, queries, chunk: int = 64):
 
 def first_hits(points, faces, starts, directions, chunk: int = 64):
     """(t, margin): t of the first hit or inf, by Moeller & Trumbore 1997; margin tells how far the ray stays from
-    every edge it passes, in barycentric units, so that a test can leave out coin tosses."""
+    every edge it passes, in barycentric units, and from starting on a face, so that a test can leave out coin tosses;
+    0 if it is almost in the plane of a face."""
     a, b, c = (points[faces[:, k]].astype(np.float64) for k in range(3))
     ts, margins = [], []
     for start in range(0, len(starts), chunk):
@@ -111,10 +112,14 @@ def first_hits(points, faces, starts, directions, chunk: int = 64):
             q = np.cross(o - a, b - a)
             w = (q * d).sum(-1) / det
             t = (q * (c - a)).sum(-1) / det
-        low = np.minimum(np.minimum(v, w), 1 - v - w)
+            low = np.minimum(np.minimum(v, w), 1 - v - w)
         hit = (det != 0) & (low >= 0) & (t >= 0)
         ts.append(np.where(hit, t, np.inf).min(1))
-        margins.append(np.where(t >= 0, np.abs(low), np.inf).min(1))
+        margin = np.where(t >= 0, np.abs(low), np.inf)
+        margin = np.where(low > -1e-3, np.minimum(margin, np.abs(t)), margin)  # starts on the face
+        size = [np.linalg.norm(x, axis=-1) for x in (d, b - a, c - a)]
+        parallel = (np.abs(det) <= 1e-5 * size[0] * size[1] * size[2]) & (det != 0)
+        margins.append(np.where(parallel, 0, margin).min(1))
     return np.concatenate(ts), np.concatenate(margins)
 
 

@@ -31,6 +31,15 @@ def test_refit_answers_as_a_new_mesh(shape):
     np.testing.assert_allclose(got["t"], want["t"], rtol=1e-6)
 
 
+def test_assigning_points_refits():
+    points, faces = torus()
+    mesh = make_mesh(points, faces)
+    mesh.points = en.array(points + np.array([10, 0, 0], np.float32), dtype=en.vec3)
+    np.testing.assert_allclose(run_points(mesh, np.array([[11.4, 0, 0]], np.float32))["distance"], [0.05], atol=1e-3)
+    with pytest.raises(en.EngineError, match="got 1 points; expected 288"):
+        mesh.points = en.zeros(1, dtype=en.vec3)
+
+
 def test_refit_without_movement_changes_no_bit():
     mesh = make_mesh(*torus())
     before = [a.numpy().copy() for a in (mesh._nodes, mesh._packets, mesh._feature_normals)]

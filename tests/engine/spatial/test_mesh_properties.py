@@ -1,0 +1,44 @@
+"""Any triangles at all, degenerate and tangled ones included, against brute force."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mesh_kernels import make_mesh, run_points, run_rays
+from mesh_oracles import closest, first_hits
+
+
+@st.composite
+def soups(draw):
+    """Triangles whose points lie on a coarse grid, so that many coincide, are flat, or share planes and edges."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    steps = draw(st.sampled_from([1, 2, 4, 1000]))
+    scale = draw(st.sampled_from([1e-3, 1.0, 1e3]))
+    points = rng.integers(0, steps + 1, (draw(st.integers(1, 60)), 3)) / steps * scale
+    faces = rng.integers(0, len(points), (draw(st.integers(1, 120)), 3))
+    anywhere = rng.uniform(-0.5, 1.5, (20, 3)) * scale
+    on_grid = rng.integers(-1, steps + 2, (20, 3)) / steps * scale
+    queries = np.vstack([anywhere, on_grid])
+    return points.astype(np.float32), faces.astype(np.int32), queries.astype(np.float32), scale
+
+
+@settings(max_examples=150, deadline=None)
+@given(soups())
+def test_closest_point_of_any_triangles(soup):
+    points, faces, queries, scale = soup
+    got = run_points(make_mesh(points, faces), queries)
+    assert got["found"].all()
+    np.testing.assert_allclose(got["distance"], closest(points, faces, queries), rtol=1e-5, atol=1e-5 * scale)
+
+
+@settings(max_examples=150, deadline=None)
+@given(soups())
+def test_first_hit_of_any_triangles(soup):
+    points, faces, queries, _ = soup
+    starts, directions = queries, np.roll(queries, 7, axis=0) - queries
+    got = run_rays(make_mesh(points, faces), starts, directions)
+    want, margin = first_hits(points, faces, starts, directions)
+    clear = margin > 1e-3
+    assert np.array_equal(got["found"][clear], np.isfinite(want[clear]))
+    hit = clear & np.isfinite(want)
+    np.testing.assert_allclose(got["t"][hit], want[hit], rtol=1e-3, atol=1e-4)
