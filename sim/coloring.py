@@ -50,7 +50,7 @@ def color_first_fit(
         mask = en.uint64(0)
         for k in range(indices.shape[1]):
             mask = mask | taken[indices[element, k]]
-        color = int(0)
+        color = 0
         while color < limit and (mask >> en.uint64(color)) & one == one:
             color = color + 1
         if color < limit:

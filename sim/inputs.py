@@ -95,9 +95,10 @@ def as_positive(value, where: str, what: str) -> float:
 
 def as_count(value, where: str, what: str, *, minimum: int = 1) -> int:
     """One whole number."""
-    if isinstance(value, (bool, np.bool_)) or int(value) != value or value < minimum:
+    number = as_number(value, where, what)
+    if isinstance(value, (bool, np.bool_)) or number != int(number) or number < minimum:
         raise SimError(where, f"{what} = {value}", f"a whole number, at least {minimum}")
-    return int(value)
+    return int(number)
 
 
 def as_integers(value, width: int, where: str, what: str) -> np.ndarray:

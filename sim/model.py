@@ -99,7 +99,6 @@ class Model:
         body_inv_inertia: Its inverse, 0 where ``body_inv_mass`` is 0, mat33 [body_count].
         body_flags: ``BODY_FLAG_*`` bits, int32 [body_count].
         body_name: Names, a list.
-        body_shapes: Shape indices of each body (key -1: static shapes), a dict of lists.
 
         shape_body: Body of each shape or -1, int32 [shape_count].
         shape_transform: Pose in the body's frame (world if static), transform [shape_count].
@@ -208,6 +207,14 @@ class Model:
         return np.asarray(getattr(self, f"{family}_indices").numpy()).reshape(-1, width)
 
     # Tables that only some integrators need are made at first use. Change of topology means a new Model.
+
+    @cached_property
+    def body_shapes(self) -> dict[int, list[int]]:
+        """Shape indices of each body; key -1 holds the static shapes."""
+        shapes: dict[int, list[int]] = {body: [] for body in range(-1, self.body_count)}
+        for shape, body in enumerate(self.shape_body.numpy().tolist()):
+            shapes[body].append(shape)
+        return shapes
 
     @cached_property
     def force_slots(self) -> ForceSlots:

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange, grid_points
+from sim.builder.transaction import all_or_nothing
 from sim.errors import SimError, SimWarning
 from sim.geometry.mesh_edges import mesh_edges
 from sim.geometry.rotation import cross, rotate
@@ -87,14 +88,17 @@ class ClothBuilder:
             if fixed:
                 masses[where_fixed] = 0.0
                 flags[where_fixed] = 0
-        start = self.add_particles(q, as_vector(vel, 3, where, "vel"), masses.ravel(), particle_radius, flags.ravel())
-        self._add_cloth_elements(
-            start + grid_triangles(nx, ny, reverse_winding),
-            where,
-            (tri_ke, tri_ka, tri_kd, tri_drag, tri_lift),
-            (edge_ke, edge_kd),
-            (spring_ke, spring_kd) if add_springs else None,
-        )
+        with all_or_nothing(self):
+            start = self.add_particles(
+                q, as_vector(vel, 3, where, "vel"), masses.ravel(), particle_radius, flags.ravel()
+            )
+            self._add_cloth_elements(
+                start + grid_triangles(nx, ny, reverse_winding),
+                where,
+                (tri_ke, tri_ka, tri_kd, tri_drag, tri_lift),
+                (edge_ke, edge_kd),
+                (spring_ke, spring_kd) if add_springs else None,
+            )
         return self.add_particle_range(start, len(q), name=name, kind="cloth")
 
     def add_cloth_mesh(
@@ -181,14 +185,15 @@ class ClothBuilder:
             pinned = np.asarray(fixed, dtype=bool)
             as_scalars(pinned, len(q), where, "fixed")
             masses[pinned], flags[pinned] = 0.0, 0
-        start = self.add_particles(q, qd, masses, particle_radius, flags)
-        self._add_cloth_elements(
-            start + triangles,
-            where,
-            (tri_ke, tri_ka, tri_kd, tri_drag, tri_lift),
-            (edge_ke, edge_kd),
-            (spring_ke, spring_kd) if add_springs else None,
-        )
+        with all_or_nothing(self):
+            start = self.add_particles(q, qd, masses, particle_radius, flags)
+            self._add_cloth_elements(
+                start + triangles,
+                where,
+                (tri_ke, tri_ka, tri_kd, tri_drag, tri_lift),
+                (edge_ke, edge_kd),
+                (spring_ke, spring_kd) if add_springs else None,
+            )
         return self.add_particle_range(start, len(q), name=name, kind="cloth")
 
     def _add_cloth_elements(self, triangles, where, tri_material, edge_material, spring_material) -> None:

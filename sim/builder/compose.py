@@ -1,7 +1,5 @@
 """Putting builders into builders: one copy at a pose, or many on a grid, all columns at once."""
 
-import copy
-
 import numpy as np
 
 from sim.builder.tables import COLUMNS, OBJECT_COLUMNS
@@ -11,7 +9,7 @@ from sim.inputs import as_count, as_floats, as_transform, as_vector
 
 
 class ComposeBuilder:
-    """``add_builder``, ``replicate`` and the all-or-nothing guard of compound adders."""
+    """``add_builder`` and ``replicate``."""
 
     def add_builder(
         self,
@@ -119,37 +117,6 @@ class ComposeBuilder:
             family: getattr(self, f"{family}_count")
             for family in ("particle", "spring", "tri", "edge", "tet", "body", "shape")
         }
-
-    def snapshot(self) -> "Snapshot":
-        """A mark to which ``restore`` goes back; appended rows are dropped, body masses are put back."""
-        return Snapshot(self)
-
-    def restore(self, mark: "Snapshot") -> None:
-        """Drops everything added since ``mark``."""
-        mark.restore(self)
-
-
-class Snapshot:
-    """Sizes of all columns at one moment, and the few values that later adders change in place."""
-
-    def __init__(self, builder):
-        self._sizes = builder.family_sizes()
-        self._ranges = len(builder.particle_ranges)
-        self._pairs = len(builder.shape_collision_filter_pairs.view)
-        self._group = builder.last_collision_group
-        self._masses = [copy.copy(getattr(builder, n).view.copy()) for n in ("body_mass", "body_com", "body_inertia")]
-
-    def restore(self, builder) -> None:
-        """Puts ``builder`` back."""
-        for spec in COLUMNS:
-            getattr(builder, spec.name).truncate(self._sizes[spec.family])
-        for name, family in OBJECT_COLUMNS:
-            del getattr(builder, name)[self._sizes[family] :]
-        del builder.particle_ranges[self._ranges :]
-        builder.shape_collision_filter_pairs.truncate(self._pairs)
-        builder.last_collision_group = self._group
-        for name, values in zip(("body_mass", "body_com", "body_inertia"), self._masses, strict=True):
-            getattr(builder, name).view[...] = values
 
 
 def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:

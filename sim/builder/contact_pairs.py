@@ -25,14 +25,9 @@ def candidate_pairs(groups, active, limit: int) -> np.ndarray | None:
     low, high = np.triu_indices(m, 1)
     first = np.repeat(np.arange(len(grouped)), within)
     step = np.arange(len(first)) - np.repeat(np.cumsum(within) - within, within)
-    pairs = np.concatenate(
-        [
-            np.stack([common[low], common[high]], axis=1),
-            np.stack([np.repeat(common, len(grouped)), np.tile(grouped, m)], axis=1),
-            np.stack([grouped[first], grouped[first + 1 + step]], axis=1),
-        ]
-    )
-    return np.sort(pairs, axis=1)
+    a = np.concatenate([common[low], np.repeat(common, len(grouped)), grouped[first]])
+    b = np.concatenate([common[high], np.tile(grouped, m), grouped[first + 1 + step]])
+    return np.stack([np.minimum(a, b), np.maximum(a, b)], axis=1)
 
 
 def filtered_pairs(pairs: np.ndarray, body: np.ndarray, dynamic: np.ndarray, excluded: np.ndarray) -> np.ndarray:

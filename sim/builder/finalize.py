@@ -119,12 +119,6 @@ def _add_contact_tables(model: Model, builder, device, dynamic_body: np.ndarray)
     excluded = builder.shape_collision_filter_pairs.unique()
     if len(excluded) and (excluded.min() < 0 or excluded.max() >= count):
         raise SimError("finalize(): shape_collision_filter_pairs", f"shape {excluded.max()}", f"shapes below {count}")
-    order = np.argsort(body, kind="stable")
-    owners, first = np.unique(body[order], return_index=True)
-    model.body_shapes = {b: [] for b in range(-1, model.body_count)}
-    model.body_shapes.update(
-        {int(b): rows.tolist() for b, rows in zip(owners, np.split(order, first[1:]), strict=bool(count))}
-    )
     model.shape_collision_group = group
     model.shape_shape_collision = collides
     model.shape_ground_collision = collides_ground

@@ -13,6 +13,7 @@ from sim.builder.primitives import PrimitiveBuilder
 from sim.builder.shapes import ShapeBuilder
 from sim.builder.soft import SoftBuilder
 from sim.builder.tables import COLUMNS, OBJECT_COLUMNS
+from sim.builder.transaction import undo_mark
 from sim.errors import SimError
 from sim.inputs import as_number, as_vector
 from sim.model import Model
@@ -144,7 +145,7 @@ class ModelBuilder(
         Raises:
             SimError: A column holds NaN, infinity or an index out of range.
         """
-        mark = self.snapshot()
+        undo = undo_mark(self)
         try:
             if self.ground:
                 self.add_shape_plane(
@@ -152,4 +153,4 @@ class ModelBuilder(
                 )
             return build_model(self, device, requires_grad)
         finally:
-            self.restore(mark)
+            undo()

@@ -48,7 +48,7 @@ class ParticleBuilder:
             as_vector(vel, 3, "add_particle()", "vel"),
             as_number(mass, "add_particle()", "mass", minimum=0.0),
             self.default_particle_radius if radius is None else as_positive(radius, "add_particle()", "radius"),
-            flags,
+            int(flags),
         )
 
     def add_particles(self, q, qd=(0.0, 0.0, 0.0), mass=1.0, radius=None, flags=PARTICLE_FLAG_ACTIVE) -> int:
@@ -78,7 +78,8 @@ class ParticleBuilder:
         if count and radii.min() <= 0.0:
             as_positive(radii.min(), where, f"radius[{int(np.argmin(radii))}]")
         masses = as_scalars(mass, count, where, "mass", minimum=0.0)
-        return self._append_particles(points, velocities, masses, radii, flags)
+        bits = as_scalars(flags, count, where, "flags", minimum=0.0).astype(np.uint32)
+        return self._append_particles(points, velocities, masses, radii, bits)
 
     def add_particle_grid(
         self,

@@ -16,7 +16,7 @@ from sim.geometry.shape_types import (
     GEO_PLANE,
     GEO_SPHERE,
 )
-from sim.inputs import as_number, as_positive, as_quat, as_vector
+from sim.inputs import as_count, as_floats, as_number, as_positive, as_quat, as_vector
 
 # Radius of the bounding sphere of an unbounded plane [m].
 UNBOUNDED = 1.0e6
@@ -54,9 +54,7 @@ def shape_mass(kind: int, scale, src, density: float, is_solid: bool, thickness:
     if density <= 0.0 or kind not in SCALE_SIZE or kind == GEO_PLANE:
         return mp.MassProperties()
     if kind == GEO_MESH:
-        if is_solid and src.is_solid:
-            return src.mass_properties(scale, is_solid=True).scaled(density)
-        return src.mass_properties(scale, is_solid=False).scaled(density * thickness)
+        return src.mass_properties(scale, is_solid=is_solid, density=density, thickness=thickness)
     size = [float(s) for s in scale[: SCALE_SIZE[kind]]]
     return SOLID[kind](density, *size) if is_solid else HOLLOW[kind](density, *size, thickness)
 
@@ -159,15 +157,19 @@ class ShapeBuilder:
         if type not in SCALE_SIZE:
             supported = ", ".join(GEO_NAMES[k] for k in SCALE_SIZE)
             raise SimError(where, f"type = {type!r}", f"one of {supported}")
-        if not -1 <= body < self.body_count:
+        body = as_count(body, where, "body", minimum=-1)
+        group = as_count(collision_group, where, "collision_group", minimum=-1)
+        if body >= self.body_count:
             raise SimError(
-                where, f"body = {body}", f"-1 (static) or an index below {self.body_count}", "add_body() first"
+                where, f"body = {body}", f"-1 (static) or one of {self.body_count} bodies", "call add_body()"
             )
         if type == GEO_MESH and not isinstance(src, Mesh):
             raise SimError(where, f"mesh = {src!r}", "a sim.Mesh")
         size = np.zeros(3)
-        given = np.atleast_1d(np.asarray(scale, dtype=np.float64))
-        size[: len(given)] = as_vector(given, len(given), where, "scale")
+        given = np.atleast_1d(as_floats(scale, where, "scale"))
+        if given.ndim > 1 or not SCALE_SIZE[type] <= len(given) <= 3:
+            raise SimError(where, f"scale of shape {given.shape}", f"{SCALE_SIZE[type]} to 3 numbers")
+        size[: len(given)] = given
         for axis in range(SCALE_SIZE[type]):
             as_positive(size[axis], where, f"scale[{axis}]")
         x_bs = np.concatenate([as_vector(pos, 3, where, "pos"), as_quat(rot, where)])
@@ -189,13 +191,13 @@ class ShapeBuilder:
         self.shape_geo_src.append(src)
         for quantity, value in zip(MATERIAL_NAMES, material, strict=True):
             getattr(self, f"shape_material_{quantity}").append(value)
-        self.shape_collision_group.append(collision_group)
+        self.shape_collision_group.append(group)
         self.shape_collision_radius.append(shape_bounding_radius(type, size, src))
         self.shape_ground_collision.append(has_ground_collision)
         self.shape_shape_collision.append(has_shape_collision)
         self.shape_particle_collision.append(has_particle_collision)
         self.shape_name.append(f"shape_{index}" if name is None else str(name))
-        self.last_collision_group = max(self.last_collision_group, int(collision_group))
+        self.last_collision_group = max(self.last_collision_group, group)
         return index
 
     def _shape_material(self, where: str, given) -> list[float]:

@@ -4,7 +4,9 @@ import numpy as np
 
 from sim.builder.cloth import lumped_mass
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange, grid_points
+from sim.builder.transaction import all_or_nothing
 from sim.errors import SimError
+from sim.geometry.integer_order import stable_order, stable_order_of_pairs
 from sim.geometry.rotation import cross, rotate
 from sim.inputs import as_count, as_indices, as_points, as_positive, as_quat, as_scalars, as_vector
 
@@ -88,10 +90,11 @@ class SoftBuilder:
         ):
             if fixed:
                 masses[side], flags[side] = 0.0, 0
-        start = self.add_particles(q, as_vector(vel, 3, where, "vel"), masses, particle_radius, flags)
-        tets = start + grid_tetrahedra(*dims)
-        self.add_tetrahedra(tets, k_mu, k_lambda, k_damp)
-        self.add_triangles(surface_triangles(tets), None, None, tri_ke, tri_ka, tri_kd, tri_drag, tri_lift)
+        with all_or_nothing(self):
+            start = self.add_particles(q, as_vector(vel, 3, where, "vel"), masses, particle_radius, flags)
+            tets = start + grid_tetrahedra(*dims)
+            self.add_tetrahedra(tets, k_mu, k_lambda, k_damp)
+            self.add_triangles(surface_triangles(tets), None, None, tri_ke, tri_ka, tri_kd, tri_drag, tri_lift)
         return self.add_particle_range(start, len(q), name=name, kind="soft")
 
     def add_soft_mesh(
@@ -161,10 +164,11 @@ class SoftBuilder:
             pinned = np.asarray(fixed, dtype=bool)
             as_scalars(pinned, len(q), where, "fixed")
             masses[pinned], flags[pinned] = 0.0, 0
-        start, first_tet = self.add_particles(q, qd, masses, particle_radius, flags), self.tet_count
-        self.add_tetrahedra(start + tets, k_mu, k_lambda, k_damp)
-        surface = surface_triangles(self.tet_indices.view[first_tet:])
-        self.add_triangles(surface, None, None, tri_ke, tri_ka, tri_kd, tri_drag, tri_lift)
+        with all_or_nothing(self):
+            start, first_tet = self.add_particles(q, qd, masses, particle_radius, flags), self.tet_count
+            self.add_tetrahedra(start + tets, k_mu, k_lambda, k_damp)
+            surface = surface_triangles(self.tet_indices.view[first_tet:])
+            self.add_triangles(surface, None, None, tri_ke, tri_ka, tri_kd, tri_drag, tri_lift)
         return self.add_particle_range(start, len(q), name=name, kind="soft")
 
 
@@ -201,5 +205,10 @@ def surface_triangles(tets: np.ndarray) -> np.ndarray:
     """Faces of exactly one tetrahedron, wound outwards, shape [m, 3]."""
     # Faces of a positively oriented tetrahedron (0, 1, 2, 3), seen from outside.
     faces = np.asarray(tets)[:, [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]].reshape(-1, 3)
-    _, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
-    return faces[np.sort(first[count == 1])]
+    key = np.sort(faces, axis=1)
+    order = stable_order_of_pairs(key[:, 0], key[:, 1])
+    order = order[stable_order(key[order, 2])]
+    ordered = key[order]
+    differs = np.ones(len(faces) + 1, dtype=bool)
+    differs[1:-1] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return faces[np.sort(order[differs[:-1] & differs[1:]])]

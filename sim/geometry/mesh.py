@@ -84,10 +84,19 @@ class Mesh:
         """Vertex indices, shape [triangle_count, 3]."""
         return self.indices.reshape(-1, 3)
 
-    def mass_properties(self, scale=(1.0, 1.0, 1.0), is_solid: bool | None = None) -> MassProperties:
-        """Mass properties of the scaled mesh: at density 1 if solid, at surface density 1 if hollow."""
+    def mass_properties(
+        self, scale=(1.0, 1.0, 1.0), is_solid: bool = True, density: float = 1.0, thickness: float = 1.0
+    ) -> MassProperties:
+        """Mass properties of the scaled mesh.
+
+        Args:
+            scale: Scale along x, y, z.
+            is_solid: Filled, or a shell (as is a mesh made with ``is_solid=False``, or one that encloses no volume).
+            density: [kg/m^3].
+            thickness: Wall thickness of a shell [m].
+        """
         points = self.vertices.astype(np.float64) * np.asarray(scale, dtype=np.float64)
-        if self.is_solid if is_solid is None else is_solid:
+        if self.is_solid and is_solid:
             solid = solid_mesh(points, self.triangles)
             if solid is not None:
                 if not is_watertight(self.triangles):
@@ -97,13 +106,14 @@ class Mesh:
                         SimWarning,
                         stacklevel=3,
                     )
-                return solid
+                return solid.scaled(density)
             warnings.warn(
-                "Mesh: the surface encloses no volume; its mass is taken as that of a thin shell",
+                f"Mesh: the surface encloses no volume; its mass is taken as that of a shell {thickness:g} m thick; "
+                "give mass and inertia explicitly",
                 SimWarning,
                 stacklevel=3,
             )
-        return shell_mesh(points, self.triangles)
+        return shell_mesh(points, self.triangles).scaled(density * thickness)
 
     def bounding_radius(self, scale=(1.0, 1.0, 1.0)) -> float:
         """Radius [m] of the sphere about the mesh origin that holds the scaled mesh."""
