@@ -8,6 +8,7 @@ Errors that the untouched source has already are not the writer's, and are left 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pxr import Usd, UsdValidation
@@ -33,7 +34,7 @@ def core_errors(path: Path) -> set[tuple[str, str]]:
     found = set()
     for error in context.Validate(Usd.Stage.Open(str(path))):
         if error.GetType() == UsdValidation.ValidationErrorType.Error:
-            found.add((error.GetValidator().GetMetadata().name, _without_file(error.GetMessage(), path)))
+            found.add((error.GetValidator().GetMetadata().name, _without_file(error.GetMessage())))
     return found
 
 
@@ -46,7 +47,7 @@ def nvidia_errors(path: Path) -> set[tuple[str, str]]:
         if issue.severity in (IssueSeverity.FAILURE, IssueSeverity.ERROR):
             rule = issue.rule.__name__ if issue.rule else "engine"
             place = getattr(issue.at, "path", None) or getattr(getattr(issue.at, "prim_id", None), "path", "")
-            found.add((rule, f"{_without_file(issue.message, path)} <{place}>"))
+            found.add((rule, f"{_without_file(issue.message)} <{place}>"))
     return found
 
 
@@ -60,5 +61,6 @@ def new_errors(output: Path, source: Path | None = None) -> list[tuple[str, str]
     return sorted(found)
 
 
-def _without_file(message: str, path: Path) -> str:
-    return message.replace(str(path), "FILE").replace(path.name, "FILE")
+def _without_file(message: str) -> str:
+    """The same words whichever file the complaint is about."""
+    return re.sub(r"[^\s'\"@<]*\.usd[acz]?\b", "FILE", message)

@@ -10,9 +10,19 @@ from pxr import Sdf, Usd, UsdUtils
 
 
 def flattened(stage: Usd.Stage, moving: Iterable[Sdf.Path]) -> Sdf.Layer:
-    """The composed stage as one layer, without the source's own samples on attributes that will be recorded."""
+    """The composed stage as one layer, without the source's own samples on attributes that will be recorded.
+
+    USD's flattening cannot copy metadata fields that no plugin registers (editors' private interface hints); it warns
+    once for each, which is kept from the user.
+    """
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
     layer = stage.Flatten(addSourceFileComment=False)
+    del quiet
     with Sdf.ChangeBlock():
+        for prim in layer.rootPrims:
+            # Flattening leaves shared prototypes as untyped overs, which validators take for forgotten ones.
+            if prim.specifier == Sdf.SpecifierOver and prim.name.startswith("Flattened_Prototype"):
+                prim.specifier = Sdf.SpecifierClass
         for path in moving:
             spec = layer.GetAttributeAtPath(path)
             if spec is None:

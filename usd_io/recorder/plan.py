@@ -53,7 +53,7 @@ def plan_recording(
             if isinstance(target, BodyTarget | PointsTarget):
                 define_missing(stage, target)
     points = [t for t in targets if isinstance(t, PointsTarget)]
-    points += [define_surface_mesh(stage, t) for t in targets if isinstance(t, SurfaceMeshTarget)]
+    points += [define_surface_mesh(stage, t, start) for t in targets if isinstance(t, SurfaceMeshTarget)]
     instancers = [t for t in targets if isinstance(t, InstancerTarget) and len(t.rows)]
     bodies = with_stretch(stage, [t for t in targets if isinstance(t, BodyTarget)], start)
     placer = Placer({target.path: target for target in bodies}, start)

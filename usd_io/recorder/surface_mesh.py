@@ -9,7 +9,7 @@ from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.targets import BodyTarget, PointsTarget, SurfaceMeshTarget
 
 
-def define_surface_mesh(stage: Usd.Stage, target: SurfaceMeshTarget) -> PointsTarget:
+def define_surface_mesh(stage: Usd.Stage, target: SurfaceMeshTarget, start: float) -> PointsTarget:
     """Defines the surface Mesh beside its TetMesh and says which particles move it.
 
     The Mesh has the TetMesh's parent, look (material binding, display colour) and only the points on the surface.
@@ -20,6 +20,7 @@ def define_surface_mesh(stage: Usd.Stage, target: SurfaceMeshTarget) -> PointsTa
     triangles = np.asarray(target.triangles)
     used, compact = np.unique(triangles, return_inverse=True)
     mesh = _define_mesh(stage, _free_path(stage, target.path), compact.reshape(-1, 3))
+    _copy_points(tetmesh, mesh, used, start)
     _copy_look(tetmesh, mesh.GetPrim(), used)
     UsdGeom.Imageable(tetmesh).CreatePurposeAttr(UsdGeom.Tokens.guide)
     if isinstance(target.particles, slice):
@@ -49,11 +50,23 @@ def _define_mesh(stage: Usd.Stage, path: str, triangles: np.ndarray) -> UsdGeom.
     mesh.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(triangles), 3, np.int32)))
     mesh.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(np.ascontiguousarray(triangles.ravel(), np.int32)))
     mesh.CreateSubdivisionSchemeAttr(UsdGeom.Tokens.none)
-    count = int(triangles.max(initial=-1)) + 1
+    count = int(np.max(triangles, initial=-1)) + 1
     # A polygon mesh needs normals to be valid; being authored, they are then written with every frame.
     mesh.CreateNormalsAttr(Vt.Vec3fArray(count, Gf.Vec3f(0, 0, 1)))
     mesh.SetNormalsInterpolation(UsdGeom.Tokens.vertex)
     return mesh
+
+
+def _copy_points(tetmesh: Usd.Prim, mesh: UsdGeom.Mesh, used: np.ndarray, start: float) -> None:
+    """The surface as the source has it, for readers of the default time; in the parent's coordinates."""
+    source = UsdGeom.PointBased(tetmesh).GetPointsAttr().Get(start)
+    if source is None or len(source) <= used.max(initial=-1):
+        return
+    local = np.array(UsdGeom.Xformable(tetmesh).GetLocalTransformation(Usd.TimeCode(start)))
+    points = np.array(source, float)[used] @ local[:3, :3] + local[3, :3]
+    values = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
+    mesh.CreatePointsAttr(values)
+    mesh.CreateExtentAttr(UsdGeom.PointBased.ComputeExtent(values))
 
 
 def _free_path(stage: Usd.Stage, path: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playback import pose_matrix, random_poses, record, world_matrix
 from pxr import Gf, Usd, UsdGeom
+from validation import new_errors
 
 from usd_io.recorder import BodyTarget, InstancerTarget
 
@@ -151,7 +152,9 @@ def test_bodies_inside_and_at_instances_move(write_stage, tmp_path, flatten):
     paths = ["/World/a/box", "/World/a/lid/knob", "/World/b"]
     poses = random_poses(3, 3)
     targets = [BodyTarget(path, i) for i, path in enumerate(paths)]
-    stage = Usd.Stage.Open(str(record(source, tmp_path / "out.usd", targets, poses, flatten=flatten)))
+    output = record(source, tmp_path / "out.usd", targets, poses, flatten=flatten)
+    assert new_errors(output, source) == []
+    stage = Usd.Stage.Open(str(output))
     for i, path in enumerate(paths):
         assert_world_poses(stage, path, poses[:, i], np.eye(3))
     assert stage.GetPrimAtPath("/World/b").IsInstance(), "an instance that moves as a whole stays one"
@@ -190,7 +193,9 @@ def test_point_instances_follow_their_bodies(write_stage, tmp_path):
     stretches = np.stack([np.diag([2.0, 1, 1]), np.diag([1.0, 1, 3])])
     target = InstancerTarget("/World/pile", np.array([1, 2]), np.array([1, 0]), stretches, np.stack([offset, offset]))
     poses = random_poses(3, 2)
-    stage = Usd.Stage.Open(str(record(source, tmp_path / "out.usd", [target], poses)))
+    output = record(source, tmp_path / "out.usd", [target], poses)
+    assert new_errors(output, source) == []
+    stage = Usd.Stage.Open(str(output))
     instancer = UsdGeom.PointInstancer(stage.GetPrimAtPath("/World/pile"))
     for time in range(3):
         parent = world_matrix(stage, "/World/pile", time)
