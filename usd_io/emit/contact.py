@@ -1,9 +1,10 @@
 """Contact parameters of shapes and particles, from mass and size where the file gives none.
 
-A default stiffness lets a body sink ``SAG`` of its size into the ground under its own weight: ke = m g / (SAG size).
-Static shapes take the largest stiffness among the bodies. The solvers limit ke/m to 1/dt^2 and kd/m to 1/dt, so a large
-value is stable; kd is critical damping (no bounce, restitution is a parameter of its own) and kf, the slope of
-friction, lets a body creep at ``CREEP`` before it sticks.
+A default stiffness lets a body sink ``SAG`` of its size into the ground under its own weight: ke = m g / (SAG size),
+lowered to what the scene's step takes with several contacts (``LONGEST_RATE``). Static shapes take the largest
+stiffness among the bodies; the solvers limit ke/m to 1/dt^2 and kd/m to 1/dt, so light bodies stay stable on them.
+kd damps a body on four contacts critically (restitution is a parameter of its own); kf, the slope of friction, lets a
+body creep at ``CREEP`` before it sticks.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import numpy as np
 from usd_io.emit.extents import shape_size
 from usd_io.emit.mass_lumping import particle_masses
 from usd_io.emit.radius import particle_radii
+from usd_io.emit.timestep import solver_step
 from usd_io.records import ColliderRecord, DeformableRecord, MaterialRecord, SceneRecord
 
 SAG = 5e-4
+LONGEST_RATE = 0.15
+"""Largest sqrt(ke/m) dt of a default: four contacts and their levers multiply it."""
 CREEP = 1e-3
 """[m/s]"""
 DEFAULT_MU = 0.5
@@ -53,7 +57,7 @@ def with_stiffness(collider: ColliderRecord, ke: float, mass: float) -> Contact:
     stiffness = ke if over.ke is None else over.ke
     return Contact(
         ke=stiffness,
-        kd=2.0 * (ke * mass) ** 0.5 if over.kd is None else over.kd,
+        kd=(ke * mass) ** 0.5 if over.kd is None else over.kd,
         kf=mass * 9.81 / CREEP if over.kf is None else over.kf,
         mu=friction(material) if over.mu is None else over.mu,
         restitution=(material.restitution or 0.0) if over.restitution is None else over.restitution,
@@ -68,7 +72,8 @@ def contacts(scene: SceneRecord) -> list[Contact]:
     for collider in scene.colliders:
         if collider.body_path in mass_of:
             sizes[collider.body_path] = max(sizes.get(collider.body_path, 0.0), shape_size(collider.shape))
-    own = {path: (mass_of[path] * g / (SAG * size), mass_of[path]) for path, size in sizes.items() if size > 0.0}
+    fastest = (LONGEST_RATE / solver_step(scene)) ** 2
+    own = {p: (mass_of[p] * min(g / (SAG * size), fastest), mass_of[p]) for p, size in sizes.items() if size > 0.0}
     particle = soft_contact(scene)
     strongest = max(own.values(), default=(particle["soft_contact_ke"], particle["mass"]))
     return [with_stiffness(c, *own.get(c.body_path, strongest)) for c in scene.colliders]

@@ -12,12 +12,19 @@ from usd_io.read.mesh import compact
 from usd_io.read.reading import Reading
 from usd_io.records import Box, MeshShape, Shape, Sphere
 
+SLAB = 0.02
+"""Thickness given to the hull of a flat mesh, as a part of its diagonal."""
 Placed = tuple[Shape, np.ndarray, np.ndarray]
 """Shape, rotation of its frame and position of its origin, both in the axes the points came in [m]."""
 
 
-def approximate(reading: Reading, prim: Usd.Prim, token: str, points: np.ndarray, triangles: np.ndarray) -> Placed:
-    """The collision shape of a mesh given in metres, by approximation token; an unknown token means ``none``."""
+def approximate(
+    reading: Reading, prim: Usd.Prim, token: str, points: np.ndarray, triangles: np.ndarray, down: np.ndarray
+) -> Placed:
+    """The collision shape of a mesh given in metres, by approximation token; an unknown token means ``none``.
+
+    ``down`` is the downward direction in the axes of the points.
+    """
     build = APPROXIMATIONS.get(token)
     if build is None:
         reading.log.add(
@@ -32,22 +39,35 @@ def approximate(reading: Reading, prim: Usd.Prim, token: str, points: np.ndarray
             f"physics:approximation '{token}': {_SUBSTITUTED[token]}",
             kind=f"approximation {token}",
         )
-    return build(points, triangles)
+    return build(points, triangles, down)
 
 
-def _exact(points: np.ndarray, triangles: np.ndarray) -> Placed:
+def _exact(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
     points, triangles = compact(points, triangles)
     return MeshShape(points.astype(np.float32), triangles), np.eye(3), np.zeros(3)
 
 
-def _hull(points: np.ndarray, triangles: np.ndarray) -> Placed:
-    hull = convex_hull(points[np.unique(triangles)])
-    if hull is None:  # flat: the hull of a planar mesh has no volume, so the mesh itself collides
-        return _exact(points, triangles)
+def _hull(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
+    used = points[np.unique(triangles)]
+    hull = convex_hull(used) or _slab(used, down)
+    if hull is None:
+        return _exact(points, triangles, down)
     return MeshShape(hull[0].astype(np.float32), hull[1], True), np.eye(3), np.zeros(3)
 
 
-def _box(points: np.ndarray, triangles: np.ndarray) -> Placed:
+def _slab(points: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Hull of a flat mesh: a plate of ``SLAB`` of its size, solid from both sides: below the mesh, around a wall."""
+    centred = points - points.mean(axis=0)
+    normal = np.linalg.svd(centred, full_matrices=False)[2][2]
+    thickness = SLAB * np.linalg.norm(np.ptp(points, axis=0))
+    slope = float(normal @ down)
+    offset = normal * thickness * np.sign(slope)
+    if abs(slope) < 0.1:
+        return convex_hull(np.concatenate([points - 0.5 * thickness * normal, points + 0.5 * thickness * normal]))
+    return convex_hull(np.concatenate([points, points + offset]))
+
+
+def _box(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
     """The smaller of the box along the mesh's own axes and the one along its principal axes."""
     used = points[np.unique(triangles)]
     centred = used - used.mean(axis=0)
@@ -64,7 +84,7 @@ def _box(points: np.ndarray, triangles: np.ndarray) -> Placed:
     return Box(tuple(float(h) for h in half)), R, centre
 
 
-def _ball(points: np.ndarray, triangles: np.ndarray) -> Placed:
+def _ball(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
     """Smallest enclosing ball by Badoiu and Clarkson's iteration (2003), grown to hold every point."""
     used = points[np.unique(triangles)]
     centre = 0.5 * (used.min(axis=0) + used.max(axis=0))
@@ -79,7 +99,7 @@ _SUBSTITUTED = {
     "convexDecomposition": "no decomposition yet; the mesh itself is used",
     "meshSimplification": "the mesh is used unsimplified",
 }
-APPROXIMATIONS: dict[str, Callable[[np.ndarray, np.ndarray], Placed]] = {
+APPROXIMATIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Placed]] = {
     "none": _exact,
     "sdf": _exact,
     "meshSimplification": _exact,

@@ -72,6 +72,7 @@ def _place(
 ) -> tuple[object, np.ndarray] | None:
     """Shape and X_bs of a collider whose prim has the matrix ``world``, in the rigid frame ``body`` (None = world)."""
     relative = world if body is None else np.linalg.inv(body) @ world
+    below = reading.down if body is None else body[:3, :3].T @ reading.down
     A, origin = relative[:3, :3] * reading.meters, relative[:3, 3] * reading.meters
     type_name = prim.GetTypeName()
     if type_name in GPRIMS:
@@ -84,7 +85,7 @@ def _place(
             )
         return shape, transform7(R, origin)
     if type_name == "Mesh":
-        return _place_mesh(reading, prim, found, A, origin)
+        return _place_mesh(reading, prim, found, A, origin, below)
     path = prim.GetPath().pathString
     if type_name in _NOT_GEOMETRY:
         children = [c for c in prim.GetAllChildren() if not found.has(c.GetPath().pathString, traversal.COLLISION)]
@@ -100,7 +101,7 @@ def _place(
 
 
 def _place_mesh(
-    reading: Reading, prim: Usd.Prim, found: PhysicsPrims, A: np.ndarray, origin: np.ndarray
+    reading: Reading, prim: Usd.Prim, found: PhysicsPrims, A: np.ndarray, origin: np.ndarray, down: np.ndarray
 ) -> tuple[object, np.ndarray] | None:
     mesh = read_triangles(reading, prim)
     if mesh is None:
@@ -114,7 +115,7 @@ def _place_mesh(
     has_api = found.has(prim.GetPath().pathString, traversal.MESH_COLLISION)
     # The attribute without the API schema is a common slip; the intent is clear.
     authored = token(reading, prim, "physics:approximation", "none")
-    shape, shape_R, centre = approximate(reading, prim, authored, local, triangles)
+    shape, shape_R, centre = approximate(reading, prim, authored, local, triangles, R.T @ down)
     if authored != "none" and not has_api:
         reading.log.add(
             prim.GetPath().pathString,

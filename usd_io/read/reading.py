@@ -22,12 +22,14 @@ class Reading:
         time: Time code at which values are read (the start of the stage's time range).
         meters: Metres per stage unit.
         kilograms: Kilograms per stage mass unit.
+        down: Unit vector against the stage's up axis, world frame.
         log: Where warnings go.
     """
 
     def __init__(self, stage: Usd.Stage, source: str, time: Usd.TimeCode, meters: float, kilograms: float):
         self.stage, self.source, self.time = stage, source, time
         self.meters, self.kilograms = meters, kilograms
+        self.down = np.array([0.0, -1.0, 0.0])
         self.log = WarningLog()
         self.xform_cache = UsdGeom.XformCache(time)
 

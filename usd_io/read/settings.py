@@ -37,7 +37,8 @@ def begin_reading(stage: Usd.Stage, source: str) -> tuple[Reading, SceneRecord]:
         start_time_code=start,
         end_time_code=end,
     )
-    record.gravity = STANDARD_GRAVITY * down(record.up_axis)
+    reading.down = down(record.up_axis)
+    record.gravity = STANDARD_GRAVITY * reading.down
     return reading, record
 
 

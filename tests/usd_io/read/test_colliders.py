@@ -130,12 +130,19 @@ def test_hull_agrees_with_scipy():
         assert closed_mesh_mass(*mine).mass == pytest.approx(oracle.volume, rel=1e-4)
 
 
-def test_flat_mesh_hull_keeps_the_mesh(read_text):
+def test_hull_of_a_flat_mesh_is_a_thin_plate(read_text):
     body = """point3f[] points = [(-1,1,0),(1,1,0),(1,-1,0),(-1,-1,0)]
     int[] faceVertexCounts = [4]
     int[] faceVertexIndices = [0,1,2,3]
     uniform token physics:approximation = "convexHull" """
-    assert len(collider(read_text, "Mesh", body, "", MESH)[0].shape.triangles) == 2
+    plate = 0.02 * np.sqrt(8)
+    floor = collider(read_text, "Mesh", body, "", MESH, up="Z")[0].shape
+    assert floor.convex and len(floor.points) == 8
+    np.testing.assert_allclose(
+        [floor.points.min(axis=0), floor.points.max(axis=0)], [[-1, -1, -plate], [1, 1, 0]], atol=1e-6
+    )
+    wall = collider(read_text, "Mesh", body, "", MESH, up="Y")[0].shape
+    np.testing.assert_allclose(wall.points.max(axis=0), [1, 1, 0.5 * plate], atol=1e-6)
 
 
 @pytest.mark.parametrize(
