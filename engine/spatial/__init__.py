@@ -20,6 +20,7 @@ from engine.spatial.mesh_point import (
     mesh_query_point_sign_normal,
 )
 from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray
+from engine.spatial.mesh_winding import mesh_query_point_sign_winding_number, mesh_winding_number
 
 __all__ = [
     "Mesh",
@@ -39,6 +40,8 @@ __all__ = [
     "mesh_query_point",
     "mesh_query_point_no_sign",
     "mesh_query_point_sign_normal",
+    "mesh_query_point_sign_winding_number",
     "mesh_query_ray",
+    "mesh_winding_number",
     "triangle_distance_sq",
 ]

@@ -14,6 +14,7 @@ from engine.spatial import mesh_layout as layout
 from engine.spatial.bvh import EMPTY, LEAF_SIZE, build_bvh
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
+from engine.spatial.mesh_winding import fit_dipoles
 
 
 class Mesh:
@@ -43,7 +44,8 @@ class Mesh:
             points: Positions [m], `array(vec3)`.
             indices: Three point numbers per triangle, flat `array(int32)`.
             velocities: Velocities of the points [m/s], `array(vec3)`, or None.
-            support_winding_number: Accepted for compatibility; the signs of `mesh_query_point` do not need it.
+            support_winding_number: Prepare for `mesh_winding_number` and `mesh_query_point_sign_winding_number`; the
+                other queries do not need it.
 
         Raises:
             EngineError: Arrays of other types or shapes, no triangles, a point number out of range, or a point that
@@ -68,6 +70,10 @@ class Mesh:
         packets = np.zeros((len(packet_faces), layout.PACKET_ROWS, layout.LANES), np.float32)
         packets[:, layout.PACKET_FACE_ROW] = packet_faces.view(np.float32)
         self._packets = en.array(packets, dtype=en.float32)
+
+        self._dipoles = None
+        if support_winding_number:
+            self._dipoles = en.zeros((len(bvh.child), layout.DIPOLE_ROWS, layout.LANES), dtype=en.float32)
 
         topology = mesh_topology(positions, triangles)
         self._feature_ids = en.array(topology.feature_ids, dtype=en.int32)
@@ -129,14 +135,9 @@ class Mesh:
             inputs=[self.points, self.indices, self._packet_faces],
             outputs=[self._packets],
         )
-        starts = self._level_starts
-        for first, end in zip(starts[-2::-1], starts[:0:-1]):
-            en.launch(
-                fit_nodes,
-                dim=(int(end - first), layout.LANES),
-                inputs=[self._child, self._packets, int(first)],
-                outputs=[self._nodes],
-            )
+        self._fit_levels(fit_nodes, self._nodes)
+        if self._dipoles is not None:
+            self._fit_levels(fit_dipoles, self._dipoles)
         en.launch(
             weigh_faces,
             dim=self._face_normals.shape[0],
@@ -149,6 +150,13 @@ class Mesh:
             inputs=[self._feature_starts, self._feature_items, self._face_normals, self._face_weights],
             outputs=[self._feature_normals],
         )
+
+    def _fit_levels(self, kernel: Any, result: Any) -> None:
+        """Run a kernel on every level of the hierarchy, from the deepest up."""
+        starts = self._level_starts.tolist()
+        for first, end in zip(starts[-2::-1], starts[:0:-1]):
+            inputs = [self._child, self._packets, first]
+            en.launch(kernel, dim=(end - first, layout.LANES), inputs=inputs, outputs=[result])
 
     def _check(self) -> None:
         indices, positions = self.indices.numpy(), self.points.numpy()
@@ -177,6 +185,7 @@ class Mesh:
         words[layout.PACKETS] = self._packets.ptr
         words[layout.FEATURE_IDS] = self._feature_ids.ptr
         words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
+        words[layout.DIPOLES] = 0 if self._dipoles is None else self._dipoles.ptr
         words[layout.POINT_COUNT] = self.points.shape[0]
         words[layout.TRIANGLE_COUNT] = self.indices.shape[0] // 3
 

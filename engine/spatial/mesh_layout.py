@@ -10,11 +10,11 @@ instructions.
 
 from engine.spatial.bvh import LEAF_SIZE, WIDTH
 
-POINTS, INDICES, VELOCITIES, NODES, PACKETS, FEATURE_IDS, FEATURE_NORMALS = range(7)
+POINTS, INDICES, VELOCITIES, NODES, PACKETS, FEATURE_IDS, FEATURE_NORMALS, DIPOLES = range(8)
 """Descriptor words that hold addresses: vec3[point_count], int32[3 * triangle_count], vec3[point_count] or 0, nodes,
-packets, int32[triangle_count, 6], vec3[feature_count]."""
+packets, int32[triangle_count, 6], vec3[feature_count], dipoles or 0."""
 
-POINT_COUNT, TRIANGLE_COUNT = 7, 8
+POINT_COUNT, TRIANGLE_COUNT = 8, 9
 """Descriptor words that hold counts."""
 
 DESCRIPTOR_SIZE = 16
@@ -33,6 +33,9 @@ PACKET_ROWS = 10
 A leaf with fewer triangles than lanes repeats its last one."""
 
 PACKET_FACE_ROW = 9
+
+DIPOLE_ROWS = 8
+"""Rows of a node's dipoles: see `fit_dipoles`."""
 
 NODE_BYTES, PACKET_BYTES, ROW_BYTES = 4 * NODE_ROWS * LANES, 4 * PACKET_ROWS * LANES, 4 * LANES
 

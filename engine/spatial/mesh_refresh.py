@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import engine as en
 from engine.spatial.bvh import EMPTY
-from engine.spatial.closest_point import THIN
+from engine.spatial.closest_point import THIN, TINY
 from engine.spatial.mesh_layout import LANES
 from engine.spatial.mesh_topology import CORNERS_AND_FACE
 
 INFINITY = float("inf")
+HALF_TURN = 3.14159265
 FLAT = 1.0e-6
 """A sum of unit normals this short has no direction: the sheets around the feature lie back to back."""
 
@@ -64,7 +65,18 @@ def fit_nodes(
 
 @en.func
 def _angle(x: en.vec3, y: en.vec3) -> float:
-    return en.atan2(en.length(en.cross(x, y)), en.dot(x, y))
+    """Angle between two vectors, to 1e-5 rad, which is ample for a weight; plain arithmetic, so that it vectorises.
+
+    Abramowitz & Stegun, Handbook of Mathematical Functions, 4.4.47.
+    """
+    across = en.length(en.cross(x, y))
+    along = en.dot(x, y)
+    forward = en.abs(along)
+    r = en.min(across, forward) / en.max(en.max(across, forward), TINY)
+    rr = r * r
+    angle = r * (0.9998660 + rr * (-0.3302995 + rr * (0.1801410 + rr * (-0.0851330 + rr * 0.0208351))))
+    angle = en.where(across > forward, HALF_TURN / 2.0 - angle, angle)
+    return en.where(along < 0.0, HALF_TURN - angle, angle)
 
 
 @en.kernel
