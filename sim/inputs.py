@@ -4,6 +4,11 @@ import numpy as np
 
 from sim.errors import SimError
 
+# Beyond these, float32 areas, volumes and inverse masses overflow.
+LARGEST_LENGTH = 1.0e9
+LIGHTEST = 1.0e-20
+HEAVIEST = 1.0e30
+
 
 def as_floats(value, where: str, what: str) -> np.ndarray:
     """Any nesting of numbers as a finite float64 array (finite in float32 as well)."""
@@ -41,6 +46,9 @@ def as_points(value, where: str, what: str) -> np.ndarray:
         array = array.reshape(-1, 3)
     if array.ndim != 2 or array.shape[1] != 3:
         raise SimError(where, f"{what} of shape {array.shape}", "shape (n, 3)")
+    if max(array.max(), -array.min()) > LARGEST_LENGTH:
+        row = int(np.argmax(np.abs(array).max(axis=1)))
+        raise SimError(where, f"{what}[{row}] = {array[row].tolist()}", f"coordinates below {LARGEST_LENGTH:g}")
     return array
 
 
@@ -60,6 +68,8 @@ def as_transform(value, where: str, what: str) -> np.ndarray:
     if isinstance(value, (tuple, list)) and len(value) == 2:
         value = np.concatenate([as_vector(value[0], 3, where, f"{what}.p"), as_vector(value[1], 4, where, f"{what}.q")])
     x = as_vector(value, 7, where, what)
+    if np.abs(x[:3]).max() > LARGEST_LENGTH:
+        raise SimError(where, f"{what} at {x[:3].tolist()}", f"coordinates below {LARGEST_LENGTH:g} m")
     return np.concatenate([x[:3], as_quat(x[3:], where, f"{what}.q")])
 
 
@@ -73,6 +83,18 @@ def as_scalars(value, count: int, where: str, what: str, *, minimum: float | Non
         place = f"{what}[{index}]" if array.ndim else what
         raise SimError(where, f"{place} = {array.min()}", f"at least {minimum}")
     return np.broadcast_to(array, (count,))
+
+
+def as_masses(value, count: int, where: str, what: str) -> np.ndarray:
+    """Masses [kg], shape [count]: zero (fixed), or of a size whose inverse float32 can hold."""
+    masses = as_scalars(value, count, where, what, minimum=0.0)
+    bad = ((masses > 0.0) & (masses < LIGHTEST)) | (masses > HEAVIEST)
+    if bad.any():
+        index = int(np.argmax(bad))
+        raise SimError(
+            where, f"{what}[{index}] = {masses[index]:g} kg", f"0 (fixed), or from {LIGHTEST:g} to {HEAVIEST:g} kg"
+        )
+    return masses
 
 
 def as_number(value, where: str, what: str, *, minimum: float | None = None) -> float:
@@ -91,6 +113,14 @@ def as_positive(value, where: str, what: str) -> float:
     if number <= 0.0:
         raise SimError(where, f"{what} = {number}", "a number above zero")
     return number
+
+
+def as_length(value, where: str, what: str) -> float:
+    """One length above zero [m]."""
+    length = as_positive(value, where, what)
+    if length > LARGEST_LENGTH:
+        raise SimError(where, f"{what} = {length:g} m", f"at most {LARGEST_LENGTH:g} m")
+    return length
 
 
 def as_count(value, where: str, what: str, *, minimum: int = 1) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.errors import SimError, SimWarning
 from sim.geometry.mass_properties import MassProperties, combine
-from sim.inputs import as_floats, as_number, as_transform, as_vector
+from sim.inputs import HEAVIEST, LIGHTEST, as_floats, as_masses, as_number, as_transform, as_vector
 
 BODY_FLAG_KINEMATIC = 1
 
@@ -56,6 +56,7 @@ class BodyBuilder:
         inertia = inertia + as_number(armature, where, "armature", minimum=0.0) * np.eye(3)
         linear = np.zeros(3) if linear_velocity is None else as_vector(linear_velocity, 3, where, "linear_velocity")
         angular = np.zeros(3) if angular_velocity is None else as_vector(angular_velocity, 3, where, "angular_velocity")
+        _check_magnitude(mass, inertia, where)
         self.body_q.append(pose)
         self.body_qd.append(np.concatenate([angular, linear]))
         self.body_mass.append(mass)
@@ -65,7 +66,7 @@ class BodyBuilder:
         self.body_name.append(name)
         return index
 
-    def add_body_mass(self, body: int, properties: MassProperties) -> None:
+    def add_body_mass(self, body: int, properties: MassProperties, where: str = "add_body_mass()") -> None:
         """Adds mass given in the body's frame: sums, with the parallel-axis theorem about the new centre of mass."""
         if properties.mass == 0.0 and not properties.inertia.any():
             return
@@ -73,9 +74,23 @@ class BodyBuilder:
             float(self.body_mass[body]), self.body_com[body].copy(), self.body_inertia[body].copy()
         )
         total = combine(present, properties)
+        _check_magnitude(total.mass, total.inertia, f"{where} on body {self.body_name[body]!r}")
         self.body_mass[body] = total.mass
         self.body_com[body] = total.com
         self.body_inertia[body] = total.inertia
+
+
+def _check_magnitude(mass: float, inertia: np.ndarray, where: str) -> None:
+    """Refuses what float32 cannot hold the inverse of."""
+    as_masses(mass, 1, where, "total mass")
+    moment = float(np.trace(inertia))
+    if not (moment == 0.0 or LIGHTEST**1.5 <= moment <= HEAVIEST):
+        raise SimError(
+            where,
+            f"moments of inertia of {moment:g} kg m^2 in sum",
+            f"0, or from {LIGHTEST**1.5:g} to {HEAVIEST:g} kg m^2",
+            "check the units of size and density",
+        )
 
 
 def _as_inertia(value, where: str) -> np.ndarray:

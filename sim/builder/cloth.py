@@ -9,7 +9,7 @@ from sim.builder.transaction import all_or_nothing
 from sim.errors import SimError, SimWarning
 from sim.geometry.mesh_edges import mesh_edges
 from sim.geometry.rotation import cross, rotate
-from sim.inputs import as_count, as_indices, as_points, as_positive, as_quat, as_scalars, as_vector
+from sim.inputs import as_count, as_indices, as_length, as_points, as_positive, as_quat, as_scalars, as_vector
 
 
 class ClothBuilder:
@@ -78,7 +78,7 @@ class ClothBuilder:
         """
         where = "add_cloth_grid()"
         nx, ny = as_count(dim_x, where, "dim_x"), as_count(dim_y, where, "dim_y")
-        cells = [as_positive(cell_x, where, "cell_x"), as_positive(cell_y, where, "cell_y"), 1.0]
+        cells = [as_length(cell_x, where, "cell_x"), as_length(cell_y, where, "cell_y"), 1.0]
         local = grid_points([nx + 1, ny + 1, 1], cells)
         q = rotate(as_quat(rot, where), local) + as_vector(pos, 3, where, "pos")
         masses = np.array(as_scalars(mass, len(q), where, "mass", minimum=0.0)).reshape(ny + 1, nx + 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim.geometry.rotation import rotate
-from sim.inputs import as_count, as_number, as_points, as_positive, as_quat, as_scalars, as_vector
+from sim.inputs import as_count, as_length, as_masses, as_number, as_points, as_positive, as_quat, as_scalars, as_vector
 
 PARTICLE_FLAG_ACTIVE = 1
 
@@ -44,9 +44,9 @@ class ParticleBuilder:
     ) -> int:
         """Adds one particle and returns its index; arguments as ``add_particles``. Mass zero pins it in place."""
         return self._append_particles(
-            as_vector(pos, 3, "add_particle()", "pos")[None],
+            as_points([as_vector(pos, 3, "add_particle()", "pos")], "add_particle()", "pos"),
             as_vector(vel, 3, "add_particle()", "vel"),
-            as_number(mass, "add_particle()", "mass", minimum=0.0),
+            as_masses(mass, 1, "add_particle()", "mass"),
             self.default_particle_radius if radius is None else as_positive(radius, "add_particle()", "radius"),
             int(flags),
         )
@@ -77,7 +77,7 @@ class ParticleBuilder:
         radii = as_scalars(self.default_particle_radius if radius is None else radius, count, where, "radius")
         if count and radii.min() <= 0.0:
             as_positive(radii.min(), where, f"radius[{int(np.argmin(radii))}]")
-        masses = as_scalars(mass, count, where, "mass", minimum=0.0)
+        masses = as_masses(mass, count, where, "mass")
         bits = as_scalars(flags, count, where, "flags", minimum=0.0).astype(np.uint32)
         return self._append_particles(points, velocities, masses, radii, bits)
 
@@ -121,7 +121,7 @@ class ParticleBuilder:
         """
         where = "add_particle_grid()"
         dims = [as_count(d, where, n) for d, n in ((dim_x, "dim_x"), (dim_y, "dim_y"), (dim_z, "dim_z"))]
-        cells = [as_positive(c, where, n) for c, n in ((cell_x, "cell_x"), (cell_y, "cell_y"), (cell_z, "cell_z"))]
+        cells = [as_length(c, where, n) for c, n in ((cell_x, "cell_x"), (cell_y, "cell_y"), (cell_z, "cell_z"))]
         local = grid_points(dims, cells)
         rng = np.random.default_rng(seed)
         width = as_number(jitter, where, "jitter", minimum=0.0)

@@ -16,7 +16,7 @@ from sim.geometry.shape_types import (
     GEO_PLANE,
     GEO_SPHERE,
 )
-from sim.inputs import as_count, as_floats, as_number, as_positive, as_quat, as_vector
+from sim.inputs import as_count, as_floats, as_length, as_number, as_transform, as_vector
 
 # Radius of the bounding sphere of an unbounded plane [m].
 UNBOUNDED = 1.0e6
@@ -171,15 +171,15 @@ class ShapeBuilder:
             raise SimError(where, f"scale of shape {given.shape}", f"{SCALE_SIZE[type]} to 3 numbers")
         size[: len(given)] = given
         for axis in range(SCALE_SIZE[type]):
-            as_positive(size[axis], where, f"scale[{axis}]")
-        x_bs = np.concatenate([as_vector(pos, 3, where, "pos"), as_quat(rot, where)])
+            as_length(size[axis], where, f"scale[{axis}]")
+        x_bs = as_transform((pos, rot), where, "pose")
         material = self._shape_material(where, (ke, kd, kf, ka, mu, restitution))
         skin = (
             self.default_shape_thickness if thickness is None else as_number(thickness, where, "thickness", minimum=0)
         )
         rho = self.default_shape_density if density is None else as_number(density, where, "density", minimum=0)
         if body >= 0:
-            self.add_body_mass(body, shape_mass(type, size, src, rho, is_solid, skin).moved(x_bs))
+            self.add_body_mass(body, shape_mass(type, size, src, rho, is_solid, skin).moved(x_bs), where)
 
         self.shape_body.append(body)
         self.shape_transform.append(x_bs)

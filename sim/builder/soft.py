@@ -8,7 +8,7 @@ from sim.builder.transaction import all_or_nothing
 from sim.errors import SimError
 from sim.geometry.integer_order import stable_order, stable_order_of_pairs
 from sim.geometry.rotation import cross, rotate
-from sim.inputs import as_count, as_indices, as_points, as_positive, as_quat, as_scalars, as_vector
+from sim.inputs import as_count, as_indices, as_length, as_points, as_positive, as_quat, as_scalars, as_vector
 
 
 class SoftBuilder:
@@ -74,7 +74,7 @@ class SoftBuilder:
         """
         where = "add_soft_grid()"
         dims = [as_count(d, where, n) for d, n in ((dim_x, "dim_x"), (dim_y, "dim_y"), (dim_z, "dim_z"))]
-        cells = [as_positive(c, where, n) for c, n in ((cell_x, "cell_x"), (cell_y, "cell_y"), (cell_z, "cell_z"))]
+        cells = [as_length(c, where, n) for c, n in ((cell_x, "cell_x"), (cell_y, "cell_y"), (cell_z, "cell_z"))]
         q = rotate(as_quat(rot, where), grid_points([d + 1 for d in dims], cells)) + as_vector(pos, 3, where, "pos")
         rho = float(as_scalars(density, 1, where, "density", minimum=0.0)[0])
         corners = grid_cells(*dims)
