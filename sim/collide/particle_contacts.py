@@ -110,9 +110,7 @@ def find_candidates(
                 local = en.transform_point(en.transform_inverse(X_ws[s]), xp)
                 lo = lower_s[s] - local
                 hi = local - upper_s[s]
-                gap = en.max(
-                    en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2])
-                )
+                gap = en.max(en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2]))
                 if gap < reach or kind == PLANE:
                     d, n = shape_distance(kind, shape_scale[s], shape_source[s], local, reach)
                     if d < reach and d < 0.5 * FAR:

@@ -31,14 +31,10 @@ def put_core_contact(
 ) -> int:  # fmt: skip
     """Adds the contact of a ball at world `center` if it is within the margin; returns the new point count."""
     used = i
-    d, n_b = shape_distance(
-        kind_b, scale_b, source_b, en.transform_point(en.transform_inverse(X_wb), center), reach
-    )
+    d, n_b = shape_distance(kind_b, scale_b, source_b, en.transform_point(en.transform_inverse(X_wb), center), reach)
     if d < 0.5 * FAR and d - radius - skin_a - skin_b < margin:
         n = en.transform_vector(X_wb, n_b)
-        put_point(
-            table, slot, i, body_q, body_a, body_b, center - n * (radius + skin_a), center - n * (d - skin_b), n
-        )
+        put_point(table, slot, i, body_q, body_a, body_b, center - n * (radius + skin_a), center - n * (d - skin_b), n)
         used = i + 1
     return used
 
@@ -139,8 +135,13 @@ def collide_capsule(
             t2 = lo + GOLDEN * (hi - lo)
             d2 = core_distance(t2, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach)
         turns = turns + 1
+    # between the ends only if deeper there: lying flat, two points support the capsule without flicker
     t = 0.5 * (lo + hi)
-    if en.abs(t) < 0.98:
+    d_ends = en.min(
+        core_distance(-1.0, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach),
+        core_distance(1.0, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach),
+    )
+    if en.min(d1, d2) < d_ends - 1.0e-3 * (radius + scale_a[1]):
         used = put_core_contact(
             table, slot, used, body_q, shape_body[a], shape_body[b], en.transform_point(X_wa, core_point(scale_a, t)),
             radius, kind_b, scale_b, source_b, X_wb, reach, shape_thickness[a], shape_thickness[b], margin,

@@ -49,8 +49,9 @@ def sample_point(kind: int, scale: en.vec3, source: en.uint64, i: int, toward: e
         p = en.vec3(sx * scale[0], sy * scale[1], sz * scale[2])
     elif kind == CYLINDER or kind == CONE:
         r = en.sqrt(toward[0] * toward[0] + toward[2] * toward[2])
-        radial = en.vec3(scale[0], 0.0, 0.0)
-        if r > 1.0e-6:
+        # upright (within half a degree) the hexagons do; the extra points then sit harmlessly in the middle
+        radial = en.vec3(0.0, 0.0, 0.0)
+        if r > 1.0e-2 * en.abs(toward[1]):
             radial = en.vec3(toward[0] * scale[0] / r, 0.0, toward[2] * scale[0] / r)
         h = scale[1]
         if i == 0:

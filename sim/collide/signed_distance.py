@@ -125,9 +125,7 @@ def plane_distance(scale: en.vec3, p: en.vec3):
     n = en.vec3(0.0, 1.0, 0.0)
     if scale[0] > 0.0 and scale[1] > 0.0:
         # A finite plane is a one-sided sheet: it pushes up from at most a quarter of its size below.
-        q = en.vec3(
-            p[0] - en.clamp(p[0], -scale[0], scale[0]), p[1], p[2] - en.clamp(p[2], -scale[1], scale[1])
-        )
+        q = en.vec3(p[0] - en.clamp(p[0], -scale[0], scale[0]), p[1], p[2] - en.clamp(p[2], -scale[1], scale[1]))
         beside = q[0] != 0.0 or q[2] != 0.0
         if beside or p[1] < -0.25 * en.min(scale[0], scale[1]):
             d = en.length(q)

@@ -8,7 +8,7 @@ A pair shares its mass between its points, so that parameter limits (see `contac
 
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
-from sim.forces.contact_response import damping_ratio_of, limited_damping, limited_stiffness, normal_force
+from sim.forces.contact_response import limited_damping, limited_stiffness, normal_force
 from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
 
 
@@ -49,6 +49,7 @@ def push_bodies_apart(
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
     points: PointTable,
+    rest_speed: float,
     dt: float,
     slip: en.array(dtype=en.vec3),
     wrench_a: en.array(dtype=en.spatial_vector),
@@ -67,7 +68,7 @@ def push_bodies_apart(
     kf0 = pair_average(shape_kf, shape_a, shape_b)
     ka = pair_average(shape_ka, shape_a, shape_b)
     mu = pair_average(shape_mu, shape_a, shape_b)
-    zeta = damping_ratio_of(pair_average(shape_restitution, shape_a, shape_b))
+    e = pair_average(shape_restitution, shape_a, shape_b)
     count = points.count[slot]
     touching = int(0)
     for i in range(count):
@@ -102,10 +103,10 @@ def push_bodies_apart(
                 rb = point - en.transform_point(body_q[b], body_com[b])
             w = w * share
             stiffness = limited_stiffness(ke, w, dt)
-            kd = limited_damping(kd0, zeta, ke, w, dt)
+            kd = limited_damping(kd0, w, dt)
             vn = en.dot(n, v)
             vt = v - n * vn
-            push = normal_force(-gap, vn, stiffness, kd)
+            push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
             s = slip[c]
             s = s - n * en.dot(n, s) + vt * dt
             kf = en.min(kf0, 1.0 / (en.max(w, 1.0e-18) * dt))

@@ -1,4 +1,4 @@
-"""Penalty contact: normal spring-dashpot and Coulomb friction, as accelerations of a mass.
+"""Penalty contact: normal spring-dashpot, restitution, and Coulomb friction.
 
 Parameters mean what users of the peer know: ke stiffness [N/m], kd damping while approaching [N s/m], kf slope of the
 friction force over the sliding speed [N s/m], mu Coulomb coefficient, ka adhesion distance [m].
@@ -6,31 +6,13 @@ Two limits keep an explicit step stable whatever the mass; where they do not bin
 ke/m <= 1/dt^2 and kd/m <= 1/dt. Friction never does more than stop the sliding within the step, so with
 kf >= m/dt a contact below the Coulomb limit really sticks.
 
-Restitution e follows from damping: with the dashpot active while approaching only, a mass m rebounds at
-e = exp(-z acos(z)/sqrt(1 - z^2)), z = kd/(2 sqrt(ke m)). A restitution e > 0 therefore replaces kd by 2 z(e) sqrt(ke m).
+Rebound. Without a coefficient of restitution the dashpot decides: active while approaching only, it lets a mass m
+rebound at e = exp(-z acos(z)/sqrt(1 - z^2)) of its speed, z = kd/(2 sqrt(ke m)). A restitution e > 0 replaces the
+dashpot by a softer spring while separating (e^2 ke, after Walton and Braun 1986), which gives back e^2 of the energy
+for any mass; below the rest speed the two blend, so that resting contacts are damped and quiet.
 """
 
-import math
-
 import engine as en
-
-
-def damping_ratio(restitution: float) -> float:
-    """Damping ratio z(e) of a contact that rebounds at `restitution` times the impact speed; -1 for e <= 0 (unset)."""
-    if restitution <= 0.0:
-        return -1.0
-    y = min(-math.log(min(restitution, 1.0)), 2.3)
-    return y * (0.636757 + y * (0.254648 + y * (0.0926528 + y * (0.00482353 + y * 0.0111681))))
-
-
-@en.func
-def damping_ratio_of(restitution: float) -> float:
-    """`damping_ratio` inside a kernel: our own polynomial fit in -ln e, within 0.03 percent for 0.1 <= e <= 1."""
-    z = float(-1.0)
-    if restitution > 0.0:
-        y = en.min(-en.log(en.min(restitution, 1.0)), 2.3)
-        z = y * (0.636757 + y * (0.254648 + y * (0.0926528 + y * (0.00482353 + y * 0.0111681))))
-    return z
 
 
 @en.func
@@ -40,17 +22,26 @@ def limited_stiffness(ke: float, w: float, dt: float) -> float:
 
 
 @en.func
-def limited_damping(kd: float, zeta: float, ke: float, w: float, dt: float) -> float:
-    """Damping [N s/m]: 2 zeta sqrt(ke m) when zeta >= 0, else kd; at most m/dt."""
-    m = 1.0 / en.max(w, 1.0e-18)
-    d = en.where(zeta >= 0.0, 2.0 * zeta * en.sqrt(ke * m), kd)
-    return en.min(d, m / dt)
+def limited_damping(kd: float, w: float, dt: float) -> float:
+    """Damping [N s/m], at most m/dt."""
+    return en.min(kd, 1.0 / (en.max(w, 1.0e-18) * dt))
 
 
 @en.func
-def normal_force(depth: float, vn: float, ke: float, kd: float) -> float:
-    """Push along the normal [N] from limited parameters; depth > 0 inside, vn speed of separation [m/s]."""
-    return ke * depth - kd * en.min(vn, 0.0)
+def normal_force(depth: float, vn: float, ke: float, kd: float, e: float, rest_speed: float) -> float:
+    """Push along the normal [N] from limited parameters.
+
+    Args:
+        depth: Penetration [m], positive inside.
+        vn: Speed of separation [m/s].
+        ke: Stiffness [N/m].
+        kd: Damping [N s/m].
+        e: Coefficient of restitution; 0 leaves the rebound to kd.
+        rest_speed: Speed below which the contact is damped rather than elastic [m/s].
+    """
+    elastic = en.where(e > 0.0, en.min(en.abs(vn) / rest_speed, 1.0), 0.0)
+    softer = en.where(vn > 0.0, (1.0 - en.min(e * e, 1.0)) * elastic, 0.0)
+    return ke * depth * (1.0 - softer) - kd * en.min(vn, 0.0) * (1.0 - elastic)
 
 
 @en.func
@@ -59,3 +50,8 @@ def friction_force(vt: en.vec3, pressure: float, kf: float, mu: float, w: float,
     speed = en.length(vt)
     slope = en.min(kf, 1.0 / (en.max(w, 1.0e-18) * dt))
     return vt * (-en.min(mu * en.abs(pressure) / en.max(speed, 1.0e-12), slope))
+
+
+def rest_speed(gravity, dt: float) -> float:
+    """Speed that gravity adds in four steps [m/s]; slower impacts do not bounce."""
+    return max(4.0 * float(sum(g * g for g in gravity)) ** 0.5 * dt, 1.0e-6)

@@ -9,7 +9,6 @@ import engine as en
 from sim.collide.shape_types import MESH
 from sim.collide.signed_distance import shape_distance
 from sim.forces.contact_response import (
-    damping_ratio_of,
     friction_force,
     limited_damping,
     limited_stiffness,
@@ -52,9 +51,7 @@ def inverse_mass_at(
     q: en.transform, com: en.vec3, inv_mass: float, inv_inertia: en.mat33, point: en.vec3, n: en.vec3
 ) -> float:
     """Inverse of the mass that a body opposes to a push at `point` along `n` [1/kg]."""
-    r = en.quat_rotate_inv(
-        en.transform_get_rotation(q), en.cross(point - en.transform_point(q, com), n)
-    )
+    r = en.quat_rotate_inv(en.transform_get_rotation(q), en.cross(point - en.transform_point(q, com), n))
     return inv_mass + en.dot(r, inv_inertia * r)
 
 
@@ -84,6 +81,7 @@ def push_particles_from_shapes(
     soft_kf: float,
     soft_mu: float,
     soft_restitution: float,
+    rest_speed: float,
     adhesion: float,
     contact_count: en.array(dtype=int),
     contact_shape: en.array2d(dtype=int),
@@ -127,15 +125,13 @@ def push_particles_from_shapes(
                 v_body = body_velocity_at(X_wb, body_qd[b], body_com[b], point)
                 w_pair = w + inverse_mass_at(X_wb, body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
             ke = 0.5 * (soft_ke + shape_ke[s])
-            zeta = damping_ratio_of(en.max(soft_restitution, shape_restitution[s]))
-            kd = limited_damping(0.5 * (soft_kd + shape_kd[s]), zeta, ke, w_pair, dt)
-            push = normal_force(depth, en.dot(n, v0 - v_body), limited_stiffness(ke, w_pair, dt), kd)
+            kd = limited_damping(0.5 * (soft_kd + shape_kd[s]), w_pair, dt)
+            e = en.max(soft_restitution, shape_restitution[s])
+            push = normal_force(depth, en.dot(n, v0 - v_body), limited_stiffness(ke, w_pair, dt), kd, e, rest_speed)
             v1 = v1 + n * (push * w * dt)
             slide = v1 - v_body
             slide = slide - n * en.dot(n, slide)
-            drag = friction_force(
-                slide, push, 0.5 * (soft_kf + shape_kf[s]), 0.5 * (soft_mu + shape_mu[s]), w_pair, dt
-            )
+            drag = friction_force(slide, push, 0.5 * (soft_kf + shape_kf[s]), 0.5 * (soft_mu + shape_mu[s]), w_pair, dt)
             v1 = v1 + drag * (w * dt)
             force = n * push + drag
         contact_force[c, p] = force

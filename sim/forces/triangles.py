@@ -141,9 +141,7 @@ def eval_triangles_stvk(
 
     cr = en.cross(x10, x20)
     n = unit_normal(cr)
-    air = aerodynamic_force(
-        n, 0.5 * en.dot(cr, n), v0 + (v10 + v20) * 0.33333333, materials[t, 3], materials[t, 4]
-    )
+    air = aerodynamic_force(n, 0.5 * en.dot(cr, n), v0 + (v10 + v20) * 0.33333333, materials[t, 3], materials[t, 4])
     slots[slot_base + t] = g1 + g2 + air
     slots[slot_base + slot_stride + t] = air - g1
     slots[slot_base + 2 * slot_stride + t] = air - g2

@@ -2,28 +2,40 @@
 
 Rotation is stepped through the angular momentum L in the world frame: L' = torque exactly, then the implicit midpoint
 rule for the orientation. Without torque L is kept to rounding for any inertia and any step, and the energy error is
-of second order and bounded (an explicit gyroscopic term gains energy).
+of second order and bounded (an explicit gyroscopic term gains energy). The rotation is computed in float64, because
+float32 rounding of the repeated frame changes has a bias that adds up to 0.3 percent of L in 10,000 steps.
 """
 
 import engine as en
 
-KINEMATIC_STEP = en.constant(1.0)
+
+@en.func
+def vector64(v: en.vec3) -> en.vec3d:
+    return en.vec3d(en.float64(v[0]), en.float64(v[1]), en.float64(v[2]))
 
 
 @en.func
-def rotation_by(omega: en.vec3, dt: float) -> en.quat:
+def matrix64(m: en.mat33) -> en.mat33d:
+    return en.mat33d(
+        en.float64(m[0, 0]), en.float64(m[0, 1]), en.float64(m[0, 2]),
+        en.float64(m[1, 0]), en.float64(m[1, 1]), en.float64(m[1, 2]),
+        en.float64(m[2, 0]), en.float64(m[2, 1]), en.float64(m[2, 2]),
+    )  # fmt: skip
+
+
+@en.func
+def rotation_by(omega: en.vec3d, dt: en.float64) -> en.quatd:
     """Rotation by the vector omega * dt [rad], world frame."""
-    angle = en.length(omega) * dt
-    half = 0.5 * angle
-    # sin(angle/2)/|omega|; the series avoids 0/0
-    s = 0.5 * dt * (1.0 - half * half / 6.0)
-    if half > 1.0e-2:
+    half = en.length(omega) * dt * en.float64(0.5)
+    # sin(half)/|omega|; the series avoids 0/0
+    s = en.float64(0.5) * dt * (en.float64(1.0) - half * half / en.float64(6.0))
+    if half > en.float64(1.0e-3):
         s = en.sin(half) / en.length(omega)
-    return en.normalize(en.quat(omega[0] * s, omega[1] * s, omega[2] * s, en.cos(half)))
+    return en.normalize(en.quatd(omega[0] * s, omega[1] * s, omega[2] * s, en.cos(half)))
 
 
 @en.func
-def world_apply(q: en.quat, m: en.mat33, v: en.vec3) -> en.vec3:
+def world_apply(q: en.quatd, m: en.mat33d, v: en.vec3d) -> en.vec3d:
     """R(q) m R(q)^T v."""
     return en.quat_rotate(q, m * en.quat_rotate_inv(q, v))
 
@@ -42,24 +54,30 @@ def step_body(
     dt: float,
 ):
     """New pose and velocity; a body of zero inverse mass keeps its velocity (kinematic)."""
-    r0 = en.transform_get_rotation(X)
-    w0 = en.spatial_top(qd)
+    r = en.transform_get_rotation(X)
+    r0 = en.normalize(en.quatd(en.float64(r[0]), en.float64(r[1]), en.float64(r[2]), en.float64(r[3])))
+    w0 = vector64(en.spatial_top(qd))
     v1 = en.spatial_bottom(qd)
     x_com = en.transform_point(X, com)
-    r1 = en.normalize(rotation_by(w0, dt) * r0)
-    w1 = w0
+    h = en.float64(dt)
+    w_mid = w0
+    L = en.vec3d(en.float64(0.0), en.float64(0.0), en.float64(0.0))
+    inv_inertia64 = matrix64(inv_inertia)
     if inv_mass > 0.0:
         v1 = v1 + (en.spatial_bottom(wrench) * inv_mass + gravity) * dt
-        L = world_apply(r0, inertia, w0) + en.spatial_top(wrench) * dt
-        # midpoint orientation by fixed point; three turns reach rounding for |w| dt below 1
-        w_mid = world_apply(r0, inv_inertia, L)
+        L = world_apply(r0, matrix64(inertia), w0) + vector64(en.spatial_top(wrench)) * h
+        # midpoint orientation by fixed point; three turns reach rounding for |w| dt below 0.1
+        w_mid = world_apply(r0, inv_inertia64, L)
         for _turn in range(3):
-            r_mid = en.normalize(rotation_by(w_mid, 0.5 * dt) * r0)
-            w_mid = world_apply(r_mid, inv_inertia, L)
-        r1 = en.normalize(rotation_by(w_mid, dt) * r0)
-        w1 = world_apply(r1, inv_inertia, L) * (1.0 - angular_damping * dt)
+            w_mid = world_apply(rotation_by(w_mid, h * en.float64(0.5)) * r0, inv_inertia64, L)
+    r1 = en.normalize(rotation_by(w_mid, h) * r0)
+    w1 = w0
+    if inv_mass > 0.0:
+        w1 = world_apply(r1, inv_inertia64, L) * en.float64(1.0 - angular_damping * dt)
     x1 = x_com + v1 * dt
-    return en.transform(x1 - en.quat_rotate(r1, com), r1), en.spatial_vector(w1, v1)
+    q1 = en.quat(float(r1[0]), float(r1[1]), float(r1[2]), float(r1[3]))
+    w_out = en.vec3(float(w1[0]), float(w1[1]), float(w1[2]))
+    return en.transform(x1 - en.quat_rotate(q1, com), q1), en.spatial_vector(w_out, v1)
 
 
 @en.kernel

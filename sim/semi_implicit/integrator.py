@@ -4,7 +4,7 @@ import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.pipeline import collide, particle_contacts, rigid_contacts
 from sim.forces.body_contact import push_bodies_apart
-from sim.forces.contact_response import damping_ratio
+from sim.forces.contact_response import rest_speed
 from sim.forces.particle_contact import push_particles_from_shapes
 from sim.forces.particle_forces import MEMBRANES, ParticleForces
 from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
@@ -82,8 +82,8 @@ class SemiImplicitIntegrator:
                 state_in.particle_q, state_in.particle_qd, state_in.particle_f, forces.slots, *table,
                 model.particle_inv_mass, model.particle_radius, model.particle_flags, en.vec3(*model.gravity),
                 model.ground_plane, 1.0 if model.ground else 0.0, model.soft_contact_ke, model.soft_contact_kd,
-                model.soft_contact_kf, model.soft_contact_mu, damping_ratio(model.soft_contact_restitution),
-                dt, model.particle_max_velocity,
+                model.soft_contact_kf, model.soft_contact_mu, model.soft_contact_restitution,
+                rest_speed(model.gravity, dt), dt, model.particle_max_velocity,
             ],
             outputs=[state_out.particle_q, state_out.particle_qd],
         )  # fmt: skip
@@ -102,7 +102,7 @@ class SemiImplicitIntegrator:
                 model.shape_body, model.shape_transform, geo.type, geo.scale,
                 mat.ke, mat.kd, mat.kf, mat.mu, mat.restitution,
                 model.soft_contact_ke, model.soft_contact_kd, model.soft_contact_kf, model.soft_contact_mu,
-                model.soft_contact_restitution, model.particle_adhesion,
+                model.soft_contact_restitution, rest_speed(model.gravity, dt), model.particle_adhesion,
                 contacts.count, contacts.shape, contacts.point_b, contacts.normal_b, dt, model.particle_max_velocity,
             ],
             outputs=[state_out.particle_q, state_out.particle_qd, contacts.force, contacts.point],
@@ -125,7 +125,7 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    contacts.points, dt,
+                    contacts.points, rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench_a, contacts.wrench_b],
             )  # fmt: skip

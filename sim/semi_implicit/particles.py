@@ -27,7 +27,8 @@ def step_particle(
     kd: float,
     kf: float,
     mu: float,
-    zeta: float,
+    restitution: float,
+    rest_speed: float,
     dt: float,
     v_max: float,
 ):
@@ -36,8 +37,8 @@ def step_particle(
     depth = radius - en.dot(n, x0) - ground[3]
     touch = en.where(depth > 0.0, ground_on, 0.0)
     stiffness = limited_stiffness(ke, w, dt)
-    damping = limited_damping(kd, zeta, ke, w, dt)
-    push = touch * normal_force(depth, en.dot(n, v0), stiffness, damping)
+    damping = limited_damping(kd, w, dt)
+    push = touch * normal_force(depth, en.dot(n, v0), stiffness, damping, restitution, rest_speed)
     v1 = v0 + ((f + n * push) * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
     v1 = v1 + friction_force(v1 - n * en.dot(n, v1), push, kf, mu, w, dt) * (w * dt)
     speed = en.length(v1)
@@ -71,7 +72,8 @@ def integrate_particles(width: int):
         kd: float,
         kf: float,
         mu: float,
-        zeta: float,
+        restitution: float,
+        rest_speed: float,
         dt: float,
         v_max: float,
         x_out: en.array(dtype=en.vec3),
@@ -89,8 +91,8 @@ def integrate_particles(width: int):
             f = f + slots[adjacency[48 + d, p]]
         active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
         v1, x1 = step_particle(
-            x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu, zeta,
-            dt, v_max,
+            x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu,
+            restitution, rest_speed, dt, v_max,
         )  # fmt: skip
         x_out[p] = x1
         v_out[p] = v1
@@ -116,7 +118,8 @@ def integrate_particles_by_rows(
     kd: float,
     kf: float,
     mu: float,
-    zeta: float,
+    restitution: float,
+    rest_speed: float,
     dt: float,
     v_max: float,
     x_out: en.array(dtype=en.vec3),
@@ -129,8 +132,8 @@ def integrate_particles_by_rows(
         f = f + slots[row_slots[a]]
     active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
     v1, x1 = step_particle(
-        x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu, zeta,
-        dt, v_max,
+        x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu,
+        restitution, rest_speed, dt, v_max,
     )  # fmt: skip
     x_out[p] = x1
     v_out[p] = v1

@@ -15,6 +15,24 @@ from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
 
 
 @en.func
+def relative_velocity(
+    a: int,
+    b: int,
+    point: en.vec3,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+) -> en.vec3:
+    """Velocity of body a relative to body b at world `point` [m/s]; -1 is the world."""
+    v = en.vec3(0.0, 0.0, 0.0)
+    if a >= 0:
+        v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
+    if b >= 0:
+        v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
+    return v
+
+
+@en.func
 def push_body(
     b: int,
     impulse: en.vec3,
@@ -65,7 +83,6 @@ def solve_rigid_positions(
     pair_shapes: en.array2d(dtype=int),
     shape_body: en.array(dtype=int),
     shape_mu: en.array(dtype=float),
-    body_q0: en.array(dtype=en.transform),
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
@@ -111,14 +128,13 @@ def solve_rigid_positions(
                     if a >= 0:
                         push_body(a, n * change, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
                     if b >= 0:
-                        push_body(b, n * (-change), point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+                        push_body(
+                            b, n * (-change), point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd
+                        )
 
-                    pa = to_world(body_q, a, points.point_a[c])
-                    pb = to_world(body_q, b, points.point_b[c])
-                    moved = (pa - to_world(body_q0, a, points.point_a[c])) - (
-                        pb - to_world(body_q0, b, points.point_b[c])
-                    )
-                    moved = moved + slip[c]
+                    # sliding from the velocities at the contact, not from material points: these would count the
+                    # cycloid of a rolling body as sliding
+                    moved = slip[c] + relative_velocity(a, b, point, body_q, body_qd, body_com) * dt
                     moved = moved - n * en.dot(n, moved)
                     distance = en.length(moved)
                     if distance > 1.0e-12:
@@ -148,14 +164,12 @@ def solve_rigid_positions(
 
 
 @en.kernel
-def finish_rigid_contacts(
+def bounce_rigid_contacts(
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
     pair_shapes: en.array2d(dtype=int),
     shape_body: en.array(dtype=int),
-    shape_mu: en.array(dtype=float),
     shape_restitution: en.array(dtype=float),
-    body_q0: en.array(dtype=en.transform),
     body_qd0: en.array(dtype=en.spatial_vector),
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
@@ -164,55 +178,75 @@ def finish_rigid_contacts(
     rest_speed: float,
     dt: float,
     push: en.array(dtype=float),
-    drag: en.array(dtype=en.vec3),
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
-    slip: en.array(dtype=en.vec3),
 ):
-    """Restitution, removal of the speed that undoing an overlap made, and the slip to carry over."""
+    """One sweep of restitution, which also removes the speed that undoing an overlap made (equation 34)."""
     for slot in range(active_count[0]):
         pair = active_pair[slot]
         shape_a = pair_shapes[pair, 0]
         shape_b = pair_shapes[pair, 1]
         a = shape_body[shape_a]
         b = shape_body[shape_b]
-        mu = pair_average(shape_mu, shape_a, shape_b)
         restitution = pair_average(shape_restitution, shape_a, shape_b)
         for i in range(points.count[slot]):
             c = slot * POINTS + i
-            s = en.vec3(0.0, 0.0, 0.0)
             pushed = push[c]
             if pushed > 0.0:
                 n = points.normal[c]
-                pa = to_world(body_q, a, points.point_a[c])
-                pb = to_world(body_q, b, points.point_b[c])
-                point = (pa + pb) * 0.5
+                point = (to_world(body_q, a, points.point_a[c]) + to_world(body_q, b, points.point_b[c])) * 0.5
                 w = float(0.0)
-                v = en.vec3(0.0, 0.0, 0.0)
-                v0 = en.vec3(0.0, 0.0, 0.0)
                 if a >= 0:
                     w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
-                    v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
-                    v0 = v0 + body_velocity_at(body_q[a], body_qd0[a], body_com[a], point)
                 if b >= 0:
                     w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
-                    v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
-                    v0 = v0 - body_velocity_at(body_q[b], body_qd0[b], body_com[b], point)
-                before = en.dot(n, v0)
+                before = en.dot(n, relative_velocity(a, b, point, body_q, body_qd0, body_com))
+                after = en.dot(n, relative_velocity(a, b, point, body_q, body_qd, body_com))
                 wanted = float(0.0)
                 if before < -rest_speed:
                     wanted = -restitution * before
                 if w > 0.0:
                     # in total the contact never pulls
-                    kick = en.max((wanted - en.dot(n, v)) / w, -pushed / dt)
+                    kick = en.max((wanted - after) / w, -pushed / dt)
+                    push[c] = pushed + kick * dt
                     if a >= 0:
                         kick_body(a, n * kick, point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
                     if b >= 0:
                         kick_body(b, n * (-kick), point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
-                if en.length(drag[c]) < 0.999 * mu * pushed:
-                    moved = (pa - to_world(body_q0, a, points.point_a[c])) - (
-                        pb - to_world(body_q0, b, points.point_b[c])
-                    )
-                    s = slip[c] + moved
-                    s = s - n * en.dot(n, s)
-            slip[c] = s
+
+
+@en.kernel
+def keep_slip(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_mu: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    points: PointTable,
+    dt: float,
+    push: en.array(dtype=float),
+    drag: en.array(dtype=en.vec3),
+    slip: en.array(dtype=en.vec3),
+):
+    """What tangential displacement the sticking contacts could not take back in this step [m]; zero when sliding."""
+    slot = en.tid()
+    if slot >= active_count[0]:
+        return
+    pair = active_pair[slot]
+    shape_a = pair_shapes[pair, 0]
+    shape_b = pair_shapes[pair, 1]
+    a = shape_body[shape_a]
+    b = shape_body[shape_b]
+    mu = pair_average(shape_mu, shape_a, shape_b)
+    for i in range(points.count[slot]):
+        c = slot * POINTS + i
+        s = en.vec3(0.0, 0.0, 0.0)
+        if push[c] > 0.0 and en.length(drag[c]) < 0.999 * mu * push[c]:
+            n = points.normal[c]
+            point = (to_world(body_q, a, points.point_a[c]) + to_world(body_q, b, points.point_b[c])) * 0.5
+            s = slip[c] + relative_velocity(a, b, point, body_q, body_qd, body_com) * dt
+            s = s - n * en.dot(n, s)
+        slip[c] = s

@@ -1,14 +1,13 @@
 """Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
 
-import numpy as np
-
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.pipeline import collide, rigid_contacts
+from sim.forces.contact_response import rest_speed
 from sim.forces.particle_forces import activations
 from sim.semi_implicit.bodies import integrate_bodies
 from sim.xpbd.bending import solve_bending
-from sim.xpbd.bodies import finish_rigid_contacts, solve_rigid_positions
+from sim.xpbd.bodies import bounce_rigid_contacts, keep_slip, solve_rigid_positions
 from sim.xpbd.particle_contacts import (
     bounce_off_ground,
     bounce_off_shapes,
@@ -75,15 +74,15 @@ class XPBDIntegrator:
         Particle contacts are those that the last `sim.collide` listed.
         """
         scratch = self._scratch(model)
-        rigid = self._detect_rigid_contacts(model, state_in)
         self._predict(model, scratch, state_in, state_out, dt)
+        rigid = self._detect_rigid_contacts(model, state_out)
         for iteration in range(self.iterations):
             keep = 1.0 if iteration else 0.0
             if model.particle_count:
                 self._solve_elements(model, scratch, state_in, state_out, dt, keep, control)
                 self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
             if rigid is not None:
-                self._solve_rigid_contacts(model, rigid, state_in, state_out, dt, keep)
+                self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
         if rigid is not None:
             self._finish_rigid_contacts(model, rigid, state_in, state_out, dt)
         if model.particle_count:
@@ -95,15 +94,19 @@ class XPBDIntegrator:
             model.xpbd_scratch = Scratch(model)
         return model.xpbd_scratch
 
-    def _detect_rigid_contacts(self, model, state_in):
-        """The rigid contact table, or None when nothing can touch."""
+    def _detect_rigid_contacts(self, model, predicted):
+        """The rigid contact table, or None when nothing can touch.
+
+        Detection is at the predicted poses: at those of the start of the step, the contact of a rolling body lags
+        behind its centre, and the push there would speed the rolling up.
+        """
         if not model.body_count or not model.shape_count:
             return None
         contacts = rigid_contacts(model)
         if not contacts.pair_count:
             return None
         if self.refresh_rigid_contacts:
-            collide(model, state_in, particles=False)
+            collide(model, predicted, particles=False)
         return contacts
 
     def _predict(self, model, scratch, state_in, state_out, dt):
@@ -116,7 +119,7 @@ class XPBDIntegrator:
                     state_in.particle_q, state_in.particle_qd, state_in.particle_f, model.particle_inv_mass,
                     model.particle_flags, gravity, dt, model.particle_max_velocity,
                 ],
-                outputs=[state_out.particle_q, scratch.movable],
+                outputs=[state_out.particle_q, state_out.particle_qd, scratch.predicted, scratch.movable],
             )  # fmt: skip
         if model.body_count:
             en.launch(
@@ -211,14 +214,14 @@ class XPBDIntegrator:
                 outputs=[q, qd],
             )  # fmt: skip
 
-    def _solve_rigid_contacts(self, model, contacts, state_in, state_out, dt, keep):
+    def _solve_rigid_contacts(self, model, contacts, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         en.launch(
             solve_rigid_positions,
             dim=1,
             inputs=[
                 contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, state_in.body_q, *body_masses(model), contacts.points, contacts.slip, dt, keep,
+                model.shape_materials.mu, *body_masses(model), contacts.points, contacts.slip, dt, keep,
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
         )  # fmt: skip
@@ -226,22 +229,31 @@ class XPBDIntegrator:
     def _finish_rigid_contacts(self, model, contacts, state_in, state_out, dt):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         mat = model.shape_materials
+        pairs = [contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body]
+        for _ in range(self.iterations):
+            en.launch(
+                bounce_rigid_contacts,
+                dim=1,
+                inputs=[
+                    *pairs, mat.restitution, state_in.body_qd, *body_masses(model), contacts.points,
+                    self._rest_speed(model, dt), dt,
+                ],
+                outputs=[push, state_out.body_q, state_out.body_qd],
+            )  # fmt: skip
         en.launch(
-            finish_rigid_contacts,
-            dim=1,
+            keep_slip,
+            dim=contacts.capacity,
             inputs=[
-                contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                mat.mu, mat.restitution, state_in.body_q, state_in.body_qd, *body_masses(model),
-                contacts.points, self._rest_speed(model, dt), dt, push, drag,
+                *pairs, mat.mu, state_out.body_q, state_out.body_qd, model.body_com, contacts.points, dt, push, drag
             ],
-            outputs=[state_out.body_q, state_out.body_qd, contacts.slip],
+            outputs=[contacts.slip],
         )  # fmt: skip
 
     def _finish_particles(self, model, scratch, state_in, state_out, dt):
         en.launch(
             update_velocities,
             dim=model.particle_count,
-            inputs=[state_in.particle_q, dt, model.particle_max_velocity],
+            inputs=[scratch.predicted, dt, model.particle_max_velocity],
             outputs=[state_out.particle_q, state_out.particle_qd],
         )
         if model.ground:
@@ -273,10 +285,8 @@ class XPBDIntegrator:
         )  # fmt: skip
 
     def _rest_speed(self, model, dt: float) -> float:
-        """Impact speed below which contacts do not bounce [m/s]: twice what gravity adds in a step."""
-        if not self.enable_restitution:
-            return 1.0e30
-        return 2.0 * float(np.linalg.norm(np.asarray(model.gravity, dtype=np.float64))) * dt
+        """Impact speed below which contacts do not bounce [m/s]."""
+        return rest_speed(model.gravity, dt) if self.enable_restitution else 1.0e30
 
 
 def color_ranges(offsets: list[int]) -> list[tuple[int, int]]:

@@ -119,12 +119,8 @@ def solve_particle_shapes(
             carried = en.vec3(0.0, 0.0, 0.0)
             if b >= 0:
                 shared = float(body_start[b + 1] - body_start[b])
-                w_sum = w + shared * inverse_mass_at(
-                    X_wb, body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n
-                )
-                carried = point - en.transform_point(
-                    body_q0[b], en.transform_point(en.transform_inverse(X_wb), point)
-                )
+                w_sum = w + shared * inverse_mass_at(X_wb, body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                carried = point - en.transform_point(body_q0[b], en.transform_point(en.transform_inverse(X_wb), point))
             if w_sum > 0.0:
                 slide = (x1 - start) - carried
                 slide = slide - n * en.dot(n, slide)

@@ -16,6 +16,8 @@ def predict_particles(
     dt: float,
     v_max: float,
     x_out: en.array(dtype=en.vec3),
+    v_out: en.array(dtype=en.vec3),
+    predicted: en.array(dtype=en.vec3),
     movable: en.array(dtype=float),
 ):
     """Moves by external force and gravity only; `movable` is the inverse mass, 0 for inactive particles [1/kg]."""
@@ -25,22 +27,26 @@ def predict_particles(
     v1 = v[p] + (f_external[p] * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
     speed = en.length(v1)
     v1 = v1 * (active * en.min(1.0, v_max / en.max(speed, 1.0e-12)))
-    x_out[p] = x[p] + v1 * dt
+    x1 = x[p] + v1 * dt
+    x_out[p] = x1
+    v_out[p] = v1
+    predicted[p] = x1
     movable[p] = w * active
 
 
 @en.kernel
 def update_velocities(
-    x0: en.array(dtype=en.vec3),
+    predicted: en.array(dtype=en.vec3),
     dt: float,
     v_max: float,
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
 ):
-    """v = (x - x0)/dt, limited to v_max."""
+    """Adds what the constraints moved, over dt, to the predicted velocity; limits it to v_max [m/s].
+
+    The same as (x - x_start)/dt, but what no constraint touched keeps its exact velocity.
+    """
     p = en.tid()
-    start = x0[p]
-    v1 = (x[p] - start) / dt
+    v1 = v[p] + (x[p] - predicted[p]) / dt
     speed = en.length(v1)
-    v1 = v1 * en.min(1.0, v_max / en.max(speed, 1.0e-12))
-    v[p] = v1
+    v[p] = v1 * en.min(1.0, v_max / en.max(speed, 1.0e-12))

@@ -8,12 +8,14 @@ class Scratch:
 
     Attributes:
         movable: Inverse mass, 0 for inactive particles [1/kg], shape [particle_count].
+        predicted: Positions before constraints [m], shape [particle_count].
         ground_push: Displacement by the ground in this step [m], shape [particle_count].
         spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint.
     """
 
     def __init__(self, model):
         self.movable = en.zeros(max(model.particle_count, 1), dtype=float)
+        self.predicted = en.zeros(max(model.particle_count, 1), dtype=en.vec3)
         self.ground_push = en.zeros(max(model.particle_count, 1), dtype=float)
         self.spring_multiplier = en.zeros(max(model.spring_count, 1), dtype=float)
         self.tri_multiplier = en.zeros((3, max(model.tri_count, 1)), dtype=float)

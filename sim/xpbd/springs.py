@@ -51,9 +51,7 @@ def solve_springs(
     wj = inv_mass[j]
     moved = en.dot(n, (xi - x0[i]) - (xj - x0[j]))
     lam = en.where(keep > 0.0, multiplier[s], 0.0)
-    step = multiplier_step(
-        length_sq * inv_length - rest_length[s], stiffness[s], damping[s], lam, moved, wi + wj, dt
-    )
+    step = multiplier_step(length_sq * inv_length - rest_length[s], stiffness[s], damping[s], lam, moved, wi + wj, dt)
     x[i] = xi + n * (wi * step)
     x[j] = xj - n * (wj * step)
     multiplier[s] = lam + step
