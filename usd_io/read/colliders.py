@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pxr import Usd
+from pxr import Usd, UsdGeom
 
 from usd_io.read import traversal
 from usd_io.read.approximation import approximate
@@ -53,6 +53,12 @@ def read_colliders(
         if placed is None:
             continue
         shape, X_bs = placed
+        if body is None and UsdGeom.Xformable(prim).TransformMightBeTimeVarying():
+            reading.log.add(
+                prim.GetPath().pathString,
+                "animated static collider; it stays where it is at the start time",
+                kind="animated collider",
+            )
         records.append(
             ColliderRecord(
                 path=placement.record_path(prim),

@@ -70,6 +70,7 @@ def read_deformables(reading: Reading, found: PhysicsPrims, materials: MaterialR
         if result is not None:
             getattr(record, target).append(result)
             _note_followers(reading, body, prim)
+            _note_collision(reading, found, body, prim)
     for path in bodies:
         if path not in simulated:
             reading.log.add(
@@ -190,6 +191,17 @@ def _rest_points(reading: Reading, prim: Usd.Prim, world: np.ndarray) -> np.ndar
 def _overrides(reading: Reading, prim: Usd.Prim) -> dict[str, float]:
     values = {name: scalar(reading, prim, f"simrun:{name}", low=0.0) for name in OVERRIDES}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _note_collision(reading: Reading, found: PhysicsPrims, body: Usd.Prim, sim: Usd.Prim) -> None:
+    path, below = sim.GetPath().pathString, body.GetPath().pathString + "/"
+    marked = found.has(path, traversal.COLLISION) or any(
+        c.GetPath().pathString.startswith(below) for c in found.colliders
+    )
+    if not marked:
+        reading.log.add(
+            path, "no PhysicsCollisionAPI on it, but its points collide all the same", kind="collides anyway"
+        )
 
 
 def _note_followers(reading: Reading, body: Usd.Prim, sim: Usd.Prim) -> None:

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+
 import numpy as np
 
+
+def _remembered(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """Remembers results by matrix content: scenes repeat few rotations over many prims. Results are read-only."""
+
+    @lru_cache(maxsize=4096)
+    def by_content(content: bytes) -> Any:
+        result = function(np.frombuffer(content).reshape(3, 3).copy())
+        for part in result if isinstance(result, tuple) else (result,):
+            if isinstance(part, np.ndarray):
+                part.setflags(write=False)
+        return result
+
+    @wraps(function)
+    def remembered(A: np.ndarray) -> Any:
+        return by_content(np.ascontiguousarray(A, dtype=np.float64).tobytes())
+
+    return remembered
+
+
 IDENTITY_Q = np.array([0.0, 0.0, 0.0, 1.0])
+SHEAR_TOLERANCE = 1e-4
+"""Largest cosine between axes that still counts as a right angle."""
 
 
+@_remembered
 def quaternion_from_matrix(R: np.ndarray) -> np.ndarray:
     """Unit quaternion xyzw of a rotation matrix (Shepperd's method: divide by the largest component)."""
     trace = np.trace(R)
@@ -31,12 +57,14 @@ def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:
     )
 
 
-def has_orthogonal_columns(A: np.ndarray, tolerance: float = 1e-4) -> bool:
+@_remembered
+def has_orthogonal_columns(A: np.ndarray) -> bool:
     """True when A is a rotation (or reflection) times a scale along its own axes: no shear."""
     unit = A / np.linalg.norm(A, axis=0)
-    return bool(np.abs(unit.T @ unit - np.eye(3)).max() < tolerance)
+    return bool(np.abs(unit.T @ unit - np.eye(3)).max() < SHEAR_TOLERANCE)
 
 
+@_remembered
 def split_rotation(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rotation R and stretch K with ``A = R @ K``.
 

@@ -14,7 +14,7 @@ from pxr import Usd
 
 from usd_io.errors import SceneError
 from usd_io.read import tessellation as tess
-from usd_io.read.frames import has_orthogonal_columns, mirrored_axis, rotation_with_axis
+from usd_io.read.frames import has_orthogonal_columns, rotation_with_axis, split_rotation
 from usd_io.read.reading import LARGEST, Reading
 from usd_io.read.values import scalar, token
 from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Shape, Sphere
@@ -47,14 +47,13 @@ def mirror_free(A: np.ndarray, keep: int | None = None) -> tuple[np.ndarray, np.
     """
     if not has_orthogonal_columns(A):
         return None
-    scale = np.linalg.norm(A, axis=0)
-    R = A / scale
-    if np.linalg.det(R) < 0.0:
-        axis = mirrored_axis(R)
-        axis = (axis + 1) % 3 if axis == keep else axis
-        R[:, axis] *= -1.0
-    U, _, Vt = np.linalg.svd(R)
-    return U @ Vt, scale
+    R, K = split_rotation(A)
+    scale = np.abs(np.diag(K))
+    if keep is not None and K[keep, keep] < 0.0:
+        # The mirrored axis was the one to keep: mirror a lateral axis instead, by half a turn about the third.
+        R = R.copy()
+        R[:, [keep, (keep + 1) % 3]] *= -1.0
+    return R, scale
 
 
 def convex_mesh(A: np.ndarray, points: np.ndarray, triangles: np.ndarray) -> Placed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pxr import Usd, UsdGeom
+from pxr import Sdf, Usd, UsdGeom
 
 from usd_io.errors import SceneError
 from usd_io.read.warning_log import WarningLog
@@ -32,6 +32,7 @@ class Reading:
         self.down = np.array([0.0, -1.0, 0.0])
         self.log = WarningLog()
         self.xform_cache = UsdGeom.XformCache(time)
+        self._matrices: dict[Sdf.Path, np.ndarray] = {}
 
     @property
     def density_unit(self) -> float:
@@ -59,8 +60,11 @@ class Reading:
         Raises:
             SceneError: if it is not finite, or flattens space (zero scale).
         """
-        matrix = np.array(self.xform_cache.GetLocalToWorldTransform(prim), dtype=np.float64).T
-        return self.checked_matrix(prim, matrix)
+        path = prim.GetPath()
+        if path not in self._matrices:
+            matrix = np.array(self.xform_cache.GetLocalToWorldTransform(prim), dtype=np.float64).T
+            self._matrices[path] = self.checked_matrix(prim, matrix)
+        return self._matrices[path]
 
     def local_matrix(self, prim: Usd.Prim) -> tuple[np.ndarray, bool]:
         """The prim's own transform, [4, 4] column convention, stage units, and whether it resets its parent's."""
@@ -69,7 +73,7 @@ class Reading:
 
     def checked_matrix(self, prim: Usd.Prim, matrix: np.ndarray) -> np.ndarray:
         """The matrix, if it is finite, affine and invertible; SceneError otherwise."""
-        if not np.isfinite(matrix).all() or np.abs(matrix).max() > LARGEST:
+        if not np.abs(matrix).max() <= LARGEST:  # also false for NaN
             raise SceneError(
                 self.at(prim),
                 "the transform has NaN, infinite or huge values",
@@ -77,7 +81,7 @@ class Reading:
                 next_step="check xformOp values on this prim and its parents",
             )
         lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-        if lengths.min() < 1.0 / LARGEST or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-9:
+        if lengths.min() < 1.0 / LARGEST or abs(_determinant(matrix[:3, :3] / lengths)) < 1e-9:
             raise SceneError(
                 self.at(prim),
                 f"the transform has zero scale (column lengths {', '.join(f'{x:.3g}' for x in lengths)})",
@@ -85,3 +89,8 @@ class Reading:
                 next_step="fix xformOp:scale on this prim or its parents; for flat things use a Plane or a thin Cube",
             )
         return matrix
+
+
+def _determinant(A: np.ndarray) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = A.tolist()
+    return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
