@@ -8,7 +8,7 @@ from pxr import Usd, UsdGeom
 from usd_io.read import traversal
 from usd_io.read.approximation import approximate
 from usd_io.read.frames import split_rotation, transform7
-from usd_io.read.gprims import GPRIMS, Placed
+from usd_io.read.gprims import GPRIMS
 from usd_io.read.materials import RIGID, MaterialReader
 from usd_io.read.mesh import read_triangles
 from usd_io.read.placement import Placement
@@ -136,6 +136,3 @@ def _place_mesh(
 def _contact(reading: Reading, prim: Usd.Prim) -> ContactOverrides:
     values = {k: scalar(reading, prim, f"simrun:{k}", low=0.0) for k in ("ke", "kd", "kf", "mu", "restitution")}
     return ContactOverrides(**values)
-
-
-__all__ = ["Placed", "read_colliders"]

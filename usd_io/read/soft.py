@@ -10,7 +10,7 @@ from pxr import Usd
 from usd_io.errors import SceneError
 from usd_io.read.mesh import require_indices_in_range
 from usd_io.read.reading import Reading
-from usd_io.read.values import array, token
+from usd_io.read.values import array
 from usd_io.records import SoftBodyRecord
 
 TET_FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
@@ -88,11 +88,3 @@ def boundary_faces(tetrahedra: np.ndarray) -> np.ndarray:
     keys = np.sort(faces, axis=1)
     _, index, uses = np.unique(keys, axis=0, return_index=True, return_counts=True)
     return np.ascontiguousarray(faces[np.sort(index[uses == 1])], dtype=np.int32)
-
-
-def read_surface(reading: Reading, prim: Usd.Prim) -> np.ndarray | None:
-    """Authored ``surfaceFaceVertexIndices``, wound right-handed; None when not authored."""
-    faces = array(reading, prim, "surfaceFaceVertexIndices", 3, np.int32)
-    if faces is None or len(faces) == 0:
-        return None
-    return faces[:, ::-1] if token(reading, prim, "orientation", "rightHanded") == "leftHanded" else faces
