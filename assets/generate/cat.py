@@ -52,7 +52,7 @@ def cat_distance(p: np.ndarray) -> np.ndarray:
     d = join(d, ellipsoid(p, (0, 1.56, 0.26), (0.36, 0.30, 0.32)), 0.08)  # head
     for side in (-1.0, 1.0):
         d = join(d, ellipsoid(p, (side * 0.12, 1.46, 0.52), (0.13, 0.10, 0.10)), 0.06)  # cheek
-        d = join(d, cone(p, (side * 0.20, 1.74, 0.20), (side * 0.27, 2.02, 0.17), 0.135, 0.025), 0.05)  # ear
+        d = join(d, cone(p, (side * 0.20, 1.74, 0.20), (side * 0.27, 1.98, 0.17), 0.14, 0.055), 0.05)  # ear
         d = join(d, cone(p, (side * 0.17, 0.85, 0.28), (side * 0.17, 0.12, 0.40), 0.15, 0.11), 0.08)  # fore leg
         d = join(d, ellipsoid(p, (side * 0.17, 0.08, 0.48), (0.13, 0.10, 0.18)), 0.06)  # fore paw
         d = join(d, ellipsoid(p, (side * 0.40, 0.38, -0.12), (0.20, 0.36, 0.40)), 0.08)  # thigh

@@ -89,7 +89,7 @@ def main() -> None:
 """
     text += ground("Y", 3000)
     text += materials(material("Wood", friction=0.35), material("Ground", friction=0.7))
-    text += stage_dressing(position=(250, 420, 760), turn=(-29.27, 18.0, 0), sun=(-50, -25, 0), focal_length=28)
+    text += stage_dressing(position=(260, 380, 760), turn=(-25.42, 18.09, 0), sun=(-50, -25, 0), focal_length=36)
     TARGET.write_text(text)
 
 

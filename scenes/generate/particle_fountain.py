@@ -105,7 +105,7 @@ def main() -> None:
 """
     text += "".join(stone(index) for index in range(STONES)).rstrip("\n") + "\n    }\n\n"
     text += ground("Y", 20) + materials(material("Ground", friction=0.5, restitution=0.2))
-    text += stage_dressing(position=(0, 3.6, 9.6), turn=(-12.34, 0, 0), sun=(-50, -25, 0), focal_length=38)
+    text += stage_dressing(position=(0, 3.4, 9.6), turn=(-12.62, 0.0, 0), sun=(-50, -25, 0), focal_length=48)
     TARGET.write_text(text)
 
 

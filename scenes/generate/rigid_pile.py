@@ -74,8 +74,8 @@ def main() -> None:
     names, looks = list(KINDS), list(LOOKS)[:7]
     pieces = []
     for number in range(100):
-        name = names[number % 3]
         layer, cell = divmod(number, 9)
+        name = names[(number + layer) % 3]
         x, y = 0.55 * (cell % 3 - 1), 0.55 * (cell // 3 - 1)
         jitter = random.uniform(-0.02, 0.02, 2)
         place = (x + jitter[0], y + jitter[1], 0.6 + 0.55 * layer)
@@ -89,7 +89,7 @@ def main() -> None:
     text += wall("East", (1.25, 0, 0.2), (0.1, 2.4, 0.4)) + wall("West", (-1.25, 0, 0.2), (0.1, 2.4, 0.4))
     text += ground("Z", 20)
     text += materials(material("Wood", friction=0.5, restitution=0.1, density=600), material("Ground", friction=0.7))
-    text += stage_dressing(position=(5.2, -6.2, 4.6), turn=(64.27, 0, 39.99), sun=(38, 20, 0), focal_length=38)
+    text += stage_dressing(position=(5.2, -6.2, 4.6), turn=(62.48, 0, 40.53), sun=(38, 20, 0), focal_length=50)
     TARGET.write_text(text)
 
 

@@ -71,7 +71,7 @@ def ground(axis: str, size: float) -> str:
         float3[] extent = [{vector(low)}, {vector(high)}]
         rel material:binding = </World/Looks/Floor>
         rel material:binding:physics = </World/Materials/Ground>
-        color3f[] primvars:displayColor = [(0.46, 0.47, 0.49)]
+        color3f[] primvars:displayColor = [(0.7, 0.68, 0.65)]
     }}
 
 '''
