@@ -59,7 +59,8 @@ class Module:
         self.has_loops = any(i.op in ("for", "while") for f in everything for i in ir.walk(f.body))
         self.size = sum(f.size() for f in everything)
         #: threads of a plain kernel touch their own data, so the loop over threads may run in SIMD lanes
-        self.parallel = not self.has_effects
+        #: (a local array is one stack slot for all iterations of the loop over threads, so it must not be claimed parallel)
+        self.parallel = not self.has_effects and not any(i.op == "alloca" for f in everything for i in ir.walk(f.body))
         self.names: dict[int, str] = {}
 
     def text(self) -> str:
