@@ -33,17 +33,20 @@ class ComposeBuilder:
         if update_num_env_count:
             self.num_envs += 1
 
-    def replicate(self, builder, n: int, spacing=(5.0, 0.0, 5.0), *, separate_collision_group: bool = True) -> None:
+    def replicate(self, builder, n: int, spacing=None, *, separate_collision_group: bool = True) -> None:
         """Copies another builder ``n`` times onto a grid centred at the origin, each copy an environment.
 
         Args:
             builder: The builder to copy from.
             n: Number of copies.
             spacing: Distance between neighbours along x, y, z [m]; the grid extends along the axes where it is not 0.
+                None means 5 m along the two axes across ``up_axis``.
             separate_collision_group: As for ``add_builder``, for each copy.
         """
         where = "replicate()"
         count = as_count(n, where, "n")
+        if spacing is None:
+            spacing = np.where(np.arange(3) == self.up_axis, 0.0, 5.0)
         self.replicate_at(
             builder,
             grid_offsets(count, as_vector(spacing, 3, where, "spacing")),
@@ -121,6 +124,11 @@ class ComposeBuilder:
 
 def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:
     """Rows [count, ...] under every pose [copies, 7]: shape [copies, count, ...]."""
+    # Bodies at rest and shapes on bodies are the usual case, and stay as they are.
+    if (how in ("vector", "twist") and not rows.any()) or (
+        how == "static_transform" and (source.shape_body.view >= 0).all()
+    ):
+        return rows
     x = poses[:, None, :]
     q = x[..., 3:]
     if how == "point":

@@ -97,6 +97,16 @@ def test_replicate_lays_a_centred_grid_with_the_spacing():
     assert len({tuple(x) for x in p.tolist()}) == 9
 
 
+@pytest.mark.parametrize("up_axis", [0, 1, 2])
+def test_default_grid_lies_across_the_up_axis(up_axis):
+    source = sim.ModelBuilder()
+    source.add_body()
+    builder = sim.ModelBuilder(up_vector=np.eye(3)[up_axis])
+    builder.replicate(source, 4)
+    extent = np.ptp(builder.body_q.view[:, :3], axis=0)
+    assert extent.tolist() == [0.0 if axis == up_axis else 5.0 for axis in range(3)]
+
+
 def test_builder_cannot_be_added_to_itself():
     builder = part()
     with pytest.raises(sim.SimError, match="another"):

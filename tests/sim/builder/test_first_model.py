@@ -19,3 +19,15 @@ def test_cloth_and_body_make_a_model_with_the_expected_counts():
     state.clear_forces()
     assert np.array_equal(state.particle_q.numpy(), model.particle_q.numpy())
     assert model.shape_ground_contact_pairs.numpy().tolist() == [[0, 1]]
+
+
+def test_state_copies_are_independent():
+    builder = sim.ModelBuilder()
+    builder.add_particle((0, 1, 0), (0, 0, 0), 1.0)
+    model = builder.finalize(requires_grad=True)
+    state = model.state()
+    assert state.requires_grad and model.particle_q.requires_grad and not model.particle_flags.requires_grad
+    copied = state.clone()
+    copied.particle_q.fill_(5.0)
+    assert state.particle_q.numpy()[0].tolist() == model.particle_q.numpy()[0].tolist() == [0, 1, 0]
+    assert model.control().tri_activations is None and state.body_q is None
