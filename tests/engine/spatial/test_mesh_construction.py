@@ -2,8 +2,8 @@ import gc
 
 import numpy as np
 import pytest
-from mesh_kernels import eval_at, make_mesh, read_arrays, run_points, run_rays
-from mesh_oracles import box, sphere
+from tests.engine.spatial.mesh_kernels import eval_at, make_mesh, read_arrays, run_points, run_rays
+from tests.engine.spatial.mesh_oracles import box, sphere
 
 import engine as en
 from engine.spatial import mesh_by_id

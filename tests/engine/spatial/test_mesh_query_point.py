@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from mesh_kernels import make_mesh, query_points_both, run_points
-from mesh_oracles import CLOSED_SHAPES, box, closest, queries_around, sphere, star, winding
+from tests.engine.spatial.mesh_kernels import make_mesh, query_points_both, run_points
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, closest, queries_around, sphere, star, winding
 
 import engine as en
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from mesh_kernels import make_mesh, run_rays
-from mesh_oracles import CLOSED_SHAPES, box, first_hits, sphere, torus
+from tests.engine.spatial.mesh_kernels import make_mesh, run_rays
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, first_hits, sphere, torus
 
 
 def unit(v):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from mesh_kernels import make_mesh, run_points, run_rays
-from mesh_oracles import CLOSED_SHAPES, queries_around, torus
+from tests.engine.spatial.mesh_kernels import make_mesh, run_points, run_rays
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, queries_around, torus
 
 import engine as en
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from mesh_kernels import run_points
-from mesh_oracles import CLOSED_SHAPES, box, queries_around, sphere, torus, winding
+from tests.engine.spatial.mesh_kernels import run_points
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, queries_around, sphere, torus, winding
 
 import engine as en
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playback import pose_matrix, random_poses, record, world_matrix
 from pxr import Gf, Usd, UsdGeom
-from validation import new_errors
+from tests.usd_io.validation import new_errors
 
 from usd_io.recorder import BodyTarget, InstancerTarget
 

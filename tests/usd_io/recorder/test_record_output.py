@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playback import random_points, random_poses, record, world_matrix, world_points
 from pxr import Sdf, Usd, UsdGeom
-from validation import new_errors
+from tests.usd_io.validation import new_errors
 
 from usd_io.recorder import BodyTarget, PointsTarget, RecorderError, UsdRecorder, atomic
 

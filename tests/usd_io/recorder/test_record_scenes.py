@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from validation import new_errors
+from tests.usd_io.validation import new_errors
 
 from sim import ModelBuilder
 from usd_io import emit, read_usd
