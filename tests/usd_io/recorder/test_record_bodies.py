@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from playback import pose_matrix, random_poses, record, world_matrix
+from tests.usd_io.recorder.playback import pose_matrix, random_poses, record, world_matrix
 from pxr import Gf, Usd, UsdGeom
 from tests.usd_io.validation import new_errors
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playback import random_poses, record, world_matrix
+from tests.usd_io.recorder.playback import random_poses, record, world_matrix
 from pxr import Usd
 
 from usd_io.recorder import BodyTarget, UsdRecorder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playback import random_points, random_poses, record, world_matrix, world_points
+from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
 from pxr import Sdf, Usd, UsdGeom
 from tests.usd_io.validation import new_errors
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from playback import random_points, random_poses, record, world_matrix, world_points
+from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
 from pxr import Usd, UsdGeom
 
 from usd_io.recorder import BodyTarget, PointsTarget, SurfaceMeshTarget
