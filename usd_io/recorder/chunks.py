@@ -57,7 +57,7 @@ class ChunkStore:
         self._ranges.append((first, last))
         try:
             self._write_root()
-        except Exception:
+        except BaseException:  # An interrupt as well: the root on disk does not name this chunk.
             self._ranges.pop()
             raise
 

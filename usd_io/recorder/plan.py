@@ -61,11 +61,7 @@ def plan_recording(
     tracks: list[Track] = list(body_tracks(stage, bodies, placer, unit))
     poses = source_poses(stage, bodies, start, unit)
     tracks += [InstancerTrack(stage, target, placer, unit) for target in instancers]
-    tracks += [
-        PointsTrack(stage, target, placer, unit, velocities=velocities)
-        for target in points
-        if _particle_rows(target).size
-    ]
+    tracks += [PointsTrack(stage, target, placer, unit, velocities=velocities) for target in points if target.rows.size]
     hints = _stale_hints(stage, targets)
     with Sdf.ChangeBlock():
         for track in tracks:
@@ -76,7 +72,7 @@ def plan_recording(
     _author_start_poses(source.overrides, tracks, poses, start)
 
     body_rows = [(np.array([t.index]), t.path) for t in bodies] + [(t.body_indices, t.path) for t in instancers]
-    point_rows = [(_particle_rows(t), t.path) for t in points]
+    point_rows = [(t.rows, t.path) for t in points]
     return RecordingPlan(
         tracks,
         body_need(body_rows),
@@ -116,9 +112,3 @@ def _stale_hints(stage: Usd.Stage, targets: Sequence[Target]) -> list[Sdf.Path]:
         stage.GetPrimAtPath(path).GetAttribute("extentsHint") for path in sorted(above) if stage.GetPrimAtPath(path)
     )
     return [hint.GetPath() for hint in hints if hint and hint.HasAuthoredValue()]
-
-
-def _particle_rows(target: PointsTarget) -> np.ndarray:
-    if isinstance(target.particles, slice):
-        return np.arange(target.particles.start or 0, target.particles.stop)
-    return np.asarray(target.particles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pxr import Sdf, Usd, UsdGeom, Vt
+from pxr import Gf, Sdf, Usd, UsdGeom, Vt
 
 from usd_io.recorder.errors import RecorderError
 from usd_io.recorder.frames import FrameBatch
@@ -49,7 +49,8 @@ class PointsTrack:
         self._path = prim.GetPath()
         self._widths, self._new_widths = _widths(prim, target, unit)
         pad = 0.0 if self._widths is None or not len(self._widths) else float(np.max(self._widths)) / 2.0
-        self._pad = np.array([[-pad], [pad]], np.float32)
+        self._pad = Gf.Vec3f(pad)
+        _refuse_other_count(prim, target, placer.start)
         types = Sdf.ValueTypeNames
         self.attributes = [
             (self._attribute("points"), types.Point3fArray),
@@ -84,10 +85,11 @@ class PointsTrack:
         for i, frame in enumerate(batch.frames):
             to_local = _LocalFrame(k[i if len(k) > 1 else 0], batch.body_q[i, body] if body >= 0 else None, self._unit)
             points = to_local.points(frame.particle_q[self._particles])
-            extent = np.stack([points.min(axis=0), points.max(axis=0)]) + self._pad
+            values = Vt.Vec3fArray.FromNumpy(points)
+            low, high = UsdGeom.PointBased.ComputeExtent(values)
             (points_path, _), (extent_path, _) = self.attributes[:2]
-            layer.SetTimeSample(points_path, frame.time_code, Vt.Vec3fArray.FromNumpy(points))
-            layer.SetTimeSample(extent_path, frame.time_code, Vt.Vec3fArray.FromNumpy(extent))
+            layer.SetTimeSample(points_path, frame.time_code, values)
+            layer.SetTimeSample(extent_path, frame.time_code, Vt.Vec3fArray([low - self._pad, high + self._pad]))
             if self._normals:
                 normals = self._shading.normals(points)
                 layer.SetTimeSample(self._normals, frame.time_code, Vt.Vec3fArray.FromNumpy(normals))
@@ -125,6 +127,14 @@ class _LocalFrame:
         if self._body is not None:
             v = rotate(conjugate(self._body[3:]), v)
         return np.ascontiguousarray(v @ self._inverse, np.float32)
+
+
+def _refuse_other_count(prim: Usd.Prim, target: PointsTarget, start: float) -> None:
+    """A mesh whose points change in number no longer fits its faces."""
+    authored = UsdGeom.PointBased(prim).GetPointsAttr().Get(start)
+    got = len(target.rows)
+    if authored is not None and len(authored) not in (0, got):
+        raise RecorderError(target.path, f"{got} particles", expected=f"one for each of its {len(authored)} points")
 
 
 def _widths(prim: Usd.Prim, target: PointsTarget, unit: float) -> tuple[np.ndarray | None, bool]:

@@ -23,11 +23,7 @@ def define_surface_mesh(stage: Usd.Stage, target: SurfaceMeshTarget, start: floa
     _copy_points(tetmesh, mesh, used, start)
     _copy_look(tetmesh, mesh.GetPrim(), used)
     UsdGeom.Imageable(tetmesh).CreatePurposeAttr(UsdGeom.Tokens.guide)
-    if isinstance(target.particles, slice):
-        particles = np.arange(target.particles.start or 0, target.particles.stop)[used]
-    else:
-        particles = np.asarray(target.particles)[used]
-    return PointsTarget(str(mesh.GetPath()), particles)
+    return PointsTarget(str(mesh.GetPath()), target.rows[used])
 
 
 def define_missing(stage: Usd.Stage, target: BodyTarget | PointsTarget) -> None:

@@ -52,6 +52,11 @@ class PointsTarget:
     widths: np.ndarray | None = None
     """Diameters [m]; used for extents and for a Points prim without authored widths."""
 
+    @property
+    def rows(self) -> np.ndarray:
+        """Particle of every point, shape [points]."""
+        return _rows(self.particles)
+
 
 @dataclass(frozen=True)
 class SurfaceMeshTarget:
@@ -65,6 +70,11 @@ class SurfaceMeshTarget:
     """Particles of the TetMesh's points, as in ``PointsTarget``."""
     triangles: np.ndarray
     """[k, 3] indices into the TetMesh's points."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Particle of every point of the TetMesh, shape [points]."""
+        return _rows(self.particles)
 
     @property
     def path(self) -> str:
@@ -105,3 +115,9 @@ def targets_from_bindings(bindings: SceneBindings) -> list[Target]:
         if binding.kind == "soft" and binding.surface_triangles is not None and len(binding.surface_triangles):
             targets.append(SurfaceMeshTarget(binding.path, particles, binding.surface_triangles))
     return targets
+
+
+def _rows(particles: slice | np.ndarray) -> np.ndarray:
+    if isinstance(particles, slice):
+        return np.arange(particles.start or 0, particles.stop)
+    return np.asarray(particles)

@@ -174,6 +174,12 @@ def test_leaving_by_an_exception_keeps_the_frames(source, tmp_path):
     assert stage.GetRootLayer().customLayerData["simrun"] == {"complete": True, "frames": 1}
 
 
+def test_output_has_the_permissions_of_any_new_file(source, tmp_path):
+    ordinary = tmp_path / "ordinary.txt"
+    ordinary.write_text("")
+    assert record_scene(source, tmp_path / "out.usd").stat().st_mode == ordinary.stat().st_mode
+
+
 def test_existing_output_needs_overwrite(source, tmp_path):
     output = record_scene(source, tmp_path / "out.usd")
     before = output.read_bytes()
@@ -223,7 +229,8 @@ def test_unwritable_folder_is_refused_at_once(source, tmp_path, monkeypatch):
     "target, message",
     [
         (BodyTarget("/World/nobody", 0), "no such prim"),
-        (PointsTarget("/World/box", slice(0, 4)), "</World/box>: a Xform; expected a Mesh|/World/box: a Xform"),
+        (PointsTarget("/World/box", slice(0, 4)), "/World/box: a Xform; expected a Mesh"),
+        (PointsTarget("/World/cloth", slice(0, 3)), "3 particles; expected one for each of its 4 points"),
     ],
 )
 def test_target_that_does_not_fit_the_source_is_named(source, tmp_path, target, message):
