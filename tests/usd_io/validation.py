@@ -1,6 +1,6 @@
 """Both USD validators over a written stage: OpenUSD's own and NVIDIA's ``usd-validation-nvidia``.
 
-    from validation import new_errors
+    from tests.usd_io.validation import new_errors
     assert new_errors(output, source) == []
 
 Errors that the untouched source has already are not the writer's, and are left out when a source is given.
