@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.usd_io.recorder.playback import pose_matrix, random_poses, record, world_matrix
 from pxr import Gf, Usd, UsdGeom
-from tests.usd_io.validation import new_errors
 
+from tests.usd_io.recorder.playback import pose_matrix, random_poses, record, world_matrix
+from tests.usd_io.validation import new_errors
 from usd_io.recorder import BodyTarget, InstancerTarget
 
 OPS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.usd_io.recorder.playback import random_poses, record, world_matrix
 from pxr import Usd
 
+from tests.usd_io.recorder.playback import random_poses, record, world_matrix
 from usd_io.recorder import BodyTarget, UsdRecorder
 
 BODIES = 20

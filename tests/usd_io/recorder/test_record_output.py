@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
 from pxr import Sdf, Usd, UsdGeom
-from tests.usd_io.validation import new_errors
 
+from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
+from tests.usd_io.validation import new_errors
 from usd_io.recorder import BodyTarget, PointsTarget, RecorderError, UsdRecorder, atomic
 
 SCENE = """

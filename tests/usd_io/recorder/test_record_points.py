@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
 from pxr import Usd, UsdGeom
 
+from tests.usd_io.recorder.playback import random_points, random_poses, record, world_matrix, world_points
 from usd_io.recorder import BodyTarget, PointsTarget, SurfaceMeshTarget
 
 PARENTS = {

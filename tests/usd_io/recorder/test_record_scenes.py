@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.usd_io.validation import new_errors
 
 from sim import ModelBuilder
+from tests.usd_io.validation import new_errors
 from usd_io import emit, read_usd
 from usd_io.recorder import UsdRecorder, targets_from_bindings
 
