@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +15,8 @@ from engine.errors import KernelSyntaxError, KernelTypeError
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
-from engine.lang.values import ThreadIndexBase, Val, is_number, leaves, lift, signature
+from engine.lang.values import ThreadIndexBase, Val, is_number, is_struct, leaves
+from engine.library.registry import RuleError
 from engine.structs import scalar_types
 
 
@@ -34,8 +37,20 @@ def _count(sig: Any) -> int:
 
 
 def parameter(name: str, t: Any) -> tuple[list[ir.Param], Val]:
+    """A parameter for each scalar of type `t`, and the value made of them."""
     params = [ir.Param(name, s) for s in scalar_types(t)]
     return params, Val(t, list(params))
+
+
+def _parameters(name: str, v: Any, params: list[ir.Param]) -> Any:
+    """`v` with a parameter in the place of each of its scalars; appends them to `params`."""
+    if isinstance(v, tuple):
+        return tuple(_parameters(name, item, params) for item in v)
+    if not isinstance(v, Val):
+        return v
+    new, value = parameter(name, v.type)
+    params += new
+    return value
 
 
 class Function:
@@ -57,33 +72,20 @@ class Function:
             self._source = Source(self.function)
         return self._source
 
-    def compile_call(self, caller: Compiler, args: list, kw: dict, node: Any) -> Any:
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """Parameters of the Python function."""
+        return inspect.signature(self.function)
+
+    @functools.cached_property
+    def hints(self) -> dict[str, Any]:
+        """Engine types of the annotated parameters and, as 'return', of the result; Any where the call decides."""
+        return {name: t if t is Any else T.as_type(t) for name, t in self.source.annotations().items()}
+
+    def compile_call(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> Any:
         """Emits a call with these arguments into `caller`; returns its value(s)."""
-        source = self.source
-        parameters = inspect.signature(self.function).parameters
-        try:
-            bound = inspect.signature(self.function).bind(*args, **kw)
-        except TypeError as error:
-            raise caller.fail(f"{self.__name__}() {error}", node, KernelTypeError) from None
-        bound.apply_defaults()
-        hints = source.annotations()
-        values: dict[str, Any] = {}
-        for name in parameters:
-            v = bound.arguments[name]
-            hint = hints.get(name, Any)
-            t = Any if hint is Any else T.as_type(hint)
-            if is_number(v) or isinstance(v, T.Composite):
-                v = lift(caller.b, v)
-            if isinstance(v, Val):
-                v = self._coerce(caller, v, t, name, node)
-            elif isinstance(v, ThreadIndexBase):
-                v = caller.value(v, node)
-            values[name] = v
-        key = (
-            caller.debug,
-            tuple((n, signature(v) if leaves(v) is not None else ("object", id(v))) for n, v in values.items()),
-        )
-        key = (caller.debug, tuple((n, _key(s)) for n, s in key[1]))
+        values = self._arguments(caller, args, kw, node)
+        key = (caller.debug, tuple(map(_key, values.values())))
         if key in self._compiling:
             raise caller.fail(
                 f"{self.__name__}() calls itself; recursion is not possible in kernels, use a loop",
@@ -94,45 +96,58 @@ class Function:
         if found is None:
             self._compiling.add(key)
             try:
-                found = self._instances[key] = self._compile(values, caller.debug)
+                # the values are kept so that the identities in the key stay theirs
+                found = self._instances[key] = (*self._compile(values, caller.debug), values)
             finally:
                 self._compiling.discard(key)
-        compiled, result = found
-        if result is not None and not compiled.body.yields and leaves_of_signature(result) is None:
-            return result
-        operands = tuple(c for v in values.values() if leaves(v) is not None for c in leaves(v))
+        compiled, result, _ = found
+        operands = tuple(c for v in values.values() for c in leaves(v) or ())
         results = caller.b.call(compiled, operands)
-        return None if result is None else from_signature(result, results)
+        if result is None:
+            return None
+        return from_signature(result, results) if _has_leaves(result) else result
 
-    def _coerce(self, caller: Compiler, v: Val, t: Any, name: str, node: Any) -> Val:
-        generic = t is Any or t is None or not hasattr(t, "kind") or (isinstance(t, ArrayType) and t.dtype is Any)
-        if generic:
+    def _arguments(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> dict[str, Any]:
+        """The arguments by parameter name, as values of the annotated types."""
+        try:
+            bound = self.signature.bind(*args, **kw)
+        except TypeError as error:
+            names = ", ".join(self.signature.parameters)
+            raise caller.fail(f"{self.__name__}() {error}; it takes ({names})", node, KernelTypeError) from None
+        given = set(bound.arguments)
+        bound.apply_defaults()
+        written = {**dict(zip(self.signature.parameters, node.args)), **{k.arg: k.value for k in node.keywords}}
+        values: dict[str, Any] = {}
+        for name, v in bound.arguments.items():
+            if self.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                raise caller.fail(f"{self.__name__}(): **{name} is not possible in kernels", node, KernelSyntaxError)
+            place = written.get(name, node) if name in given else node
+            values[name] = self._argument(caller, name, v, self.hints.get(name, Any), place)
+        return values
+
+    def _argument(self, caller: Compiler, name: str, v: Any, t: Any, node: ast.AST) -> Any:
+        v = caller.concrete(v) if isinstance(v, tuple) else v
+        if v is None and isinstance(t, ArrayType) and t.dtype is not Any:
+            return caller.emit.zero(t)
+        if leaves(v) is None and (is_number(v) or isinstance(v, (ThreadIndexBase, T.Composite)) or is_struct(v)):
+            v = caller.value(v, node)
+        if not isinstance(v, Val):
+            return v
+        if t is Any or not hasattr(t, "kind"):
             return caller.emit.concrete(v)
-        if v.type == t:
-            return caller.emit.concrete(v)
-        if v.literal and t.kind == "scalar":
+        if isinstance(t, ArrayType) and t.dtype is Any and v.kind == "array":
+            t = ArrayType(v.type.dtype, t.ndim)
+        try:
             return caller.as_type(v, t, node)
-        raise caller.fail(
-            f"{self.__name__}() argument '{name}' got {v.type.name}; expected {T.type_name(t)}", node, KernelTypeError
-        )
+        except RuleError as error:
+            raise caller.fail(f"{self.__name__}(): argument '{name}' {error}", node, KernelTypeError) from None
 
     def _compile(self, values: dict[str, Any], debug: bool) -> tuple[ir.Function, Any]:
         params: list[ir.Param] = []
         arguments: dict[str, Any] = {}
         for name, v in values.items():
-            if leaves(v) is None:
-                arguments[name] = v
-            elif isinstance(v, tuple):
-                parts = []
-                for item in v:
-                    p, val = parameter(name, item.type)
-                    params += p
-                    parts.append(val)
-                arguments[name] = tuple(parts)
-            else:
-                p, arguments[name] = parameter(name, v.type)
-                params += p
-        compiler = Compiler(self.source, call_function, debug)
+            arguments[name] = _parameters(name, v, params)
+        compiler = Compiler(self.source, call_function, debug, returns=self.hints.get("return", Any))
         compiled, result = compiler.compile(self.__name__, params, arguments)
         ir.remove_dead(compiled)
         if config.verify_ir:
@@ -140,14 +155,17 @@ class Function:
         return compiled, result
 
 
-def leaves_of_signature(sig: Any) -> Any:
-    return sig if isinstance(sig, tuple) or hasattr(sig, "kind") else None
+def _has_leaves(sig: Any) -> bool:
+    return all(map(_has_leaves, sig)) if isinstance(sig, tuple) else hasattr(sig, "count") and hasattr(sig, "kind")
 
 
-def _key(s: Any) -> Any:
-    if isinstance(s, tuple):
-        return tuple(_key(x) for x in s)
-    return s if isinstance(s, (str, int, ArrayType)) else id(s)
+def _key(v: Any) -> Any:
+    """What an argument contributes to the choice of a compiled form: its type, or the compile-time object itself."""
+    if isinstance(v, Val):
+        return v.type if isinstance(v.type, ArrayType) else id(v.type)
+    if isinstance(v, tuple):
+        return tuple(map(_key, v))
+    return ("object", v if isinstance(v, str) else id(v))
 
 
 def call_function(compiler: Compiler, callee: Any, args: list, kw: dict, node: Any) -> Any:

@@ -34,10 +34,10 @@ _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16
 class Variant:
     """One compiled form of a kernel: machine code, argument block and launch properties."""
 
-    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool):
+    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
         self.types, self.layout = types, layout
         self.function, arity = kernel.lower(types, layout, debug)
-        self.module = emit_llvm.Module(self.function, arity, set())
+        self.module = emit_llvm.Module(self.function, arity, aliased)
         self.text = self.module.text()
         self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[s.name] for t in types for s in scalar_types(t))
         self.arity = arity
@@ -104,17 +104,19 @@ class Kernel:
             hints = self.source.annotations()
             out = []
             for p in inspect.signature(self.function).parameters.values():
+                node = self.source.parameter(p.name)
+                if p.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
+                    raise self.source.error(f"kernel '{self.__name__}' needs a fixed list of arguments", node)
                 if p.name not in hints:
-                    node = next(a for a in self.source.tree.args.args if a.arg == p.name)
+                    example = f"write {p.name}: float or {p.name}: array(dtype=vec3)"
                     raise self.source.error(
-                        f"argument '{p.name}' of kernel '{self.__name__}' has no type; write {p.name}: float or {p.name}: array(dtype=vec3)",
-                        node,
+                        f"argument '{p.name}' of kernel '{self.__name__}' has no type; {example}", node
                     )
                 t = hints[p.name] if hints[p.name] is Any else T.as_type(hints[p.name])
                 if t is not Any and not hasattr(t, "kind"):
-                    node = next(a for a in self.source.tree.args.args if a.arg == p.name)
                     raise self.source.error(
-                        f"argument '{p.name}' has type {t!r}; expected a kernel type such as float, vec3 or array(dtype=float)",
+                        f"argument '{p.name}' has type {T.type_name(t)}; "
+                        "expected a kernel type such as float, vec3 or array(dtype=float)",
                         node,
                     )
                 out.append((p.name, t))
@@ -125,7 +127,7 @@ class Kernel:
         """IR of the kernel for argument types and layout; returns it and how many thread indices it uses."""
         tids = [ir.Param(f"tid{d}", T.int32) for d in range(4)]
         params, arguments = list(tids), {}
-        compiler = Compiler(self.source, call_function, debug)
+        compiler = Compiler(self.source, call_function, debug, returns=None)
         dense: list[tuple[Val, ArrayType, int | None]] = []
         for k, ((name, _), t) in enumerate(zip(self.parameters, types)):
             p, arguments[name] = parameter(name, t)
@@ -140,9 +142,10 @@ class Kernel:
             ir.verify(compiled)
         return compiled, compiler.tid_arity
 
-    def variant(self, types: list[Any], layout: Layout = ()) -> Variant:
+    def variant(self, types: list[Any], layout: Layout = (), aliased: bool = False) -> Variant:
+        """The compiled form for argument types and layout, `aliased` if arrays that share memory matter to it."""
         debug = config.mode == "debug"
-        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), layout, debug)
+        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), layout, debug, aliased)
         found = self._variants.get(key)
         if found is None:
             with _compile_lock:
@@ -151,7 +154,7 @@ class Kernel:
                     import time
 
                     start = time.perf_counter()
-                    found = self._variants[key] = Variant(self, types, layout, debug)
+                    found = self._variants[key] = Variant(self, types, layout, debug, aliased)
                     if config.verbose:
                         print(
                             f"compiled {self.__name__} in {1e3 * (time.perf_counter() - start):.1f} ms ({found.module.size} instructions)"
@@ -201,7 +204,11 @@ class Kernel:
             else:
                 t = self._plain(name, t, a, values)
             types.append(t)
-        return self.variant(types, rows if contiguous else None), values
+        layout = rows if contiguous else None
+        variant = self.variant(types, layout)
+        if variant.module.alias_sensitive and _share_memory([a for a in args if type(a) is array]):
+            variant = self.variant(types, layout, aliased=True)
+        return variant, values
 
     def _plain(self, name: str, t: Any, a: Any, values: list) -> Any:
         """Appends the scalars of a non-array argument; returns its type."""
@@ -250,6 +257,18 @@ class Kernel:
     def _refuse(self, name: str, t: Any, a: Any) -> None:
         got = f"array{a.ndim}d({T.type_name(a.dtype)})" if isinstance(a, array) else f"{type(a).__name__} {a!r}"[:80]
         raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {got}; expected {T.type_name(t)}")
+
+
+def _share_memory(arrays: list[array]) -> bool:
+    """Whether any two arrays overlap (by the bounds of their memory)."""
+    spans = []
+    for a in arrays:
+        if a.size:
+            reach = [(n - 1) * step for n, step in zip(a.shape, a.strides)]
+            low = a.ptr + sum(r for r in reach if r < 0)
+            spans.append((low, a.ptr + sum(r for r in reach if r > 0) + a.dtype.size))
+    spans.sort()
+    return any(second[0] < first[1] for first, second in zip(spans, spans[1:]))
 
 
 def _wrapped(value: int, t: T.ScalarType) -> int:

@@ -326,6 +326,11 @@ def type_name(t: Any) -> str:
     return getattr(t, "name", None) or getattr(t, "__name__", None) or repr(t)
 
 
+def spelled(t: Any) -> str:
+    """How a user writes the type in a kernel: `float` for float32, `int` for int32."""
+    return {"float32": "float", "int32": "int"}.get(type_name(t), type_name(t))
+
+
 _generated: dict[str, CompositeMeta] = {}
 for _s in (float32, float16, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64):
     for _n in (2, 3, 4):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 
 from engine import types as T
+from engine.cpu import access_order
 from engine.lang import ir
 
 HEADER_SLOTS = 5
@@ -46,8 +47,8 @@ def literal(value, t: T.ScalarType) -> str:
 class Module:
     """Text of one LLVM module: a kernel, what it calls, and declarations."""
 
-    def __init__(self, kernel: ir.Function, tid_arity: int, features: set[str]):
-        self.kernel, self.tid_arity, self.features = kernel, tid_arity, features
+    def __init__(self, kernel: ir.Function, tid_arity: int, aliased: bool = False):
+        self.kernel, self.tid_arity = kernel, tid_arity
         self.declared: dict[str, str] = {}
         self.strings: list[str] = []
         self.checks: list[str] = []
@@ -60,7 +61,11 @@ class Module:
         self.size = sum(f.size() for f in everything)
         #: threads of a plain kernel touch their own data, so the loop over threads may run in SIMD lanes
         #: (a local array is one stack slot for all iterations of the loop over threads, so it must not be claimed parallel)
-        self.parallel = not self.has_effects and not any(i.op == "alloca" for f in everything for i in ir.walk(f.body))
+        local = any(i.op == "alloca" for f in everything for i in ir.walk(f.body))
+        trace = None if self.has_effects or local else access_order.Trace(kernel)
+        self.parallel = trace is not None and access_order.may_regroup(trace, aliased)
+        #: the code relies on array arguments that share no memory
+        self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}
 
     def text(self) -> str:

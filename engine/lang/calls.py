@@ -13,12 +13,20 @@ from engine import types as T
 from engine.arrays import ArrayType
 from engine.errors import KernelSyntaxError, KernelTypeError
 from engine.lang import ir
-from engine.lang.values import Poison, Val, is_number
+from engine.lang.values import Poison, ThreadIndexBase, Val, is_number
 from engine.library.registry import BUILTINS, Builtin, RuleError
 
-_PYTHON = {builtins.min: "min", builtins.max: "max", builtins.abs: "abs", builtins.round: "round", builtins.print: "print", builtins.pow: "pow", math.sqrt: "sqrt",
-           builtins.len: "len", math.sin: "sin", math.cos: "cos", arrays.zeros: "zeros", arrays.empty: "empty", T.vector: "vector",
-           T.matrix: "matrix"}  # fmt: skip
+#: Python functions that mean a builtin inside kernels.
+_PYTHON = {builtins.min: "min", builtins.max: "max", builtins.abs: "abs", builtins.round: "round", builtins.len: "len",
+           builtins.print: "print", builtins.pow: "pow", arrays.zeros: "zeros", arrays.empty: "empty",
+           T.vector: "vector", T.matrix: "matrix", math.fabs: "abs"}  # fmt: skip
+_PYTHON |= {getattr(math, name): name for name in ("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "exp",
+            "log", "log2", "log10", "pow", "floor", "ceil", "trunc", "sinh", "cosh", "tanh", "degrees", "radians",
+            "isnan", "isinf", "isfinite")}  # fmt: skip
+
+_CONSTRUCTORS = {"vec": "%vector", "mat": "%matrix", "quat": "%quaternion", "transform": "%transform"}
+_NUMPY_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "absolute": "abs",
+                "minimum": "min", "maximum": "max", "clip": "clamp", "power": "pow", "linalg.norm": "length"}  # fmt: skip
 
 
 class StaticExpression:
@@ -53,53 +61,51 @@ class Calls:
             and all(isinstance(c, ir.Const) for c in v.comps)
         ):
             return Val(t, [self.b.const(c.value, t.scalar) for c in v.comps])
-        raise RuleError(
-            f"got {v.type.name}; expected {T.type_name(t)}; convert it explicitly, e.g. {T.type_name(t)}(x)"
-        )
+        how = f"; convert it, e.g. {T.spelled(t)}(x)" if t.kind in ("scalar", "vec") and v.kind == t.kind else ""
+        raise RuleError(f"got {v.type.name}; expected {T.type_name(t)}{how}")
 
     def construct(self, t: Any, args: list[Any], kw: dict[str, Any], node: ast.AST) -> Val:
+        """`t(...)` for a scalar or composite type: a conversion, or a value from its components."""
         if isinstance(t, T.ScalarType):
-            if not args:
-                return self.emit.zero(t)
-            v = self.value(args[0], node)
-            if not v.is_scalar:
-                raise RuleError(f"{t.name}() got {v.type.name}; expected a number")
-            if v.literal:
-                return Val(t, [self.b.const(v.constant, t)])
-            return Val(
-                t,
-                [
-                    self.b.op("ne", v.value, self.b.const(0, v.type))
-                    if t.is_bool and not v.type.is_bool
-                    else self.emit.cast(v.value, t)
-                ],
-            )
-        rule = {"vec": "%vector", "mat": "%matrix", "quat": "%quaternion", "transform": "%transform"}[t.kind]
-        return BUILTINS[rule].rule(
-            self.emit, t, *[a if isinstance(a, tuple) else self.value(a, node) for a in args], **kw
-        )
+            if kw or len(args) > 1:
+                raise RuleError(f"{t.name}() takes one number, got {len(args) + len(kw)} arguments")
+            return self.converted(self.value(args[0], node), t) if args else self.emit.zero(t)
+        rule = BUILTINS[_CONSTRUCTORS[t.kind]]
+        return self.apply(rule, [t, *(a if isinstance(a, tuple) else self.value(a, node) for a in args)], kw, node)
+
+    def converted(self, v: Val, t: T.ScalarType) -> Val:
+        """A scalar converted to `t`: floats to integers truncate and saturate, integers wrap, anything to bool is != 0."""
+        if not v.is_scalar:
+            raise RuleError(f"{t.name}() got {v.type.name}; expected a number")
+        return Val(t, [self.b.const(v.constant, t) if v.literal else self.emit.cast(v.value, t)])
 
     # calls -----------------------------------------------------------------------------------------------------
     def on_Call(self, node: ast.Call) -> Any:
-        callee = self.expression(node.func) if not self.is_method(node.func) else None
-        if callee is None:
-            raise self.fail(f"{ast.unparse(node.func)}() is not available in kernels", node, KernelSyntaxError)
+        callee = self.expression(node.func)
         if callee is static:
             return self.static_value(node)
         args: list[Any] = []
         for a in node.args:
             if isinstance(a, ast.Starred):
-                more = self.expression(a.value)
-                args.extend(self.unpack(more, len(more) if isinstance(more, tuple) else len(more.comps), a))
+                args.extend(self.elements(self.expression(a.value), a))
             else:
                 args.append(self.expression(a))
+        if any(k.arg is None for k in node.keywords):
+            raise self.fail("**arguments are not part of the kernel language; name them", node, KernelSyntaxError)
         kw = {k.arg: self.expression(k.value) for k in node.keywords}
         return self.call(callee, args, kw, node)
 
-    def is_method(self, func: ast.expr) -> bool:
-        return False
+    def elements(self, value: Any, node: ast.AST) -> list[Any]:
+        """The parts that `*value` stands for."""
+        if isinstance(value, (tuple, list)):
+            return list(value)
+        if isinstance(value, Val) and value.kind in ("vec", "quat"):
+            return [Val(value.scalar, [c]) for c in value.comps]
+        raise self.fail(f"'*' got {self.describe(value)}; expected a tuple or vector", node)
 
     def static_value(self, node: ast.Call) -> Any:
+        if len(node.args) != 1 or node.keywords:
+            raise self.fail("static() takes one Python expression", node)
         code = compile(ast.Expression(node.args[0]), self.source.filename, "eval")
         scope = {**self.source.closure()}
         for name, v in self.env.items():
@@ -114,62 +120,82 @@ class Calls:
         return self.value(out, node) if is_number(out) else out
 
     def call(self, callee: Any, args: list, kw: dict, node: ast.Call) -> Any:
-        if (
-            not isinstance(callee, Builtin)
-            and isinstance(callee, (pytypes.BuiltinFunctionType, pytypes.FunctionType))
-            and callee in _PYTHON
-        ):
-            callee = BUILTINS[_PYTHON[callee]]
+        """The value of `callee(*args, **kw)`."""
+        if isinstance(callee, (pytypes.BuiltinFunctionType, pytypes.FunctionType)):
+            callee = BUILTINS.get(_PYTHON.get(callee), callee)
         if isinstance(callee, Builtin):
             return self.call_builtin(callee, args, kw, node)
-        if callee in (int, float, bool):
+        if callee is int or callee is float or callee is bool:
             return self.construct(T.as_type(callee), args, kw, node)
         if isinstance(callee, (T.ScalarType, T.CompositeMeta)):
             return self.construct(callee, args, kw, node)
         layout = getattr(callee, "__engine_struct__", None)
-        if layout is not None:
-            out = self.emit.zero(layout)
-            for name, v in [*zip(layout.fields, args), *kw.items()]:
-                out = self.with_field(out, name, v, node)
-            return out
+        if layout is not None and isinstance(callee, type):
+            return self.new_struct(layout, args, kw, node)
         if hasattr(callee, "compile_call"):
             return self.compile_callee(self, callee, args, kw, node)
-        if callee is type:
+        if callee is type and len(args) == 1:
             return self.value(args[0], node).type
-        if isinstance(callee, type(print)) and callee is builtins.isinstance:
+        if callee is builtins.isinstance and len(args) == 2:
             return self.value(self.value(args[0], node).type is T.as_type(args[1]), node)
-        name = getattr(callee, "__name__", repr(callee))
-        raise self.fail(
-            f"'{name}' is a plain Python function; decorate it with @func to call it from a kernel",
-            node,
-            KernelTypeError,
-        )
+        raise self.fail(self.not_callable(callee), node, KernelTypeError)
+
+    def not_callable(self, callee: Any) -> str:
+        name = getattr(callee, "__name__", None)
+        if isinstance(callee, Val) or name is None:
+            return f"{self.describe(callee)} cannot be called"
+        if hasattr(callee, "variant"):
+            return f"'{name}' is a kernel; kernels call functions made with @func, not kernels"
+        twin = BUILTINS.get(_NUMPY_NAMES.get(name, name))
+        if twin is not None and not isinstance(callee, pytypes.FunctionType):
+            return f"'{name}' is a Python function; use the engine's own {twin.name}()"
+        if callee is arrays.array:
+            return "arrays cannot be made inside kernels; use zeros(shape=..., dtype=...) for one private to the thread"
+        if isinstance(callee, (type, pytypes.BuiltinFunctionType)):
+            return f"'{name}' is not part of the kernel language"
+        return f"'{name}' is a plain Python function; decorate it with @func to call it from a kernel"
+
+    def new_struct(self, layout: Any, args: list, kw: dict, node: ast.Call) -> Val:
+        """A struct value with the given fields, the others zero."""
+        if len(args) > len(layout.fields):
+            raise RuleError(f"{layout.name}() got {len(args)} values; its fields are {', '.join(layout.fields)}")
+        out = self.emit.zero(layout)
+        for name, v in [*zip(layout.fields, args), *kw.items()]:
+            out = self.with_field(out, name, v, node)
+        return out
 
     def call_builtin(self, row: Builtin, args: list, kw: dict, node: ast.Call) -> Any:
+        """The value of a builtin; names that it changes in place are bound anew."""
         vals = [a if _compile_time(a) else self.value(a, node) for a in args]
-        self.call_node = node
-        try:
-            if row.kernel_only:
-                out = row.rule(self, *vals, **kw)
-            else:
-                out = row.rule(self.emit, *vals, **kw)
-        except TypeError as error:
-            if error.__traceback__.tb_next is not None and error.__traceback__.tb_next.tb_next is not None:
-                raise
-            raise self.fail(f"{row.name}() {str(error).split(') ', 1)[-1].replace('positional ', '')}", node) from None
-        except RuleError as error:
-            raise self.fail(str(error) if str(error).startswith(row.name) else f"{row.name}(): {error}", node) from None
+        kw = {k: a if _compile_time(a) else self.value(a, node) for k, a in kw.items()}
+        out = self.apply(row, vals, kw, node)
         if row.mutates:
-            result, *changed = out
+            out, *changed = out
             for k, v in zip(row.mutates, changed):
-                target = node.args[k]
-                self.assign(target, v, node)
-            return result
+                if not isinstance(node.args[k], ast.Call):  # a temporary has no name to bind anew
+                    self.assign(node.args[k], v, node)
         return out
+
+    def apply(self, row: Builtin, vals: list, kw: dict, node: ast.Call) -> Any:
+        """Runs the rule of a builtin; every refusal becomes an error that shows the call."""
+        self.call_node = node
+        shown = f"{vals[0].name}()" if row.name[0] == "%" else f"{row.name}()"
+        try:
+            row.signature.bind(None, *vals, **kw)
+        except TypeError as error:
+            raise self.fail(f"{shown} {error}; it takes ({row.parameters})", node) from None
+        try:
+            return row.rule(self if row.kernel_only else self.emit, *vals, **kw)
+        except RuleError as error:
+            text = str(error)
+            raise self.fail(text if text.startswith((row.name, shown)) else f"{shown}: {text}", node) from None
+        except (AttributeError, IndexError, TypeError, KeyError, ValueError) as error:
+            got = ", ".join([*map(self.describe, vals), *(f"{k}={self.describe(v)}" for k, v in kw.items())])
+            raise self.fail(f"{shown} cannot take ({got}); it takes ({row.parameters})", node) from error
 
 
 def _compile_time(a: Any) -> bool:
-    if isinstance(a, Val):
+    if isinstance(a, (Val, ThreadIndexBase)):
         return False
     return (
         a is None or isinstance(a, (str, tuple, T.ScalarType, T.CompositeMeta, ArrayType, type, Builtin)) or callable(a)

@@ -11,9 +11,10 @@ from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
 from engine.lang import exits, ir
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
 from engine.lang.expressions import Expressions
+from engine.lang.indexing import is_private
 from engine.lang.loops import Loops
 from engine.lang.source import Source
-from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, leaves, lift, rebuild, signature
+from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, is_struct, leaves, lift, rebuild, signature
 from engine.library.registry import Emit, RuleError
 
 _SPECULATE = 24  # branches of at most this many cheap operations become selects
@@ -22,9 +23,10 @@ _SPECULATE = 24  # branches of at most this many cheap operations become selects
 class Compiler(Expressions, Loops):
     """Compiles one Python function for given argument types into one `ir.Function`."""
 
-    def __init__(self, source: Source, compile_callee: Callable, debug: bool = False):
+    def __init__(self, source: Source, compile_callee: Callable, debug: bool = False, returns: Any = Any):
         self.source, self.compile_callee, self.debug = source, compile_callee, debug
         self.env: dict[str, Any] = {}
+        self.returns = returns  # declared type of the result; None for a kernel, Any where the body decides
         self.tid_arity = 0
         self.tid_params: list[ir.Param] = []
         self.prologue: Callable = lambda: None
@@ -119,43 +121,49 @@ class Compiler(Expressions, Loops):
     def do_Assert(self, s: ast.Assert) -> None:
         if self.debug:
             ok = self.truth(self.expression(s.test), s.test)
-            text = self.source.lines[s.lineno - 1].strip()
-            self.check(ok, f"assertion failed: {text}", s)
+            self.check(ok, f"assertion failed: {self.source.line(s).strip()}", s)
 
     def check(self, ok: ir.Value, message: str, node: ast.AST, *details: ir.Value) -> None:
-        where = f"{self.source.filename}:{self.source.first_line + node.lineno - 1}: in {self.source.name}: {message}"
+        where = f"{self.source.place(node)}: in {self.source.name}: {message}"
         details = tuple(self.b.op("cast", d, type=T.int64) for d in details)
         self.b.effect("check", None, (ok, *details), where)
 
     def do_AnnAssign(self, s: ast.AnnAssign) -> None:
         if s.value is not None:
-            self.assign(s.target, self.expression(s.value), s)
+            self.assign(s.target, self.expression(s.value), s.value)
 
     def do_Assign(self, s: ast.Assign) -> None:
         value = self.expression(s.value)
         for target in s.targets:
-            self.assign(target, value, s)
+            self.assign(target, value, s.value)
 
     def do_AugAssign(self, s: ast.AugAssign) -> None:
+        """`x op= y`. On an element of an array `+=` and `-=` are atomic, so that many threads lose no update."""
         value = self.expression(s.value)
         place = self.array_place(s.target)
-        if place is not None:
-            dtype, base, offset = place
-            value = self.as_type(value, dtype, s.value)
-            # `a[i] += x` from many threads must not lose updates: it is an atomic addition
-            if isinstance(s.op, (ast.Add, ast.Sub)) and dtype.kind != "struct" and not dtype.scalar.is_bool:
-                self.atomic_each("add" if isinstance(s.op, ast.Add) else "sub", base, offset, value)
-                return
-            old = self.load(dtype, base, offset)
-            self.store(dtype, base, offset, self.as_type(self.binary(s.op, old, value, s), dtype, s.value))
+        if place is None:
+            self.assign(s.target, self.binary(s.op, self.expression(s.target), value, s), s.value)
             return
-        target = s.target
-        old = self.expression(_as_load(target))
-        self.assign(target, self.binary(s.op, old, value, s), s)
+        dtype, base, offset = place
+        additive = isinstance(s.op, (ast.Add, ast.Sub)) and dtype.kind != "struct" and not dtype.scalar.is_bool
+        if additive and not is_private(base):
+            value = self.stored(value, dtype, s.value)
+            self.atomic_each("add" if isinstance(s.op, ast.Add) else "sub", base, offset, value)
+            return
+        old = self.load(dtype, base, offset)
+        self.store(dtype, base, offset, self.stored(self.binary(s.op, old, value, s), dtype, s.value))
 
-    def assign(self, target: ast.expr, value: Any, node: ast.stmt) -> None:
+    def stored(self, value: Any, t: Any, node: ast.AST) -> Val:
+        """`value` as a `t` for an assignment; an error points at the value."""
+        try:
+            return self.as_type(value, t, node)
+        except RuleError as error:
+            raise self.fail(str(error), node) from None
+
+    def assign(self, target: ast.expr, value: Any, node: ast.AST) -> None:
+        """Binds or stores `value`, which the syntax node `node` wrote."""
         if isinstance(target, ast.Name):
-            self.env[target.id] = value
+            self.env[target.id] = self.value(value, node) if isinstance(value, ThreadIndexBase) else value
         elif isinstance(target, (ast.Tuple, ast.List)):
             items = self.unpack(value, len(target.elts), node)
             for t, v in zip(target.elts, items):
@@ -164,20 +172,24 @@ class Compiler(Expressions, Loops):
             place = self.array_place(target)
             if place is not None:
                 dtype, base, offset = place
-                self.store(dtype, base, offset, self.as_type(value, dtype, node))
+                self.store(dtype, base, offset, self.stored(value, dtype, node))
                 return
-            container = self.expression(_as_load(target.value))
+            container = self.expression(target.value)
             if not isinstance(container, Val) or container.kind == "array":
-                raise self.fail(
-                    "only arrays, vectors, matrices and struct fields can be assigned to", target, KernelSyntaxError
-                )
-            if isinstance(target, ast.Attribute):
-                changed = self.with_field(container, target.attr, value, target)
-            else:
-                changed = self.with_item(container, target, value)
+                raise self.fail(_not_assignable(target, container), target, KernelSyntaxError)
+            try:
+                if isinstance(target, ast.Attribute):
+                    changed = self.with_field(container, target.attr, value, node)
+                else:
+                    changed = self.with_item(container, target, value, node)
+            except RuleError as error:
+                raise self.fail(str(error), target) from None
             self.assign(target.value, changed, node)
+        elif isinstance(target, ast.Starred):
+            raise self.fail("a starred target is not part of the kernel language", target, KernelSyntaxError)
         else:
-            raise self.fail(f"cannot assign to {ast.unparse(target)}", target, KernelSyntaxError)
+            what = ast.unparse(target)
+            raise self.fail(f"'{what}' cannot be changed; put it in a variable first", target, KernelSyntaxError)
 
     def unpack(self, value: Any, count: int, node: ast.AST) -> list:
         if isinstance(value, (tuple, list)):
@@ -196,16 +208,30 @@ class Compiler(Expressions, Loops):
     # return, break, continue -----------------------------------------------------------------------------------
     def do_Return(self, s: ast.Return) -> None:
         if s.value is not None:
-            if isinstance(s.value, ast.Tuple):
-                value = tuple(self.expression(e) for e in s.value.elts)
-            else:
-                value = self.expression(s.value)
-            if is_number(value) or isinstance(value, T.Composite):
-                value = lift(self.b, value)
-            if isinstance(value, list):
-                value = tuple(value)
-            self.env[RESULT] = value
+            value = self.concrete_tuple(self.expression(s.value))
+            if self.returns is None and value is not None:
+                raise self.fail(
+                    "a kernel returns nothing; write its results to an array argument", s, KernelSyntaxError
+                )
+            self.env[RESULT] = self.declared(value, self.returns, s.value)
         self.env[RETURNED] = self.emit.number(True, T.bool_)
+
+    def concrete_tuple(self, value: Any) -> Any:
+        """Compile-time numbers and vectors as values, tuples and lists as tuples of them."""
+        if isinstance(value, (tuple, list)):
+            return tuple(map(self.concrete_tuple, value))
+        if is_number(value) or isinstance(value, (T.Composite, ThreadIndexBase)) or is_struct(value):
+            return self.value(value, self.source.tree)
+        return value
+
+    def declared(self, value: Any, t: Any, node: ast.AST) -> Any:
+        """A returned value as the declared type of the result."""
+        if not hasattr(t, "kind") or not isinstance(value, Val) or (t.kind == "array" and t.dtype is Any):
+            return value
+        try:
+            return self.as_type(value, t, node)
+        except RuleError as error:
+            raise self.fail(f"{self.source.name}() returns {T.type_name(t)} by its annotation: {error}", node) from None
 
     def do_Break(self, s) -> None:
         self.env[BROKE] = self.emit.number(True, T.bool_)
@@ -312,13 +338,13 @@ class Compiler(Expressions, Loops):
         return a, b
 
 
-def _as_load(node: ast.expr) -> ast.expr:
-    clone = ast.copy_location(ast.parse(ast.unparse(node), mode="eval").body, node)
-    for child in ast.walk(clone):
-        for field in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
-            if hasattr(node, field):
-                setattr(child, field, getattr(node, field))
-    return clone
+def _not_assignable(target: ast.expr, container: Any) -> str:
+    shown = ast.unparse(target)
+    if isinstance(container, Val) and container.kind == "array" and isinstance(target, ast.Subscript):
+        return f"'{shown}' is a row of the array; only single elements can be assigned, one index for each dimension"
+    if isinstance(container, Val):
+        return f"'{shown}' cannot be assigned; an array's shape and type are fixed"
+    return f"'{shown}' cannot be assigned; only arrays, vectors, matrices and struct fields of the kernel can"
 
 
 def _statement_name(s: ast.stmt) -> str:

@@ -42,6 +42,8 @@ class Expressions(Calls, Indexing):
             self.tid_arity = max(self.tid_arity, 1)
             return self.emit.scalar(self.tid_params[0])
         out = lift(self.b, obj)
+        if out is None and isinstance(obj, int):
+            raise self.fail(f"the number {obj} does not fit 64 bits", node)
         if out is None:
             hint = "; pass arrays to the kernel as arguments" if isinstance(obj, (array, np.ndarray)) else ""
             raise self.fail(f"{self.describe(obj)} is not a value that a kernel can compute with{hint}", node)
@@ -164,14 +166,15 @@ class Expressions(Calls, Indexing):
         return parts[0]() if len(parts) == 1 else self.logical(ast.And(), parts, node)
 
     def compare(self, op: ast.cmpop, a: Any, b: Any, node: ast.AST) -> Val:
-        if isinstance(op, (ast.Is, ast.IsNot)) or a is None or b is None or isinstance(a, str):
-            if isinstance(a, Val) and b is None:
-                same = False
-            else:
-                same = a is b or (isinstance(a, str) and a == b)
-            return self.emit.number(same == isinstance(op, (ast.Is, ast.Eq)), T.bool_)
         if isinstance(op, (ast.In, ast.NotIn)):
             raise RuleError("'in' is not part of the kernel language; compare the values one by one")
+        positive = isinstance(op, (ast.Is, ast.Eq))
+        if a is None or b is None:
+            return self.is_none(b if a is None else a, positive)
+        if isinstance(op, (ast.Is, ast.IsNot)) or isinstance(a, str):
+            if isinstance(a, (Val, ThreadIndexBase)) or isinstance(b, (Val, ThreadIndexBase)):
+                raise RuleError("'is' compares Python objects; compare values with ==")
+            return self.emit.number((a is b or (isinstance(a, str) and a == b)) == positive, T.bool_)
         if not isinstance(a, (Val, ThreadIndexBase, T.Composite)) and not is_number(a):
             return self.emit.number((a == b) == isinstance(op, ast.Eq), T.bool_)
         a, b = self.value(a, node), self.value(b, node)
@@ -185,6 +188,13 @@ class Expressions(Calls, Indexing):
             return self.emit.scalar(equal if name == "eq" else self.b.op("not", equal))
         a, b = self.emit.unify("comparison", a, b)
         return self.emit.scalar(self.b.op(name, a.value, b.value))
+
+    def is_none(self, a: Any, positive: bool) -> Val:
+        """`a is None`: true for an array argument that was given as None."""
+        if isinstance(a, Val) and a.kind == "array":
+            given = self.truth(a, None)
+            return self.emit.scalar(self.b.op("not", given) if positive else given)
+        return self.emit.number((a is None) == positive, T.bool_)
 
     def on_IfExp(self, node: ast.IfExp) -> Any:
         key = "%ifexp"

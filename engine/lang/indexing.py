@@ -15,6 +15,7 @@ from engine.lang.values import Val
 from engine.library.registry import RuleError
 from engine.structs import scalar_types
 
+_NO_SLICES = "arrays cannot be sliced inside kernels; loop over the elements, or index leading dimensions for a row"
 AXES = {"x": 0, "y": 1, "z": 2, "w": 3}
 
 
@@ -92,7 +93,10 @@ class Indexing:
 
     def positions(self, part: ast.expr, extent: int, node: ast.AST) -> int | ir.Value:
         """An index into `extent` components: an int if constant (negative counts from the end), else a value."""
-        v = self.emit.integer("an index", self.value(self.expression(part), part))
+        try:
+            v = self.emit.integer("an index", self.value(self.expression(part), part))
+        except RuleError as error:
+            raise self.fail(str(error), part) from None
         k = v.constant
         if k is None:
             return v.value
@@ -113,15 +117,15 @@ class Indexing:
             return new if k == at else old
         return self.b.op("select", self.b.op("eq", at, self.b.const(k, at.type)), new, old)
 
-    def with_item(self, base: Val, target: ast.Subscript, value: Any) -> Val:
+    def with_item(self, base: Val, target: ast.Subscript, value: Any, node: ast.AST) -> Val:
         """`base` with the component(s) that `target` names replaced by `value`."""
         t, parts = base.type, self.indices(target)
         if t.kind in ("scalar", "struct"):
             raise RuleError(f"{t.name} cannot be indexed")
         if any(isinstance(p, ast.Slice) for p in parts):
             places = np.arange(t.count).reshape(t.shape)[tuple(self.static_index(p) for p in parts)].ravel()
-            value = self.value(value, target)
-            new = value.comps if not value.is_scalar else [self.as_type(value, t.scalar, target).value] * len(places)
+            value = self.value(value, node)
+            new = value.comps if not value.is_scalar else [self.stored(value, t.scalar, node).value] * len(places)
             if len(new) != len(places):
                 raise RuleError(f"got {len(new)} components for {len(places)}")
             comps = list(base.comps)
@@ -132,19 +136,19 @@ class Indexing:
             rows, cols = t.shape
             r = self.positions(parts[0], rows, target)
             if len(parts) == 1:
-                row = self.as_type(value, T.vector(cols, t.scalar), target).comps
+                row = self.stored(value, T.vector(cols, t.scalar), node).comps
                 return Val(
                     t, [self.put(base.comps[i * cols + j], row[j], i, r) for i in range(rows) for j in range(cols)]
                 )
             c = self.positions(parts[1], cols, target)
-            new = self.as_type(value, t.scalar, target).value
+            new = self.stored(value, t.scalar, node).value
             comps = []
             for i in range(rows):
                 for j in range(cols):
                     old = base.comps[i * cols + j]
                     comps.append(self.put(old, self.put(old, new, j, c), i, r))
             return Val(t, comps)
-        new = self.as_type(value, t.scalar, target).value
+        new = self.stored(value, t.scalar, node).value
         at = self.positions(parts[0], t.count, target)
         return Val(t, [self.put(old, new, k, at) for k, old in enumerate(base.comps)])
 
@@ -153,11 +157,14 @@ class Indexing:
         """Byte offset of the element at `parts` (syntax nodes or values), and the checked indices."""
         t = base.type
         if len(parts) > t.ndim:
-            raise RuleError(f"{t.name} takes {t.ndim} indices, got {len(parts)}")
+            raise self.fail(f"{t.name} takes {_count(t.ndim)}, got {len(parts)}", node)
         offset = self.b.const(0, T.int64)
         for d, part in enumerate(parts):
             v = self.value(self.expression(part), part) if isinstance(part, ast.AST) else part
-            v = self.emit.integer("an array index", v)
+            try:
+                v = self.emit.integer("an array index", v)
+            except RuleError as error:
+                raise self.fail(str(error), part if isinstance(part, ast.AST) else node) from None
             extent, stride = base.comps[1 + d], base.comps[1 + t.ndim + d]
             i = self.emit.cast(v.value, T.int64)
             if isinstance(v.constant, int) and v.constant < 0:
@@ -201,10 +208,12 @@ class Indexing:
                 if not isinstance(base, Val) or base.kind != "array":
                     return None
                 parts = self.indices(target)
+                if any(isinstance(p, ast.Slice) for p in parts):
+                    raise self.fail(_NO_SLICES, target)
                 if len(parts) != base.type.ndim:
                     if len(parts) < base.type.ndim:
                         return None
-                    raise RuleError(f"{base.type.name} takes {base.type.ndim} indices, got {len(parts)}")
+                    raise self.fail(f"{base.type.name} takes {_count(base.type.ndim)}, got {len(parts)}", target)
                 return base.type.dtype, base.comps[0], self.address(base, parts, target)
             dtype, base, offset = outer
             if dtype.kind in ("scalar", "struct", "array"):
@@ -259,7 +268,7 @@ class Indexing:
 
     def load(self, dtype: Any, base: ir.Value, offset: ir.Value) -> Val:
         """The value of type `dtype` at byte `offset` from `base`."""
-        comps, at = [], 0
+        comps = []
         for s, where in zip(scalar_types(dtype), memory_offsets(dtype)):
             comps.append(self.b.load(base, self.b.op("add", offset, self.b.const(where, T.int64)), s))
         return Val(dtype, comps)
@@ -275,6 +284,17 @@ class Indexing:
             at = self.b.op("add", offset, self.b.const(k * scalar.size, T.int64))
             old.append(self.b.effect("atomic", scalar, (base, at, comp), op))
         return Val(value.type, old)
+
+
+def _count(n: int) -> str:
+    return f"{n} {'index' if n == 1 else 'indices'}"
+
+
+def is_private(base: ir.Value) -> bool:
+    """Whether an address is that of a local array, which no other thread can reach."""
+    while isinstance(base, ir.Instr) and base.op == "offset":
+        base = base.args[0]
+    return isinstance(base, ir.Instr) and base.op == "alloca"
 
 
 def memory_offsets(t: Any) -> list[int]:

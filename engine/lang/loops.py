@@ -18,12 +18,12 @@ class Loops:
 
     def do_While(self, s: ast.While) -> None:
         if s.orelse:
-            raise self.fail("while ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
+            raise self.fail("while ... else is not part of the kernel language", s, KernelSyntaxError)
         self.loop(s, s.body, test=s.test)
 
     def do_For(self, s: ast.For) -> None:
         if s.orelse:
-            raise self.fail("for ... else is not part of the kernel language", s.orelse[0], KernelSyntaxError)
+            raise self.fail("for ... else is not part of the kernel language", s, KernelSyntaxError)
         items = self.iterable(s.iter)
         if isinstance(items, Range):
             bounds = [v.constant for v in (items.start, items.stop, items.step)]

@@ -61,6 +61,10 @@ def is_number(obj: Any) -> bool:
     return isinstance(obj, (bool, int, float, np.generic, enum.IntEnum))
 
 
+def is_struct(obj: Any) -> bool:
+    return not isinstance(obj, type) and hasattr(type(obj), "__engine_struct__")
+
+
 def lift(b: ir.Builder, obj: Any) -> Val | None:
     """A Python number, vector or struct instance as a constant of the kernel language; None if it is none of these."""
     if isinstance(obj, Val):
@@ -70,6 +74,8 @@ def lift(b: ir.Builder, obj: Any) -> Val | None:
     if isinstance(obj, enum.IntEnum):
         return Val(T.int32, [b.const(int(obj), T.int32)], literal=True)
     if isinstance(obj, int):
+        if not -(2**63) <= obj < 2**64:
+            return None
         fits = -(2**31) <= obj < 2**31
         scalar = T.int32 if fits else T.int64 if obj < 2**63 else T.uint64
         return Val(scalar, [b.const(obj, scalar)], literal=True)

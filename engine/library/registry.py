@@ -6,6 +6,8 @@ every operand is a constant and the instructions fold to a number.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,21 @@ class Builtin:
 
     def __call__(self, *args, **kw):
         return call_in_python(self.name, args, kw)
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """Parameters of the rule, the emitter first."""
+        return inspect.signature(self.rule)
+
+    @property
+    def parameters(self) -> str:
+        """The parameters as a reader of the language writes them."""
+        shown = []
+        for k, p in enumerate(self.signature.parameters.values()):
+            if k and not (self.name[0] == "%" and k == 1):
+                star = "..." if p.kind is p.VAR_POSITIONAL else ""
+                shown.append(p.name + star if p.default is p.empty else f"[{p.name}]")
+        return ", ".join(shown)
 
     def __repr__(self) -> str:
         return f"<builtin {self.name}>"
@@ -87,6 +104,8 @@ class Emit:
             raise RuleError(f"got the number {c} where {type.name} is needed; write {type.name}({c}) or a whole number")
         if type.is_bool:
             raise RuleError(f"got the number {c} where a bool is needed; write a comparison such as x != 0")
+        if type.is_int and not -(1 << type.bits - 1) <= c < 1 << type.bits:
+            raise RuleError(f"the number {c} does not fit {type.name}; convert it explicitly, e.g. {type.name}({c})")
         return Val(type, [self.b.const(c, type)])
 
     def unify(self, what: str, *vals: Val) -> list[Val]:
