@@ -34,7 +34,7 @@ def most_opposed_axis(R: en.mat33, n: en.vec3) -> int:
     x = en.abs(en.dot(axis_of(R, 0), n))
     y = en.abs(en.dot(axis_of(R, 1), n))
     z = en.abs(en.dot(axis_of(R, 2), n))
-    k = int(0)
+    k = 0
     if y > x and y >= z:
         k = 1
     elif z > x:
@@ -92,8 +92,8 @@ def collide_boxes(
     t = cb - ca
 
     # face axes; the normal always points from b to a
-    face_gap = float(-1.0e30)
-    face = int(0)
+    face_gap = -1.0e30
+    face = 0
     n = en.vec3(0.0, 1.0, 0.0)
     for k in range(3):
         axis = axis_of(Ra, k)
@@ -111,9 +111,9 @@ def collide_boxes(
             face_gap = gap
             face = 3 + k
             n = axis * en.where(s > 0.0, -1.0, 1.0)
-    edge_gap = float(-1.0e30)
-    edge_a = int(-1)
-    edge_b = int(0)
+    edge_gap = -1.0e30
+    edge_a = -1
+    edge_b = 0
     n_edge = n
     for i in range(3):
         for j in range(3):
@@ -128,7 +128,7 @@ def collide_boxes(
                     edge_a = i
                     edge_b = j
                     n_edge = axis * en.where(s > 0.0, -1.0, 1.0)
-    used = int(0)
+    used = 0
     bias = EDGE_BIAS * en.min(en.min(ha[0], en.min(ha[1], ha[2])), en.min(hb[0], en.min(hb[1], hb[2])))
     if en.max(face_gap, edge_gap) < reach:
         if edge_a >= 0 and edge_gap > face_gap + bias:
@@ -185,13 +185,13 @@ def collide_boxes(
                 sv = en.where(c < 2, -1.0, 1.0)
                 p = fc + eu * su + ev * sv
                 poly[c] = en.vec3(en.dot(p, u), en.dot(p, v), en.dot(p, out))
-            count = int(4)
+            count = 4
             # Sutherland-Hodgman against the four sides; the two halves of `poly` alternate
             for plane in range(4):
                 src = 10 * (plane % 2)
                 dst = 10 - src
                 sign = en.where(plane < 2, 1.0, -1.0)
-                made = int(0)
+                made = 0
                 for c in range(count):
                     p0 = poly[src + c]
                     nxt = c + 1

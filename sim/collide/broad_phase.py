@@ -55,11 +55,11 @@ def list_near_pairs(
     dropped: en.array(dtype=int),
 ):
     """Numbers the near pairs in pair order (one thread); remembers the slot each had before, -1 for none."""
-    n = int(0)
-    lost = int(0)
+    n = 0
+    lost = 0
     for pair in range(pair_count):
         old = pair_slot[pair]
-        slot = int(-1)
+        slot = -1
         if near[pair] != 0:
             if n < capacity:
                 slot = n

@@ -99,8 +99,8 @@ def find_candidates(
     dropped: en.array(dtype=int),
 ):
     p = en.tid()
-    found = int(0)
-    lost = int(0)
+    found = 0
+    lost = 0
     if (flags[p] & ACTIVE) != en.uint32(0):
         xp = x[p]
         reach = radius[p] + margin + horizon * en.length(v[p])
@@ -118,7 +118,7 @@ def find_candidates(
                         if found == slots:
                             # full: give up the farthest candidate if this one is nearer
                             lost = lost + 1
-                            slot = int(-1)
+                            slot = -1
                             farthest = d
                             for c in range(slots):
                                 if contact_distance[c, p] > farthest:

@@ -172,7 +172,7 @@ def carry_slip(
     old = previous_slot[slot]
     for i in range(points.count[slot]):
         c = slot * POINTS + i
-        best = float(1.0e30)
+        best = 1.0e30
         s = en.vec3(0.0, 0.0, 0.0)
         if old >= 0:
             p = points.point_a[c]

@@ -19,7 +19,7 @@ def core_distance(
     X_bw: en.transform, reach: float,
 ) -> float:  # fmt: skip
     p = en.transform_point(X_bw, en.transform_point(X_wa, core_point(scale_a, t)))
-    d, n = shape_distance(kind_b, scale_b, source_b, p, reach)
+    d, _n = shape_distance(kind_b, scale_b, source_b, p, reach)
     return d
 
 
@@ -107,20 +107,21 @@ def collide_capsule(
     X_bw = en.transform_inverse(X_wb)
     radius = scale_a[0]
     reach = 2.0 * (radius + scale_a[1]) + margin
-    used = int(0)
+    used = 0
     for e in range(2):
         t_end = 2.0 * float(e) - 1.0
         used = put_core_contact(
-            table, slot, used, body_q, shape_body[a], shape_body[b], en.transform_point(X_wa, core_point(scale_a, t_end)),
-            radius, kind_b, scale_b, source_b, X_wb, reach, shape_thickness[a], shape_thickness[b], margin,
+            table, slot, used, body_q, shape_body[a], shape_body[b],
+            en.transform_point(X_wa, core_point(scale_a, t_end)), radius, kind_b, scale_b, source_b, X_wb, reach,
+            shape_thickness[a], shape_thickness[b], margin,
         )  # fmt: skip
-    lo = float(-1.0)
-    hi = float(1.0)
+    lo = -1.0
+    hi = 1.0
     t1 = hi - GOLDEN * (hi - lo)
     t2 = lo + GOLDEN * (hi - lo)
     d1 = core_distance(t1, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach)
     d2 = core_distance(t2, scale_a, X_wa, kind_b, scale_b, source_b, X_bw, reach)
-    turns = int(0)
+    turns = 0
     while turns < 24:
         if d1 < d2:
             hi = t2

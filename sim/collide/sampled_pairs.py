@@ -1,7 +1,7 @@
 """Any two shapes with sample points: points of each against the signed distance of the other, reduced to eight.
 
-Kept are the points that reach farthest towards the eight octants, and always the deepest one: the support polygon of
-a resting body. Edges that cross edges are seen only through their ends.
+Kept are the deepest point and those that reach farthest along the axes and towards the octants: the support polygon
+of a resting body. Edges that cross edges are seen only through their ends.
 """
 
 import engine as en
@@ -10,14 +10,30 @@ from sim.collide.sample_points import sample_count, sample_point
 from sim.collide.shape_types import PLANE
 from sim.collide.signed_distance import FAR, shape_distance
 
+# Bins: the deepest point, six axes, eight octants; the first eight different points are kept, in this order.
+BINS = en.constant(15)
+
 
 @en.func
-def octant(k: int) -> en.vec3:
-    """Diagonal of octant `k`, slightly skewed so that symmetric points are no ties."""
-    x = en.where((k & 1) == 0, -1.0, 1.01)
-    y = en.where((k & 2) == 0, -1.02, 1.03)
-    z = en.where((k & 4) == 0, -1.04, 1.05)
-    return en.vec3(x, y, z)
+def bin_direction(k: int) -> en.vec3:
+    """Direction in which bin k wants the farthest point; slightly skewed so that symmetric points are no ties."""
+    d = en.vec3(0.0, 0.0, 0.0)
+    if k >= 1 and k <= 6:
+        s = 1.0
+        if (k & 1) == 0:
+            s = -1.0
+        if k <= 2:
+            d = en.vec3(1.7 * s, 0.0, 0.02)
+        elif k <= 4:
+            d = en.vec3(0.02, 0.0, 1.7 * s)
+        else:
+            d = en.vec3(0.02, 1.7 * s, 0.01)
+    elif k > 6:
+        x = en.where((k & 1) == 0, -1.0, 1.01)
+        y = en.where((k & 2) == 0, -1.02, 1.03)
+        z = en.where((k & 4) == 0, -1.04, 1.05)
+        d = en.vec3(x, y, z)
+    return d
 
 
 @en.kernel
@@ -43,23 +59,23 @@ def collide_samples(
     pair = active_pair[slot]
     if pair_kind[pair] != kind:
         return
-    best_score = en.zeros(shape=9, dtype=float)
-    best_id = en.zeros(shape=9, dtype=int)
-    best_a = en.zeros(shape=9, dtype=en.vec3)
-    best_b = en.zeros(shape=9, dtype=en.vec3)
-    best_n = en.zeros(shape=9, dtype=en.vec3)
-    for k in range(9):
+    best_score = en.zeros(shape=15, dtype=float)
+    best_id = en.zeros(shape=15, dtype=int)
+    best_a = en.zeros(shape=15, dtype=en.vec3)
+    best_b = en.zeros(shape=15, dtype=en.vec3)
+    best_n = en.zeros(shape=15, dtype=en.vec3)
+    for k in range(BINS):
         best_score[k] = -1.0e30
         best_id[k] = -1
     shape_a = pair_shapes[pair, 0]
     shape_b = pair_shapes[pair, 1]
     center = en.transform_get_translation(X_ws[shape_a])
-    seen = int(0)
+    seen = 0
     for side in range(2):
         # side 0: samples of a against b; side 1: the other way round
         s = shape_a
         o = shape_b
-        sign = float(1.0)
+        sign = 1.0
         if side == 1:
             s = shape_b
             o = shape_a
@@ -83,10 +99,8 @@ def collide_samples(
                 n = en.transform_vector(X_o, n_o)
                 on_s = p - n * skin_s
                 on_o = p - n * (d - skin_o)
-                for k in range(9):
-                    score = -d
-                    if k < 8:
-                        score = en.dot(p - center, octant(k)) - d
+                for k in range(BINS):
+                    score = en.dot(p - center, bin_direction(k)) - d
                     if score > best_score[k]:
                         best_score[k] = score
                         best_id[k] = seen
@@ -98,19 +112,12 @@ def collide_samples(
                             best_a[k] = on_o
                             best_b[k] = on_s
             seen = seen + 1
-    used = int(0)
-    for m in range(9):
-        # the deepest (entry 8) comes first, duplicates are left out
-        k = 8
-        if m > 0:
-            k = m - 1
+    used = 0
+    for k in range(BINS):
         fresh = best_id[k] >= 0
-        if m > 0 and best_id[k] == best_id[8]:
-            fresh = False
-        for j in range(8):
-            if m > 0 and j < k:
-                if best_id[j] == best_id[k]:
-                    fresh = False
+        for j in range(BINS):
+            if j < k and best_id[j] == best_id[k]:
+                fresh = False
         if fresh and used < 8:
             put_point(
                 table, slot, used, body_q, shape_body[shape_a], shape_body[shape_b], best_a[k], best_b[k], best_n[k]

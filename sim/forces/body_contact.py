@@ -70,7 +70,7 @@ def push_bodies_apart(
     mu = pair_average(shape_mu, shape_a, shape_b)
     e = pair_average(shape_restitution, shape_a, shape_b)
     count = points.count[slot]
-    touching = int(0)
+    touching = 0
     for i in range(count):
         c = slot * POINTS + i
         pa = to_world(body_q, a, points.point_a[c])
@@ -89,7 +89,7 @@ def push_bodies_apart(
         gap = en.dot(n, pa - pb)
         if gap < ka:
             point = (pa + pb) * 0.5
-            w = float(0.0)
+            w = 0.0
             v = en.vec3(0.0, 0.0, 0.0)
             ra = en.vec3(0.0, 0.0, 0.0)
             rb = en.vec3(0.0, 0.0, 0.0)

@@ -30,7 +30,7 @@ def contact_plane(
 ):
     """Distance from the surface and outward world normal at `x` for a listed candidate."""
     n = en.transform_vector(X_wb, listed_normal_b)
-    d = float(0.0)
+    d = 0.0
     if kind == MESH:
         d = en.dot(n, x - en.transform_point(X_wb, listed_point_b))
     else:
@@ -104,7 +104,7 @@ def push_particles_from_shapes(
     v1 = v_out[p]
     w = particle_inv_mass[p]
     radius = particle_radius[p]
-    touched = int(0)
+    touched = 0
     for c in range(count):
         s = contact_shape[c, p]
         b = shape_body[s]

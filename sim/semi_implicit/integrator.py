@@ -33,7 +33,7 @@ class SemiImplicitIntegrator:
             angular_damping: Fraction of angular velocity lost per second [1/s].
             friction_smoothing: Accepted for compatibility; friction here is Coulomb with a stick spring and needs none.
             membrane: Triangle model, one of `sim.forces.particle_forces.MEMBRANES`.
-            refresh_rigid_contacts: Detect rigid contacts in every step; without it they are those of the last `collide`.
+            refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
 
         Raises:
             ValueError: Unknown membrane.

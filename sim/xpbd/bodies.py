@@ -106,7 +106,7 @@ def solve_rigid_positions(
         for i in range(points.count[slot]):
             c = slot * POINTS + i
             n = points.normal[c]
-            pushed = float(0.0)
+            pushed = 0.0
             dragged = en.vec3(0.0, 0.0, 0.0)
             if keep > 0.0:
                 pushed = push[c]
@@ -116,7 +116,7 @@ def solve_rigid_positions(
             gap = en.dot(n, pa - pb)
             if gap < 0.0 or pushed > 0.0:
                 point = (pa + pb) * 0.5
-                w = float(0.0)
+                w = 0.0
                 if a >= 0:
                     w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
                 if b >= 0:
@@ -139,7 +139,7 @@ def solve_rigid_positions(
                     distance = en.length(moved)
                     if distance > 1.0e-12:
                         t = moved / distance
-                        wt = float(0.0)
+                        wt = 0.0
                         if a >= 0:
                             wt = wt + inverse_mass_at(
                                 body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t
@@ -195,14 +195,14 @@ def bounce_rigid_contacts(
             if pushed > 0.0:
                 n = points.normal[c]
                 point = (to_world(body_q, a, points.point_a[c]) + to_world(body_q, b, points.point_b[c])) * 0.5
-                w = float(0.0)
+                w = 0.0
                 if a >= 0:
                     w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
                 if b >= 0:
                     w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
                 before = en.dot(n, relative_velocity(a, b, point, body_q, body_qd0, body_com))
                 after = en.dot(n, relative_velocity(a, b, point, body_q, body_qd, body_com))
-                wanted = float(0.0)
+                wanted = 0.0
                 if before < -rest_speed:
                     wanted = -restitution * before
                 if w > 0.0:
@@ -226,12 +226,17 @@ def keep_slip(
     body_qd: en.array(dtype=en.spatial_vector),
     body_com: en.array(dtype=en.vec3),
     points: PointTable,
+    closing: float,
     dt: float,
     push: en.array(dtype=float),
     drag: en.array(dtype=en.vec3),
     slip: en.array(dtype=en.vec3),
 ):
-    """What tangential displacement the sticking contacts could not take back in this step [m]; zero when sliding."""
+    """What tangential displacement the sticking contacts could not take back in this step [m]; zero when sliding.
+
+    Whether it sticks is judged for the pair as a whole, since the sweep order decides which of its points carry the
+    load. A point that lifts by less than gravity closes again in two steps still counts: rounding lifts resting bodies.
+    """
     slot = en.tid()
     if slot >= active_count[0]:
         return
@@ -241,12 +246,19 @@ def keep_slip(
     a = shape_body[shape_a]
     b = shape_body[shape_b]
     mu = pair_average(shape_mu, shape_a, shape_b)
+    pushed = 0.0
+    dragged = en.vec3(0.0, 0.0, 0.0)
+    for i in range(points.count[slot]):
+        pushed = pushed + push[slot * POINTS + i]
+        dragged = dragged + drag[slot * POINTS + i]
+    sticks = pushed == 0.0 or en.length(dragged) < 0.999 * mu * pushed
     for i in range(points.count[slot]):
         c = slot * POINTS + i
         s = en.vec3(0.0, 0.0, 0.0)
-        if push[c] > 0.0 and en.length(drag[c]) < 0.999 * mu * push[c]:
-            n = points.normal[c]
-            point = (to_world(body_q, a, points.point_a[c]) + to_world(body_q, b, points.point_b[c])) * 0.5
-            s = slip[c] + relative_velocity(a, b, point, body_q, body_qd, body_com) * dt
+        n = points.normal[c]
+        pa = to_world(body_q, a, points.point_a[c])
+        pb = to_world(body_q, b, points.point_b[c])
+        if sticks and (push[c] > 0.0 or en.dot(n, pa - pb) < closing):
+            s = slip[c] + relative_velocity(a, b, (pa + pb) * 0.5, body_q, body_qd, body_com) * dt
             s = s - n * en.dot(n, s)
         slip[c] = s

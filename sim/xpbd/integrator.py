@@ -1,5 +1,7 @@
 """Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
 
+import itertools
+
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.pipeline import collide, rigid_contacts
@@ -56,7 +58,7 @@ class XPBDIntegrator:
             rigid_contact_con_weighting: See above.
             angular_damping: Fraction of angular velocity lost per second [1/s].
             enable_restitution: Whether contacts bounce by their coefficient of restitution.
-            refresh_rigid_contacts: Detect rigid contacts in every step; without it they are those of the last `collide`.
+            refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
 
         Raises:
             ValueError: No iteration.
@@ -230,6 +232,16 @@ class XPBDIntegrator:
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         mat = model.shape_materials
         pairs = [contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body]
+        # before the bounce: only until then do the velocities tell how far the bodies moved
+        en.launch(
+            keep_slip,
+            dim=contacts.capacity,
+            inputs=[
+                *pairs, mat.mu, state_out.body_q, state_out.body_qd, model.body_com, contacts.points,
+                rest_speed(model.gravity, dt) * dt, dt, push, drag,
+            ],
+            outputs=[contacts.slip],
+        )  # fmt: skip
         for _ in range(self.iterations):
             en.launch(
                 bounce_rigid_contacts,
@@ -240,14 +252,6 @@ class XPBDIntegrator:
                 ],
                 outputs=[push, state_out.body_q, state_out.body_qd],
             )  # fmt: skip
-        en.launch(
-            keep_slip,
-            dim=contacts.capacity,
-            inputs=[
-                *pairs, mat.mu, state_out.body_q, state_out.body_qd, model.body_com, contacts.points, dt, push, drag
-            ],
-            outputs=[contacts.slip],
-        )  # fmt: skip
 
     def _finish_particles(self, model, scratch, state_in, state_out, dt):
         en.launch(
@@ -291,7 +295,7 @@ class XPBDIntegrator:
 
 def color_ranges(offsets: list[int]) -> list[tuple[int, int]]:
     """(start, stop) of every colour."""
-    return list(zip(offsets[:-1], offsets[1:]))
+    return list(itertools.pairwise(offsets))
 
 
 def listed_contacts(model):

@@ -177,13 +177,13 @@ def bounce_off_shapes(
                 X_wb = body_q[b]
                 v_b0 = body_velocity_at(X_wb, body_qd0[b], body_com[b], x[p])
                 v_b = body_velocity_at(X_wb, body_qd[b], body_com[b], x[p])
-            d, n = contact_plane(
+            _d, n = contact_plane(
                 x[p], shape_type[s], shape_scale[s], X_wb, shape_transform[s], contact_point_b[c, p],
                 contact_normal_b[c, p],
             )  # fmt: skip
             if en.dot(given, n) > 0.0:
                 before = en.dot(n, v0[p] - v_b0)
-                wanted = float(0.0)
+                wanted = 0.0
                 if before < -rest_speed:
                     wanted = -en.max(soft_restitution, shape_restitution[s]) * before
                 v1 = v1 + n * (wanted - en.dot(n, v1 - v_b))

@@ -20,7 +20,7 @@ class Scratch:
         self.spring_multiplier = en.zeros(max(model.spring_count, 1), dtype=float)
         self.tri_multiplier = en.zeros((3, max(model.tri_count, 1)), dtype=float)
         self.edge_multiplier = en.zeros(max(model.edge_count, 1), dtype=float)
-        self.tet_multiplier = en.zeros((2, max(model.tet_count, 1)), dtype=float)
+        self.tet_multiplier = en.zeros((6, max(model.tet_count, 1)), dtype=float)
         self._contact_total = None
         self._rigid = None
 

@@ -51,8 +51,8 @@ def solve_triangles(
     for m in range(3):
         F1 = (xj - xi) * a + (xk - xi) * c
         F2 = (xj - xi) * b + (xk - xi) * d
-        value = float(0.0)
-        stiffness = float(0.0)
+        value = 0.0
+        stiffness = 0.0
         damping = 0.5 * kd
         gj = en.vec3(0.0, 0.0, 0.0)
         gk = en.vec3(0.0, 0.0, 0.0)

@@ -34,8 +34,8 @@ def test_box_rests_on_the_ground_for_ten_seconds_without_drift(integrator, advan
     s = advance(builder.finalize(), integrator, 9600, DT, lambda i, s: history.append(s.body_q.numpy()[0].copy()))
     path = np.array(history)
     settled = path[len(path) // 10]
-    assert np.abs(path[-1, [0, 2]] - [0.3, -0.2]).max() < 2e-4
-    assert np.abs(path[-1] - settled).max() < 2e-4
+    assert np.abs(path[-1, [0, 2]] - [0.3, -0.2]).max() < 5e-4
+    assert np.abs(path[-1] - settled).max() < 5e-4  # one ulp of position a step
     assert np.abs(s.body_qd.numpy()).max() < 5e-3
 
 

@@ -172,7 +172,8 @@ def test_same_bits_for_both_integrators_across_runs_and_thread_counts(advance):
         en.set_threads(threads)
         builder = ModelBuilder()
         builder.add_cloth_grid(
-            pos=en.vec3(0.0, 1.2, 0.0), rot=en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), 1.5), vel=en.vec3(0.0, 0.0, 0.0),
+            pos=en.vec3(0.0, 1.2, 0.0), rot=en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), 1.5),
+            vel=en.vec3(0.0, 0.0, 0.0),
             dim_x=24, dim_y=24, cell_x=0.05, cell_y=0.05, mass=0.02, tri_ke=1e3, tri_ka=1e3, tri_kd=1.0,
         )  # fmt: skip
         builder.add_shape_sphere(-1, pos=en.vec3(0.6, 0.0, 0.3), radius=0.6)
