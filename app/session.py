@@ -133,6 +133,9 @@ class Session:
         """Go back to the initial state. A recording that is on is closed, since time cannot run backwards in it."""
         self.stop_recording()
         copy_state(self._initial, self.state)
+        # Contacts remember how far they have slipped; fresh tables, and a recording that uses them, forget it.
+        self.model.particle_contacts = self.model.rigid_contacts = None
+        self._graph = None
         self.frame = 0
         self._tell(SessionEvent.RESET)
 

@@ -2,7 +2,7 @@
 
 Run it with a Python that has `bpy`, on the outputs of simrun:
 
-    for scene in scenes/*.usda; do simrun $scene -o /tmp/gallery --overwrite; done
+    mkdir -p /tmp/gallery; for scene in scenes/*.usda; do simrun $scene -o /tmp/gallery --overwrite; done
     python docs/gallery/render.py /tmp/gallery                 # all
     python docs/gallery/render.py /tmp/gallery rigid_pile 120  # one, at another frame
 """
@@ -19,12 +19,12 @@ from mathutils import Vector
 
 GALLERY = Path(__file__).parent
 FRAMES = {
-    "cloth_over_sphere": 95,
-    "cloth_over_statue": 100,
+    "cloth_over_sphere": 120,
+    "cloth_over_statue": 34,
     "rigid_pile": 170,
-    "soft_body_drop": 60,
-    "particle_fountain": 30,
-    "dominoes": 250,
+    "soft_body_drop": 35,
+    "particle_fountain": 28,
+    "dominoes": 240,
 }
 WIDTH, HEIGHT, SAMPLES = 960, 540, int(os.environ.get("GALLERY_SAMPLES", "32"))
 

@@ -9,7 +9,7 @@ import numpy as np
 from stage_text import LOOKS, ground, header, material, materials, number, physics_scene, stage_dressing, vector
 
 TARGET = Path(__file__).parent.parent / "dominoes.usda"
-COUNT, PITCH = 48, 22.0
+COUNT, PITCH = 58, 22.0
 WIDTH, HEIGHT, DEPTH = 24.0, 48.0, 8.0
 DOC = """A rolling ball knocks over a winding row of dominoes. Lengths are in centimetres (metersPerUnit = 0.01).
     Written by scenes/generate/dominoes.py."""
@@ -27,7 +27,7 @@ def path_point(s: float) -> tuple[float, float, float]:
 def path_table() -> np.ndarray:
     """The winding line, finely: arc length, x, z [cm], shape [n, 3]."""
     t = np.linspace(0, 1, 4001)
-    x, z = -420 + 860 * t, 130 * np.sin(2.25 * np.pi * t)
+    x, z = -420 + 860 * t, 190 * np.sin(2.25 * np.pi * t)
     s = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
     return np.stack([s, x, z], axis=-1)
 
@@ -54,7 +54,7 @@ def main() -> None:
     back = np.array([np.sin(np.radians(heading)), np.cos(np.radians(heading))])
     ball_x, ball_z = x - 60 * back[0], z - 60 * back[1]
     speed = 180.0
-    text = header(DOC, up="Y", frames=420, metres=0.01)
+    text = header(DOC, up="Y", frames=480, metres=0.01)
     text += physics_scene(down=(0, -1, 0), gravity=981, solver="xpbd", substeps=16, iterations=2)
     text += """    class Cube "Domino" (
         prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsMassAPI", "PhysicsCollisionAPI", "MaterialBindingAPI"]
@@ -89,7 +89,7 @@ def main() -> None:
 """
     text += ground("Y", 3000)
     text += materials(material("Wood", friction=0.35), material("Ground", friction=0.7))
-    text += stage_dressing(position=(260, 380, 760), turn=(-25.42, 18.09, 0), sun=(-50, -25, 0), focal_length=36)
+    text += stage_dressing(position=(170, 470, 830), turn=(-29.5, 11.0, 0), sun=(-50, -25, 0), focal_length=33)
     TARGET.write_text(text)
 
 
