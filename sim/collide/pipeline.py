@@ -32,13 +32,20 @@ def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodie
     if bodies and model.body_count:
         contacts = rigid_contacts(model)
         if contacts.pair_count:
-            contacts.find(model, placement, body_q, rigid_margin(model))
+            contacts.find(model, placement, body_q, float(model.rigid_contact_margin))
 
 
-def rigid_margin(model) -> float:
-    """Distance below which rigid contact points are made [m]."""
-    margin = getattr(model, "rigid_contact_margin", None)
-    return 0.1 if margin is None else float(margin)
+def collide_in_step(model, state) -> None:
+    """Finds the rigid contacts of one step, for the integrators.
+
+    Only what touches now matters, so the margin is a twentieth of the smallest shape instead of
+    `model.rigid_contact_margin`: several times fewer pairs and points.
+    """
+    contacts = rigid_contacts(model)
+    if contacts.pair_count:
+        placement = shape_placement(model)
+        placement.refresh(model, state.body_q)
+        contacts.find(model, placement, state.body_q, min(float(model.rigid_contact_margin), contacts.step_margin))
 
 
 def shape_placement(model) -> ShapePlacement:

@@ -14,6 +14,7 @@ from sim.collide.round_pairs import collide_capsule, collide_sphere
 from sim.collide.sampled_pairs import collide_samples
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
 from sim.collide.shapes import ShapePlacement
+from sim.errors import SimError
 
 # Shape a of a pair is the one that comes first here.
 ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, MESH, PLANE)
@@ -36,6 +37,7 @@ class RigidContacts:
 
     Attributes:
         pair_shapes: Candidate pairs (a, b), shape [pair_count, 2]; the contact normal points from b to a.
+        step_margin: Margin that is enough when contacts are found anew in every step [m].
         active_count: Number of pairs that are near, shape [1].
         active_pair: Pair of each active slot, shape [capacity].
         points: Contact points, eight per active slot.
@@ -45,17 +47,17 @@ class RigidContacts:
     """
 
     def __init__(self, model, capacity: int | None = None):
-        pairs, kernels = candidate_pairs(model)
+        pairs, self.kernels, kinds = candidate_pairs(model)
         self.pair_count = len(pairs)
-        self.kernels = kernels
-        shape_count = max(int(model.shape_count), 1)
-        self.capacity = max(1, capacity if capacity is not None else min(self.pair_count, max(1024, 24 * shape_count)))
-        kind_of = {kernel: i for i, kernel in enumerate(kernels)}
-        types = model.shape_geo.type.numpy()
-        kinds = [kind_of[PAIR_KERNELS[int(types[a]), int(types[b])]] for a, b in pairs]
+        room = min(self.pair_count, max(1024, 24 * model.shape_count))
+        self.capacity = max(1, room if capacity is None else capacity)
+        radius = model.shape_collision_radius.numpy()[np.unique(pairs)]
+        sizes = radius[(radius > 0.0) & (radius < 1.0e5)]
+        adhesion = float(model.shape_materials.ka.numpy().max(initial=0.0))
+        self.step_margin = max(0.05 * float(sizes.min(initial=1.0)), adhesion)
         n, c = max(self.pair_count, 1), self.capacity
-        self.pair_shapes = en.array(np.array(pairs, dtype=np.int32).reshape(-1, 2), dtype=int)
-        self.pair_kind = en.array(np.array(kinds, dtype=np.int32), dtype=int)
+        self.pair_shapes = en.array(pairs if len(pairs) else np.zeros((1, 2), dtype=np.int32), dtype=int)
+        self.pair_kind = en.array(kinds if len(pairs) else np.zeros(1, dtype=np.int32), dtype=int)
         self.pair_slot = en.array(np.full(n, -1, dtype=np.int32), dtype=int)
         self.near = en.zeros(n, dtype=int)
         self.active_count = en.zeros(1, dtype=int)
@@ -127,28 +129,41 @@ class RigidContacts:
         )
 
 
-def candidate_pairs(model) -> tuple[list[tuple[int, int]], list]:
-    """All shape pairs that may touch, each in the order of `ORDER`, and the narrow-phase kernels they need.
+def candidate_pairs(model) -> tuple[np.ndarray, list, np.ndarray]:
+    """All shape pairs that may touch, each in the order of `ORDER`, and the narrow-phase kernels that they need.
 
-    Left out: pairs without a moving body, pairs within one body, and pairs of types without a row in the table.
+    Returns:
+        Pairs [n, 2], kernels, and for every pair the number of its kernel [n]. Left out are pairs within one body and
+        pairs of types without a row in the table (plane against plane).
+
+    Raises:
+        SimError: The model has too many pairs to list.
     """
+    if not model.shape_contact_pairs_complete:
+        raise SimError(
+            "collide()",
+            f"{model.shape_count} shapes with more candidate pairs than ModelBuilder.shape_contact_pair_limit",
+            "collision groups that keep distant shapes apart, or a higher limit",
+        )
     body = model.shape_body.numpy()
     types = model.shape_geo.type.numpy()
-    pairs: list[tuple[int, int]] = []
+    listed = [model.shape_contact_pairs.numpy(), model.shape_ground_contact_pairs.numpy()]
+    pairs = np.concatenate([rows.reshape(-1, 2) for rows in listed]).astype(np.int32)
+    pairs = pairs[body[pairs[:, 0]] != body[pairs[:, 1]]]
+    rank = np.full(max(int(types.max(initial=0)), max(ORDER)) + 1, len(ORDER))
+    rank[list(ORDER)] = np.arange(len(ORDER))
+    swap = rank[types[pairs[:, 0]]] > rank[types[pairs[:, 1]]]
+    pairs[swap] = pairs[swap][:, ::-1]
     kernels: list = []
-    for source in (model.shape_contact_pairs, model.shape_ground_contact_pairs):
-        for a, b in source.numpy().reshape(-1, 2).tolist():
-            if body[a] == body[b]:
-                continue
-            if ORDER.index(int(types[a])) > ORDER.index(int(types[b])):
-                a, b = b, a
-            kernel = PAIR_KERNELS.get((int(types[a]), int(types[b])))
-            if kernel is None:
-                continue
+    number = np.full(len(pairs), -1, dtype=np.int32)
+    for (type_a, type_b), kernel in PAIR_KERNELS.items():
+        rows = (types[pairs[:, 0]] == type_a) & (types[pairs[:, 1]] == type_b)
+        if rows.any():
             if kernel not in kernels:
                 kernels.append(kernel)
-            pairs.append((a, b))
-    return pairs, kernels
+            number[rows] = kernels.index(kernel)
+    served = number >= 0
+    return pairs[served], kernels, number[served]
 
 
 @en.kernel

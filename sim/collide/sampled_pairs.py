@@ -92,9 +92,7 @@ def collide_samples(
         count = sample_count(shape_type[s], shape_source[s])
         for i in range(count):
             p = en.transform_point(X_s, sample_point(shape_type[s], shape_scale[s], shape_source[s], i, toward))
-            d, n_o = shape_distance(
-                shape_type[o], shape_scale[o], shape_source[o], en.transform_point(X_ow, p), 10.0 * margin
-            )
+            d, n_o = shape_distance(shape_type[o], shape_scale[o], shape_source[o], en.transform_point(X_ow, p), FAR)
             if d < 0.5 * FAR and d - skin_s - skin_o < margin:
                 n = en.transform_vector(X_o, n_o)
                 on_s = p - n * skin_s

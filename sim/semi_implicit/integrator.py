@@ -2,7 +2,7 @@
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
-from sim.collide.pipeline import collide, particle_contacts, rigid_contacts
+from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.forces.body_contact import push_bodies_apart
 from sim.forces.contact_response import rest_speed
 from sim.forces.particle_contact import push_particles_from_shapes
@@ -116,7 +116,7 @@ class SemiImplicitIntegrator:
         contacts = rigid_contacts(model) if model.shape_count else None
         if contacts is not None and contacts.pair_count:
             if self.refresh_rigid_contacts:
-                collide(model, state_in, particles=False)
+                collide_in_step(model, state_in)
             mat = model.shape_materials
             en.launch(
                 push_bodies_apart,

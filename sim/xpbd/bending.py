@@ -37,7 +37,9 @@ def solve_bending(
     wl = inv_mass[l]
     angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
     w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
-    moved = en.dot(gi, xi - x0[i]) + en.dot(gj, xj - x0[j]) + en.dot(gk, xk - x0[k]) + en.dot(gl, xl - x0[l])
+    moved = 0.0
+    if properties[s, 1] > 0.0:
+        moved = en.dot(gi, xi - x0[i]) + en.dot(gj, xj - x0[j]) + en.dot(gk, xk - x0[k]) + en.dot(gl, xl - x0[l])
     lam = en.where(keep > 0.0, multiplier[s], 0.0)
     length = rest_length[s]
     step = multiplier_step(

@@ -4,7 +4,7 @@ import itertools
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
-from sim.collide.pipeline import collide, rigid_contacts
+from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.forces.contact_response import rest_speed
 from sim.forces.particle_forces import activations
 from sim.semi_implicit.bodies import integrate_bodies
@@ -108,7 +108,7 @@ class XPBDIntegrator:
         if not contacts.pair_count:
             return None
         if self.refresh_rigid_contacts:
-            collide(model, predicted, particles=False)
+            collide_in_step(model, predicted)
         return contacts
 
     def _predict(self, model, scratch, state_in, state_out, dt):
