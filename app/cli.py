@@ -186,7 +186,7 @@ def one_line(error: Exception) -> str:
 
 def report_bug() -> None:
     """Say that what follows is our fault and where to tell us."""
-    print(f"simrun: internal error, this a bug; please report the text below at {ISSUES_URL}", file=sys.stderr)
+    print(f"simrun: internal error: this is a bug of ours; please report what follows at {ISSUES_URL}", file=sys.stderr)
 
 
 def process_start() -> float:

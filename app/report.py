@@ -59,9 +59,10 @@ class RunReport:
         frames = f"{self.frames} frame{'s' if self.frames != 1 else ''}"
         if self.frames != self.frames_asked:
             frames += f" of {self.frames_asked}"
+        substeps = f"{self.substeps} substep{'s' if self.substeps != 1 else ''}"
         text = (
             f"{self.status}: {frames}, {self.simulated_seconds:.4g} s simulated in {self.wall_seconds:.2f} s, "
-            f"{self.ms_per_frame:.2f} ms a frame ({self.solver}, {self.substeps} substeps)"
+            f"{self.ms_per_frame:.2f} ms a frame ({self.solver}, {substeps})"
         )
         if self.output:
             text += f" -> {self.output} ({human_size(self.output_bytes)})"

@@ -181,14 +181,24 @@ class Session:
         if divergence is None:
             return
         self._tell(SessionEvent.FAILED)
-        name = self.bindings.particle_name if divergence.kind == "particle" else self.bindings.body_name
+        path, point = self._prim_of(divergence)
         raise SimulationFailed(
-            prim_path=name(divergence.index),
+            prim_path=path,
             time=self.time,
             frame=self.frame,
-            what=describe_motion(divergence),
+            what=f"{point}{describe_motion(divergence)}",
             hint=FAILURE_HINT[self.settings.solver],
         )
+
+    def _prim_of(self, divergence: Divergence) -> tuple[str | None, str]:
+        """Prim path of a diverged body or particle, and which of its points it is, in words."""
+        index = divergence.index
+        if divergence.kind == "body":
+            return self.bindings.body_name(index), ""
+        for each in self.bindings.particles:
+            if each.start <= index < each.start + each.count:
+                return each.path, f"point {index - each.start}, "
+        return None, f"particle {index}, "
 
     def _tell(self, event: SessionEvent) -> None:
         for callback in tuple(self._subscribers):

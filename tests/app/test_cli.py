@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pxr import Sdf, Usd, UsdGeom
 
-from tests.app.conftest import command_environment, command_line, json_of
+from tests.app.conftest import ROOT, command_environment, command_line, json_of
 
 NO_TRACEBACK = "Traceback (most recent call last)"
 
@@ -135,7 +135,8 @@ def test_flatten_needs_no_source(in_process, ball, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-def test_ctrl_c_keeps_the_frames_so_far(ball, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_keeps_the_frames_so_far(ball, tmp_path, number, code):
     process = subprocess.Popen(
         command_line(ball, "--frames", 10_000_000, "--json"),
         cwd=tmp_path,
@@ -148,10 +149,10 @@ def test_ctrl_c_keeps_the_frames_so_far(ball, tmp_path):
     while not output.exists() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    report = json_of(subprocess.CompletedProcess([], 130, out, err))
+    assert process.returncode == code, err
+    report = json_of(subprocess.CompletedProcess([], code, out, err))
     assert report["status"] == "interrupted" and 0 < report["frames"] < 10_000_000
     assert len(moving_frames(output)) == report["frames"] + 1
     assert NO_TRACEBACK not in err
@@ -161,8 +162,9 @@ def test_blow_up_names_prim_and_time_and_keeps_what_was_written(command, explodi
     result = command(exploding, "--json")
     report = json_of(result)
     assert result.returncode == 1 and report["status"] == "failed"
-    assert "/World/Flag" in result.stderr and " s (frame " in result.stderr and NO_TRACEBACK not in result.stderr
-    assert report["failure"]["prim"].startswith("/World/Flag")
+    assert "</World/Flag>: point" in result.stderr and " s (frame " in result.stderr
+    assert NO_TRACEBACK not in result.stderr
+    assert report["failure"]["prim"] == "/World/Flag"
     assert report["failure"]["time"] == pytest.approx(report["failure"]["frame"] / 60)
     assert report["frames"] == report["failure"]["frame"] - 1
     samples = frames_in(tmp_path / "exploding_sim.usd", "/World/Flag", "points")
@@ -180,3 +182,42 @@ def test_our_own_bugs_show_a_traceback_and_where_to_report(command, ball, tmp_pa
     result = subprocess.run(command_line(ball), cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert result.returncode == 1
     assert "internal error" in result.stderr and "report" in result.stderr and NO_TRACEBACK in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+def test_terminal_gets_a_bar_and_the_summary_stays_on_stdout(ball, tmp_path):
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command_line(ball, "--frames", 20_000, "--substeps", 1),
+        cwd=tmp_path,
+        env={**command_environment(), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # Linux says so when the other side has closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(ours)
+    summary = process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    assert "20000 frames" in summary and summary.count("\n") == 1
+    assert b"simulating" in shown and "━".encode() in shown and b"/20000" in shown
+
+
+def test_result_does_not_depend_on_the_number_of_threads(command, tmp_path):
+    scene = ROOT / "scenes" / "cloth_over_sphere.usda"
+    for threads in (1, 2):
+        result = command(scene, "--frames", 12, "--threads", threads, "-o", f"with_{threads}.usda", "--velocities")
+        assert result.returncode == 0, result.stderr
+    one, two = (Sdf.Layer.FindOrOpen(str(tmp_path / f"with_{n}.usda")) for n in (1, 2))
+    assert one.ExportToString() == two.ExportToString()

@@ -110,4 +110,4 @@ def test_failure_is_told_and_names_the_prim(exploding):
         for _ in range(200):
             session.step()
     assert heard[-1] is SessionEvent.FAILED
-    assert failure.value.prim_path.startswith("/World/Flag") and failure.value.time == session.time
+    assert failure.value.prim_path == "/World/Flag" and failure.value.time == session.time
