@@ -48,8 +48,9 @@ def write_asset() -> None:
     stage.SetDefaultPrim(points.GetPrim())
     points.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(positions))
     points.CreateVelocitiesAttr(Vt.Vec3fArray.FromNumpy(velocities))
-    points.CreateWidthsAttr(Vt.FloatArray([2 * RADIUS]))
-    points.SetWidthsInterpolation(UsdGeom.Tokens.constant)
+    # USD wants one width a point where points collide.
+    points.CreateWidthsAttr(Vt.FloatArray(COUNT, 2 * RADIUS))
+    points.SetWidthsInterpolation(UsdGeom.Tokens.vertex)
     low, high = positions.min(0) - RADIUS, positions.max(0) + RADIUS
     points.CreateExtentAttr(Vt.Vec3fArray.FromNumpy(np.stack([low, high])))
     stage.GetRootLayer().documentation = (

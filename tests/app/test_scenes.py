@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pxr import Usd, UsdValidation
 
 from app.session import Session
 from tests.app.conftest import ROOT
@@ -36,3 +37,12 @@ def test_scene_file_stays_readable(path: Path):
     text = path.read_text()
     assert max(map(len, text.splitlines())) <= 140
     assert text.startswith("#usda 1.0") and 'doc = """' in text
+
+
+@pytest.mark.parametrize("path", SCENES, ids=NAMES)
+def test_result_passes_every_validator_of_usd(path: Path, in_process):
+    report = in_process(path, "--frames", 2)
+    assert report["status"] == "done"
+    stage = Usd.Stage.Open(report["output"])
+    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+    assert [error.GetMessage() for error in UsdValidation.ValidationContext(validators).Validate(stage)] == []
