@@ -2,9 +2,11 @@
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
+from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.forces.body_contact import push_bodies_apart
 from sim.forces.contact_response import rest_speed
+from sim.forces.grain_contact import push_grains_apart
 from sim.forces.particle_contact import push_particles_from_shapes
 from sim.forces.particle_forces import MEMBRANES, ParticleForces
 from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
@@ -54,7 +56,8 @@ class SemiImplicitIntegrator:
         if model.particle_count:
             forces = self._particle_forces(model)
             forces.evaluate(model, state_in, control)
-            self._integrate_particles(model, forces, state_in, state_out, dt)
+            external = self._grain_forces(model, state_in, dt)
+            self._integrate_particles(model, forces, external, state_in, state_out, dt)
             self._push_particles_from_shapes(model, state_in, state_out, dt)
         if model.body_count:
             wrench = self._body_wrenches(model, state_in, dt)
@@ -67,7 +70,26 @@ class SemiImplicitIntegrator:
             forces = model.particle_forces = ParticleForces(model, self.membrane)
         return forces
 
-    def _integrate_particles(self, model, forces, state_in, state_out, dt):
+    def _grain_forces(self, model, state_in, dt):
+        """External forces, plus the contacts between loose particles if there are any."""
+        grid = particle_grid(model)
+        if grid is None:
+            return state_in.particle_f
+        grid.build(state_in.particle_q)
+        en.launch(
+            push_grains_apart,
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, state_in.particle_qd, state_in.particle_f, model.particle_inv_mass,
+                model.particle_radius, model.particle_flags, grid.loose, grid.start, grid.order, grid.cell,
+                grid.buckets, model.particle_ke, model.particle_kd, model.particle_kf, model.particle_mu,
+                model.particle_cohesion, dt,
+            ],
+            outputs=[grid.delta],
+        )  # fmt: skip
+        return grid.delta
+
+    def _integrate_particles(self, model, forces, external, state_in, state_out, dt):
         width = model.particle_adjacency.shape[0]
         if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
             kernel = integrate_particles_by_rows
@@ -79,7 +101,7 @@ class SemiImplicitIntegrator:
             kernel,
             dim=model.particle_count,
             inputs=[
-                state_in.particle_q, state_in.particle_qd, state_in.particle_f, forces.slots, *table,
+                state_in.particle_q, state_in.particle_qd, external, forces.slots, *table,
                 model.particle_inv_mass, model.particle_radius, model.particle_flags, en.vec3(*model.gravity),
                 model.ground_plane, 1.0 if model.ground else 0.0, model.soft_contact_ke, model.soft_contact_kd,
                 model.soft_contact_kf, model.soft_contact_mu, model.soft_contact_restitution,

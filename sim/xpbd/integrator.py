@@ -4,12 +4,14 @@ import itertools
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
+from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.forces.contact_response import rest_speed
 from sim.forces.particle_forces import activations
 from sim.semi_implicit.bodies import integrate_bodies
 from sim.xpbd.bending import solve_bending
 from sim.xpbd.bodies import bounce_rigid_contacts, keep_slip, solve_rigid_positions
+from sim.xpbd.grains import move_grains, separate_grains
 from sim.xpbd.particle_contacts import (
     bounce_off_ground,
     bounce_off_shapes,
@@ -82,6 +84,7 @@ class XPBDIntegrator:
             keep = 1.0 if iteration else 0.0
             if model.particle_count:
                 self._solve_elements(model, scratch, state_in, state_out, dt, keep, control)
+                self._separate_grains(model, scratch, state_in, state_out)
                 self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
             if rigid is not None:
                 self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
@@ -176,6 +179,22 @@ class XPBDIntegrator:
                     inputs=[start, model.tet_color_order, x0, w, *constants, dt, keep],
                     outputs=[x, scratch.tet_multiplier],
                 )
+
+    def _separate_grains(self, model, scratch, state_in, state_out):
+        grid = particle_grid(model)
+        if grid is None:
+            return
+        grid.build(state_out.particle_q)
+        en.launch(
+            separate_grains,
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, state_out.particle_q, scratch.movable, model.particle_radius, grid.loose,
+                grid.start, grid.order, grid.cell, grid.buckets, model.particle_mu,
+            ],
+            outputs=[grid.delta],
+        )  # fmt: skip
+        en.launch(move_grains, dim=model.particle_count, inputs=[grid.delta], outputs=[state_out.particle_q])
 
     def _solve_particle_contacts(self, model, scratch, state_in, state_out, dt, keep):
         if model.ground:
