@@ -33,10 +33,6 @@ class FrameGraph:
         """
         self._other = model.state()
         self._integrator = make_integrator(settings)
-        if settings.solver == "xpbd":
-            # Colours are computed by kernels whose result the host reads, which a recording would put off.
-            for family in ("spring", "tri", "edge", "tet"):
-                model.coloring(family)
         with engine.ScopedCapture() as capture:
             self._record(model, state, settings)
         self._graph = capture.graph

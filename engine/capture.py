@@ -47,6 +47,17 @@ def recording() -> Graph | None:
     return _active[-1] if _active else None
 
 
+class NotRecorded:
+    """Inside this `with` block launches run at once although a graph is being recorded: for one-time preparation."""
+
+    def __enter__(self) -> NotRecorded:
+        self._held, _active[:] = list(_active), []
+        return self
+
+    def __exit__(self, *_) -> None:
+        _active[:] = self._held
+
+
 def capture_begin(device: Any = None, **_: Any) -> None:
     """Starts recording: launches, copies and fills are noted, not run."""
     _active.append(Graph())
