@@ -19,12 +19,43 @@ class Loops:
     def do_While(self, s: ast.While) -> None:
         if s.orelse:
             raise self.fail("while ... else is not part of the kernel language", s, KernelSyntaxError)
+        if self.changes_arguments(s.test):
+            self.stepped(s, s.test)
+            return
         self.loop(s, s.body, test=s.test)
+
+    def changes_arguments(self, test: ast.expr) -> bool:
+        """Whether evaluating `test` binds names anew, as `query_next(query, index)` does."""
+        calls = [n for n in ast.walk(test) if isinstance(n, ast.Call) and isinstance(n.func, (ast.Name, ast.Attribute))]
+        return any(getattr(self.expression(n.func), "mutates", ()) for n in calls)
+
+    def stepped(self, s: ast.While | ast.For, test: ast.expr) -> None:
+        """`while test: body` as `while True: if test: body else: break`: names that `test` binds reach the body."""
+        step = ast.copy_location(ast.If(test, s.body, [ast.copy_location(ast.Break(), s)]), s)
+        self.loop(s, [step], test=ast.copy_location(ast.Constant(True), test))
+
+    def over_query(self, s: ast.For, query: Val, step: Any) -> None:
+        """`for index in query`: a copy of the query is asked for the next index until there is none."""
+        if not isinstance(s.target, ast.Name):
+            raise self.fail("the loop variable of a query must be one name", s.target, KernelSyntaxError)
+        hidden, call = f"%query{s.lineno}", f"%next{s.lineno}"
+        self.env[hidden], self.env[call] = query, step
+        self.env[s.target.id] = self.emit.number(0, T.int32)
+        arguments = [ast.Name(hidden, ast.Load()), ast.Name(s.target.id, ast.Load())]
+        test = ast.Call(ast.Name(call, ast.Load()), arguments, [])
+        for part in (test, test.func, *arguments):
+            ast.copy_location(part, s.iter)
+        self.stepped(s, test)
+        for name in (hidden, call):
+            self.env.pop(name, None)
 
     def do_For(self, s: ast.For) -> None:
         if s.orelse:
             raise self.fail("for ... else is not part of the kernel language", s, KernelSyntaxError)
         items = self.iterable(s.iter)
+        if isinstance(items, Query):
+            self.over_query(s, items.value, items.step)
+            return
         if isinstance(items, Range):
             bounds = [v.constant for v in (items.start, items.stop, items.step)]
             if all(c is not None for c in bounds):
@@ -78,7 +109,7 @@ class Loops:
         if returning:
             names |= {RETURNED, RESULT}
             escaping |= {RETURNED, RESULT}
-        target = s.target if isinstance(s, ast.For) else None
+        target = s.target if bounds is not None else None
         if target is not None and not isinstance(target, ast.Name):
             raise self.fail("the loop variable of range() must be one name", target, KernelSyntaxError)
         # carried: known before the loop and bound in it
@@ -239,6 +270,8 @@ class Loops:
             return list(value)
         if isinstance(value, Val) and value.kind in ("vec", "quat"):
             return [Val(value.scalar, [c]) for c in value.comps]
+        if isinstance(value, Val) and value.kind == "struct" and hasattr(value.type.cls, "__engine_next__"):
+            return Query(value, value.type.cls.__engine_next__)
         raise self.fail(f"cannot loop over {self.describe(value)}; use range(), a tuple or a vector", node)
 
     def is_literal(self, node: ast.expr) -> bool:
@@ -251,3 +284,10 @@ class Range:
 
     def __init__(self, start: Val, stop: Val, step: Val, literal: bool):
         self.start, self.stop, self.step, self.literal = start, stop, step, literal
+
+
+class Query:
+    """A struct that can be iterated: its class says in `__engine_next__` which function steps it."""
+
+    def __init__(self, value: Val, step: Any):
+        self.value, self.step = value, step

@@ -1,0 +1,58 @@
+"""Functions that change their arguments: what `while hash_grid_query_next(query, index)` needs.
+
+The kernel language passes values, so such a function is written as a pure one that returns the changed values behind
+its result; a call binds them anew to the names that the caller gave. One name may stand for several forms, told apart
+by the number of arguments (`mesh_query_point` with and without out-parameters).
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from engine.errors import KernelTypeError
+
+
+class InOut:
+    """A kernel function that binds arguments anew.
+
+    Attributes:
+        function: `@func` that returns `(result, changed...)`.
+        mutates: Positions of the arguments that the changed values go to.
+    """
+
+    def __init__(self, function: Any, mutates: tuple[int, ...], name: str | None = None):
+        self.function, self.mutates = function, mutates
+        self.__name__ = name or function.__name__
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+
+    def compile_call(self, caller: Any, args: list, kw: dict, node: ast.Call) -> Any:
+        result, *changed = caller.compile_callee(caller, self.function, args, kw, node)
+        for position, value in zip(self.mutates, changed):
+            if position >= len(node.args):
+                raise caller.fail(f"{self.__name__}() changes argument {position}; pass it by position", node)
+            target = node.args[position]
+            if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)):  # a temporary has no name to bind anew
+                caller.assign(target, value, node)
+        return result
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        raise KernelTypeError(f"{self.__name__}() works inside kernels only")
+
+
+class ByArgumentCount:
+    """One name for several functions; `forms` says which takes a call of how many arguments."""
+
+    def __init__(self, name: str, default: Any, forms: dict[int, Any]):
+        self.__name__, self.default, self.forms = name, default, forms
+        self.__doc__ = default.__doc__
+        self.__module__ = default.__module__
+        self.mutates = ()
+
+    def compile_call(self, caller: Any, args: list, kw: dict, node: ast.Call) -> Any:
+        form = self.forms.get(len(args) + len(kw), self.default)
+        return caller.compile_callee(caller, form, args, kw, node)
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        return self.default(*args, **kw)
