@@ -1,6 +1,13 @@
 """Spatial structures: triangle meshes with a hierarchy of boxes, and the queries on them."""
 
 from engine.spatial.closest_point import closest_point_on_triangle, triangle_distance_sq
+from engine.spatial.hash_grid import (
+    HashGrid,
+    HashGridQuery,
+    hash_grid_point_id,
+    hash_grid_query,
+    hash_grid_query_next,
+)
 from engine.spatial.mesh import Mesh, mesh_by_id
 from engine.spatial.mesh_access import (
     MeshArrays,
@@ -23,11 +30,16 @@ from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray
 from engine.spatial.mesh_winding import mesh_query_point_sign_winding_number, mesh_winding_number
 
 __all__ = [
+    "HashGrid",
+    "HashGridQuery",
     "Mesh",
     "MeshArrays",
     "MeshQueryPoint",
     "MeshQueryRay",
     "closest_point_on_triangle",
+    "hash_grid_point_id",
+    "hash_grid_query",
+    "hash_grid_query_next",
     "mesh_by_id",
     "mesh_eval_face_normal",
     "mesh_eval_position",

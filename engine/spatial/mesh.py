@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import engine as en
 from engine.errors import EngineError
 from engine.spatial import mesh_layout as layout
 from engine.spatial.bvh import EMPTY, LEAF_SIZE, build_bvh
+from engine.spatial.descriptor import take_descriptor
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
 from engine.spatial.mesh_winding import fit_dipoles
@@ -83,9 +83,8 @@ class Mesh:
         self._face_normals = en.zeros(len(triangles), dtype=en.vec3)
         self._face_weights = en.zeros((len(triangles), CORNERS_AND_FACE), dtype=en.float32)
 
-        self._descriptor = _take_descriptor()
+        self._descriptor = take_descriptor(self)
         self.id = en.uint64(self._descriptor.ctypes.data)
-        weakref.finalize(self, _give_back_descriptor, self._descriptor)
         _meshes[int(self.id)] = self
         self._write_descriptor()
         self.velocities = velocities
@@ -196,20 +195,6 @@ def mesh_by_id(id: int) -> Mesh | None:
 
 
 _meshes: weakref.WeakValueDictionary[int, Mesh] = weakref.WeakValueDictionary()
-
-_REUSE_AFTER = 1024
-"""Descriptors of dead meshes rest, zeroed, until this many others died: a stale id finds nothing, not a stranger."""
-
-_resting: deque[np.ndarray] = deque()
-
-
-def _take_descriptor() -> np.ndarray:
-    return _resting.popleft() if len(_resting) > _REUSE_AFTER else np.zeros(layout.DESCRIPTOR_SIZE, np.uint64)
-
-
-def _give_back_descriptor(descriptor: np.ndarray) -> None:
-    descriptor[:] = 0
-    _resting.append(descriptor)
 
 
 def _checked_array(name: str, values: Any, dtype: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a mesh id points to: the memory layout that `Mesh` writes and the queries read.
 
-The id of a mesh is the address of its descriptor, `DESCRIPTOR_SIZE` uint64 words: addresses and counts, so that one
+The id of a mesh is the address of its descriptor (see `engine.spatial.descriptor`): addresses and counts, so that one
 integer hands a whole mesh to a kernel. A descriptor of zeros is a mesh that is gone; every query then finds nothing.
 
 Nodes of the hierarchy and packets of triangles are blocks of float32 rows of `LANES` numbers, one lane per child or per
@@ -16,8 +16,6 @@ packets, int32[triangle_count, 6], vec3[feature_count], dipoles or 0."""
 
 POINT_COUNT, TRIANGLE_COUNT = 8, 9
 """Descriptor words that hold counts."""
-
-DESCRIPTOR_SIZE = 16
 
 LANES = WIDTH
 assert LEAF_SIZE == LANES

@@ -1,0 +1,381 @@
+"""Neighbour search among moving points: a grid of cells that repeats in space, sorted by cell.
+
+`build` is a stable counting sort of the points by cell, in two rounds so that each works inside the cache: blocks of
+points go to buckets of neighbouring cells, then every bucket sorts itself and writes where its cells start. Each number
+has one writing thread, so the result is the same for any number of threads: cells in order, points of a cell in the
+order of their numbers. Everything runs as kernels, so a build can be captured in a graph.
+
+Cells of a row lie side by side in memory, so a query walks rows, not cells: two loads find all points of a row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import engine as en
+from engine.errors import EngineError
+from engine.in_out import InOut
+from engine.spatial.descriptor import take_descriptor
+
+STARTS, IDS, POINT_COUNT, DIM_X, DIM_Y, DIM_Z, CELLS_PER_METRE = range(7)
+"""Descriptor words: addresses of int32[cell_count + 1] and int32[point_count]; counts; 1 / cell width as float32."""
+
+_MOST_BLOCKS = 256
+_MOST_BUCKETS = 512
+_SMALLEST_BLOCK = 1024
+
+FAR = 1.0e9
+"""Cell numbers stay within this, so that they fit an int32."""
+
+ULPS = 2.4e-7
+"""A query box grows by this part of its coordinates: covers the rounding of the distances that its user computes."""
+
+
+@en.func
+def cell_number(x: float, cells_per_metre: float) -> float:
+    """Number of the cell at coordinate `x` along one axis, not wrapped yet."""
+    return en.min(en.max(en.floor(x * cells_per_metre), -FAR), FAR)
+
+
+@en.func
+def wrapped(cell: float, dim: int) -> int:
+    """A cell number brought into [0, dim). Plain float64 arithmetic, exact here, so that it vectorises."""
+    c = en.float64(cell)
+    d = en.float64(dim)
+    rest = c - d * en.floor(c / d)
+    rest = en.where(rest < en.float64(0.0), rest + d, rest)
+    return int(en.where(rest >= d, rest - d, rest))
+
+
+@en.kernel
+def find_cells(
+    points: en.array(dtype=en.vec3),
+    cells_per_metre: float,
+    dim_x: int,
+    dim_y: int,
+    dim_z: int,
+    cells: en.array(dtype=int),
+):
+    """Cell of every point, x running fastest."""
+    i = en.tid()
+    p = points[i]
+    x = wrapped(cell_number(p[0], cells_per_metre), dim_x)
+    y = wrapped(cell_number(p[1], cells_per_metre), dim_y)
+    z = wrapped(cell_number(p[2], cells_per_metre), dim_z)
+    cells[i] = (z * dim_y + y) * dim_x + x
+
+
+@en.kernel
+def count_block(
+    cells: en.array(dtype=int), point_count: int, block_size: int, shift: int, counts: en.array2d(dtype=int)
+):
+    """How many points of a block go to every bucket; one thread per block."""
+    block = en.tid()
+    for b in range(counts.shape[1]):
+        counts[block, b] = 0
+    for i in range(block * block_size, en.min((block + 1) * block_size, point_count)):
+        b = cells[i] >> shift
+        counts[block, b] = counts[block, b] + 1
+
+
+@en.kernel
+def rank_blocks(counts: en.array2d(dtype=int), bucket_starts: en.array(dtype=int)):
+    """Turn the counts of a bucket into the places of the blocks inside it; one thread per bucket."""
+    bucket = en.tid()
+    total = en.int32(0)
+    for block in range(counts.shape[0]):
+        n = counts[block, bucket]
+        counts[block, bucket] = total
+        total = total + n
+    bucket_starts[bucket] = total
+
+
+@en.kernel
+def finish_header(
+    id: en.uint64,
+    point_count: int,
+    cells_per_metre: float,
+    bucket_starts: en.array(dtype=int),
+    starts: en.array(dtype=int),
+):
+    """Starts of the buckets from their sizes, and what the queries must know; one thread."""
+    total = en.int32(0)
+    for b in range(bucket_starts.shape[0]):
+        n = bucket_starts[b]
+        bucket_starts[b] = total
+        total = total + n
+    starts[0] = 0
+    en.ptr_store(en.uint64, id, POINT_COUNT, en.uint64(point_count))
+    en.ptr_store(en.float32, id, 2 * CELLS_PER_METRE, cells_per_metre)
+
+
+@en.kernel
+def scatter_block(
+    cells: en.array(dtype=int),
+    point_count: int,
+    block_size: int,
+    shift: int,
+    bucket_starts: en.array(dtype=int),
+    places: en.array2d(dtype=int),
+    bucket_cells: en.array(dtype=int),
+    bucket_points: en.array(dtype=int),
+):
+    """Move the points of a block to their buckets; one thread per block."""
+    block = en.tid()
+    for i in range(block * block_size, en.min((block + 1) * block_size, point_count)):
+        cell = cells[i]
+        b = cell >> shift
+        place = places[block, b]
+        places[block, b] = place + 1
+        at = bucket_starts[b] + place
+        bucket_cells[at] = cell
+        bucket_points[at] = i
+
+
+@en.kernel
+def sort_bucket(
+    bucket_starts: en.array(dtype=int),
+    bucket_cells: en.array(dtype=int),
+    bucket_points: en.array(dtype=int),
+    point_count: int,
+    cell_count: int,
+    shift: int,
+    starts: en.array(dtype=int),
+    ids: en.array(dtype=int),
+):
+    """Sort the points of a bucket by cell and write where its cells end; one thread per bucket.
+
+    `starts[c + 1]` counts the points of cell `c`, then walks from where the cell starts to where it ends.
+    """
+    bucket = en.tid()
+    first_cell = bucket << shift
+    end_cell = en.min((bucket + 1) << shift, cell_count)
+    first = bucket_starts[bucket]
+    end = point_count
+    if bucket + 1 < bucket_starts.shape[0]:
+        end = bucket_starts[bucket + 1]
+    if first == end:
+        for c in range(first_cell, end_cell):
+            starts[c + 1] = first
+    else:
+        for c in range(first_cell, end_cell):
+            starts[c + 1] = 0
+        for i in range(first, end):
+            c = bucket_cells[i]
+            starts[c + 1] = starts[c + 1] + 1
+        place = first
+        for c in range(first_cell, end_cell):
+            n = starts[c + 1]
+            starts[c + 1] = place
+            place = place + n
+        for i in range(first, end):
+            c = bucket_cells[i]
+            at = starts[c + 1]
+            starts[c + 1] = at + 1
+            ids[at] = bucket_points[i]
+
+
+class HashGrid:
+    """A grid of cells around points, for finding neighbours inside kernels.
+
+    The grid repeats in space: points anywhere, with negative coordinates too, fall into its `dim_x * dim_y * dim_z`
+    cells. More cells than the region of interest needs cost memory (4 bytes each), fewer cost time.
+
+    Attributes:
+        id: Handle for kernels (`uint64`), valid as long as this object lives.
+        device: Where the grid lives.
+    """
+
+    def __init__(self, dim_x: int, dim_y: int, dim_z: int, device: Any = None):
+        dims = (int(dim_x), int(dim_y), int(dim_z))
+        if min(dims) < 1 or dims[0] * dims[1] * dims[2] >= 2**31 - 1:
+            raise EngineError(f"HashGrid: got {dims} cells; expected at least one along each axis and fewer than 2**31")
+        self.device = en.get_device(device)
+        self.dims = dims
+        cell_count = dims[0] * dims[1] * dims[2]
+        self._shift = 0
+        while cell_count > _MOST_BUCKETS << self._shift:
+            self._shift += 1
+        bucket_count = -(-cell_count // (1 << self._shift))
+        self._starts = en.zeros(cell_count + 1, dtype=en.int32)
+        self._bucket_starts = en.zeros(bucket_count, dtype=en.int32)
+        self._ids = self._cells = self._bucket_cells = self._bucket_points = self._counts = None
+        self._capacity = 0
+        self._descriptor = take_descriptor(self)
+        self._descriptor[[DIM_X, DIM_Y, DIM_Z]] = dims
+        self._descriptor[STARTS] = self._starts.ptr
+        self.id = en.uint64(self._descriptor.ctypes.data)
+
+    def reserve(self, num_points: int) -> None:
+        """Make room for `num_points` points, so that no later `build` allocates."""
+        if num_points <= self._capacity:
+            return
+        self._capacity = int(num_points)
+        for name in ("_ids", "_cells", "_bucket_cells", "_bucket_points"):
+            setattr(self, name, en.empty(self._capacity, dtype=en.int32))
+        self._counts = en.empty((_block_count(self._capacity), self._bucket_starts.shape[0]), dtype=en.int32)
+        self._descriptor[IDS] = self._ids.ptr
+
+    def build(self, points: Any, radius: float) -> None:
+        """Sort points into cells; kernels launched afterwards find them.
+
+        Args:
+            points: Positions [m], `array(vec3)`.
+            radius: Width of a cell [m]. Queries may ask for any distance; about this one is fastest.
+
+        Raises:
+            EngineError: Points of another type, or a radius that is not positive and finite.
+        """
+        if not isinstance(points, en.array) or points.dtype != en.vec3:
+            got = getattr(points, "dtype", type(points).__name__)
+            raise EngineError(f"HashGrid.build: points are {got}; expected array(dtype=vec3)")
+        if not 0.0 < radius < float("inf"):
+            raise EngineError(f"HashGrid.build: got radius {radius}; expected a positive number")
+        points = points.contiguous()
+        points = points.flatten() if points.ndim > 1 else points
+        n = points.shape[0]
+        self.reserve(n)
+        blocks = _block_count(n)
+        size = -(-n // blocks)
+        counts = en.array(
+            ptr=self._counts.ptr, shape=(blocks, self._counts.shape[1]), dtype=en.int32, owner=self._counts
+        )
+        cells_per_metre = 1.0 / float(radius)
+        cell_count = self._starts.shape[0] - 1
+        en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])
+        en.launch(count_block, blocks, [self._cells, n, size, self._shift], [counts])
+        en.launch(rank_blocks, counts.shape[1], [counts], [self._bucket_starts])
+        en.launch(finish_header, 1, [self.id, n, cells_per_metre], [self._bucket_starts, self._starts])
+        en.launch(
+            scatter_block,
+            blocks,
+            [self._cells, n, size, self._shift, self._bucket_starts, counts],
+            [self._bucket_cells, self._bucket_points],
+        )
+        en.launch(
+            sort_bucket,
+            counts.shape[1],
+            [self._bucket_starts, self._bucket_cells, self._bucket_points, n, cell_count, self._shift],
+            [self._starts, self._ids],
+        )
+
+
+def _block_count(point_count: int) -> int:
+    return min(_MOST_BLOCKS, max(1, -(-point_count // _SMALLEST_BLOCK)))
+
+
+@en.struct
+class HashGridQuery:
+    """A walk over the cells around a place; `for index in query` gives the points in them.
+
+    Attributes:
+        starts, ids: Addresses of the grid's arrays.
+        at, end: Entries of `ids` still to come in the current row of cells.
+        x_first, x_end: Cells along x; the part of a row before the grid wraps.
+        x_rest: Cells from 0 on along x: the part behind the wrap.
+        in_rest: Whether the part behind the wrap is next.
+        y, y_first, y_left, y_count: Next row, the first one, rows left in this layer, rows of a layer.
+        z, z_left: Layer of the next row, layers left with it.
+    """
+
+    starts: en.uint64
+    ids: en.uint64
+    at: int
+    end: int
+    dim_x: int
+    dim_y: int
+    dim_z: int
+    x_first: int
+    x_end: int
+    x_rest: int
+    in_rest: bool
+    y: int
+    y_first: int
+    y_left: int
+    y_count: int
+    z: int
+    z_left: int
+
+
+@en.func
+def _axis_range(x: float, reach: float, cells_per_metre: float, dim: int):
+    """(first cell, number of cells) that the interval around `x` meets along one axis; each cell once."""
+    slack = reach + ULPS * (en.abs(x) + reach)
+    low = cell_number(x - slack, cells_per_metre)
+    high = cell_number(x + slack, cells_per_metre)
+    count = int(high - low) + 1
+    first = wrapped(low, dim)
+    if count >= dim:
+        first = 0
+        count = dim
+    return first, count
+
+
+@en.func
+def hash_grid_query(id: en.uint64, point: en.vec3, max_dist: float) -> HashGridQuery:
+    """Start looking for points around `point` [m].
+
+    The query gives every point within `max_dist` [m] once, and others nearby: compare the distances. Use it as
+    `for index in query`, or with `hash_grid_query_next`. `max_dist` is independent of the radius of the build.
+    """
+    query = HashGridQuery()
+    query.starts = en.ptr_load(en.uint64, id, STARTS)
+    query.ids = en.ptr_load(en.uint64, id, IDS)
+    query.dim_x = int(en.ptr_load(en.uint64, id, DIM_X))
+    query.dim_y = int(en.ptr_load(en.uint64, id, DIM_Y))
+    query.dim_z = int(en.ptr_load(en.uint64, id, DIM_Z))
+    if en.ptr_load(en.uint64, id, POINT_COUNT) != en.uint64(0) and max_dist >= 0.0:
+        cells_per_metre = en.ptr_load(en.float32, id, 2 * CELLS_PER_METRE)
+        first, count = _axis_range(point[0], max_dist, cells_per_metre, query.dim_x)
+        query.x_first = first
+        query.x_end = en.min(first + count, query.dim_x)
+        query.x_rest = en.max(first + count - query.dim_x, 0)
+        first, count = _axis_range(point[1], max_dist, cells_per_metre, query.dim_y)
+        query.y = first
+        query.y_first = first
+        query.y_left = count
+        query.y_count = count
+        first, count = _axis_range(point[2], max_dist, cells_per_metre, query.dim_z)
+        query.z = first
+        query.z_left = count
+    return query
+
+
+@en.func
+def _next(query: HashGridQuery, index: int):
+    while query.at >= query.end and query.z_left > 0:
+        row = (query.z * query.dim_y + query.y) * query.dim_x
+        first = row + query.x_first
+        end = row + query.x_end
+        if query.in_rest:
+            first = row
+            end = row + query.x_rest
+        query.at = en.ptr_load(en.int32, query.starts, first)
+        query.end = en.ptr_load(en.int32, query.starts, end)
+        query.in_rest = query.x_rest > 0 and not query.in_rest
+        if not query.in_rest:
+            query.y = en.where(query.y + 1 == query.dim_y, 0, query.y + 1)
+            query.y_left = query.y_left - 1
+            if query.y_left == 0:
+                query.y = query.y_first
+                query.y_left = query.y_count
+                query.z = en.where(query.z + 1 == query.dim_z, 0, query.z + 1)
+                query.z_left = query.z_left - 1
+    found = query.at < query.end
+    if found:
+        index = en.ptr_load(en.int32, query.ids, query.at)
+        query.at = query.at + 1
+    return found, query, index
+
+
+@en.func
+def hash_grid_point_id(id: en.uint64, index: int) -> int:
+    """Number of the point that comes `index`-th in the order of cells: threads in this order share neighbours."""
+    return en.ptr_load(en.int32, en.ptr_load(en.uint64, id, IDS), index)
+
+
+hash_grid_query_next = InOut(_next, (0, 1), "hash_grid_query_next")
+hash_grid_query_next.__doc__ = """`hash_grid_query_next(query, index) -> bool`: move on to the next point.
+
+Sets `index` to its number; returns whether there was one."""
+HashGridQuery.__engine_next__ = hash_grid_query_next
