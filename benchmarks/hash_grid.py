@@ -26,9 +26,9 @@ def measure(en) -> dict:
         tid = en.tid()
         i = en.hash_grid_point_id(grid, tid)
         p = points[i]
-        total = float(0.0)
+        total = 0.0
         query = en.hash_grid_query(grid, p, radius)
-        index = int(0)
+        index = 0
         while en.hash_grid_query_next(query, index):
             d = en.length(p - points[index])
             if d < radius:
