@@ -12,7 +12,7 @@ def solve_bending(
     order: en.array(dtype=int),
     x0: en.array(dtype=en.vec3),
     inv_mass: en.array(dtype=float),
-    edge_indices: en.array2d(dtype=int),
+    corners: en.array2d(dtype=int),
     rest_angle: en.array(dtype=float),
     rest_length: en.array(dtype=float),
     properties: en.array2d(dtype=float),
@@ -22,11 +22,12 @@ def solve_bending(
     multiplier: en.array(dtype=float),
 ):
     """One colour of edges."""
-    s = order[start + en.tid()]
-    i = edge_indices[s, 0]
-    j = edge_indices[s, 1]
-    k = edge_indices[s, 2]
-    l = edge_indices[s, 3]
+    at = start + en.tid()
+    s = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
+    k = corners[2, at]
+    l = corners[3, at]
     xi = x[i]
     xj = x[j]
     xk = x[k]
@@ -37,10 +38,8 @@ def solve_bending(
     wl = inv_mass[l]
     angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
     w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
-    moved = 0.0
-    if properties[s, 1] > 0.0:
-        moved = en.dot(gi, xi - x0[i]) + en.dot(gj, xj - x0[j]) + en.dot(gk, xk - x0[k]) + en.dot(gl, xl - x0[l])
-    lam = en.where(keep > 0.0, multiplier[s], 0.0)
+    moved = en.dot(gi, xi - x0[i]) + en.dot(gj, xj - x0[j]) + en.dot(gk, xk - x0[k]) + en.dot(gl, xl - x0[l])
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     length = rest_length[s]
     step = multiplier_step(
         wrapped_angle(angle - rest_angle[s]), properties[s, 0] * length, properties[s, 1] * length, lam, moved, w, dt
@@ -49,4 +48,4 @@ def solve_bending(
     x[j] = xj + gj * (wj * step)
     x[k] = xk + gk * (wk * step)
     x[l] = xl + gl * (wl * step)
-    multiplier[s] = lam + step
+    multiplier[at] = lam + step

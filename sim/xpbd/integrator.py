@@ -140,7 +140,12 @@ class XPBDIntegrator:
     def _solve_elements(self, model, scratch, state_in, state_out, dt, keep, control):
         x0, x, w = state_in.particle_q, state_out.particle_q, scratch.movable
         if model.spring_count:
-            constants = [model.spring_indices, model.spring_rest_length, model.spring_stiffness, model.spring_damping]
+            constants = [
+                scratch.corners["spring"],
+                model.spring_rest_length,
+                model.spring_stiffness,
+                model.spring_damping,
+            ]
             for start, stop in color_ranges(model.spring_color_offsets):
                 en.launch(
                     solve_springs,
@@ -150,7 +155,7 @@ class XPBDIntegrator:
                 )
         if model.tri_count:
             active = activations(model, control, "tri_activations")
-            constants = [model.tri_indices, model.tri_poses, active, model.tri_materials]
+            constants = [scratch.corners["tri"], model.tri_poses, active, model.tri_materials]
             for start, stop in color_ranges(model.tri_color_offsets):
                 en.launch(
                     solve_triangles,
@@ -160,7 +165,7 @@ class XPBDIntegrator:
                 )
         if model.edge_count:
             constants = [
-                model.edge_indices, model.edge_rest_angle, model.edge_rest_length, model.edge_bending_properties
+                scratch.corners["edge"], model.edge_rest_angle, model.edge_rest_length, model.edge_bending_properties
             ]  # fmt: skip
             for start, stop in color_ranges(model.edge_color_offsets):
                 en.launch(
@@ -171,7 +176,7 @@ class XPBDIntegrator:
                 )
         if model.tet_count:
             active = activations(model, control, "tet_activations")
-            constants = [model.tet_indices, model.tet_poses, active, model.tet_materials]
+            constants = [scratch.corners["tet"], model.tet_poses, active, model.tet_materials]
             for start, stop in color_ranges(model.tet_color_offsets):
                 en.launch(
                     solve_tetrahedra,

@@ -28,7 +28,7 @@ def solve_springs(
     order: en.array(dtype=int),
     x0: en.array(dtype=en.vec3),
     inv_mass: en.array(dtype=float),
-    spring_indices: en.array(dtype=int),
+    corners: en.array2d(dtype=int),
     rest_length: en.array(dtype=float),
     stiffness: en.array(dtype=float),
     damping: en.array(dtype=float),
@@ -38,9 +38,10 @@ def solve_springs(
     multiplier: en.array(dtype=float),
 ):
     """One colour of springs; `keep` is 0 in the first iteration of a step, else 1."""
-    s = order[start + en.tid()]
-    i = spring_indices[2 * s]
-    j = spring_indices[2 * s + 1]
+    at = start + en.tid()
+    s = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
     xi = x[i]
     xj = x[j]
     d = xi - xj
@@ -50,8 +51,8 @@ def solve_springs(
     wi = inv_mass[i]
     wj = inv_mass[j]
     moved = en.dot(n, (xi - x0[i]) - (xj - x0[j]))
-    lam = en.where(keep > 0.0, multiplier[s], 0.0)
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     step = multiplier_step(length_sq * inv_length - rest_length[s], stiffness[s], damping[s], lam, moved, wi + wj, dt)
     x[i] = xi + n * (wi * step)
     x[j] = xj - n * (wj * step)
-    multiplier[s] = lam + step
+    multiplier[at] = lam + step

@@ -22,7 +22,7 @@ def solve_tetrahedra(
     order: en.array(dtype=int),
     x0: en.array(dtype=en.vec3),
     inv_mass: en.array(dtype=float),
-    tet_indices: en.array2d(dtype=int),
+    corners: en.array2d(dtype=int),
     pose: en.array(dtype=en.mat33),
     activation: en.array(dtype=float),
     materials: en.array2d(dtype=float),
@@ -32,11 +32,12 @@ def solve_tetrahedra(
     multiplier: en.array2d(dtype=float),
 ):
     """One colour of tetrahedra."""
-    t = order[start + en.tid()]
-    i = tet_indices[t, 0]
-    j = tet_indices[t, 1]
-    k = tet_indices[t, 2]
-    l = tet_indices[t, 3]
+    at = start + en.tid()
+    t = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
+    k = corners[2, at]
+    l = corners[3, at]
     xi = x[i]
     xj = x[j]
     xk = x[k]
@@ -109,13 +110,13 @@ def solve_tetrahedra(
         gi = -(gj + gk + gl)
         w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
         moved = en.dot(gi, xi - xi0) + en.dot(gj, xj - xj0) + en.dot(gk, xk - xk0) + en.dot(gl, xl - xl0)
-        lam = en.where(keep > 0.0, multiplier[m, t], 0.0)
+        lam = en.where(keep > 0.0, multiplier[m, at], 0.0)
         step = multiplier_step(value, stiffness, damping, lam, moved, w, dt)
         xi = xi + gi * (wi * step)
         xj = xj + gj * (wj * step)
         xk = xk + gk * (wk * step)
         xl = xl + gl * (wl * step)
-        multiplier[m, t] = lam + step
+        multiplier[m, at] = lam + step
     x[i] = xi
     x[j] = xj
     x[k] = xk

@@ -16,7 +16,7 @@ def solve_triangles(
     order: en.array(dtype=int),
     x0: en.array(dtype=en.vec3),
     inv_mass: en.array(dtype=float),
-    tri_indices: en.array2d(dtype=int),
+    corners: en.array2d(dtype=int),
     pose: en.array(dtype=en.mat22),
     activation: en.array(dtype=float),
     materials: en.array2d(dtype=float),
@@ -26,10 +26,11 @@ def solve_triangles(
     multiplier: en.array2d(dtype=float),
 ):
     """One colour of triangles: dilation, then the two shears, each seeing the one before."""
-    t = order[start + en.tid()]
-    i = tri_indices[t, 0]
-    j = tri_indices[t, 1]
-    k = tri_indices[t, 2]
+    at = start + en.tid()
+    t = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
+    k = corners[2, at]
     xi = x[i]
     xj = x[j]
     xk = x[k]
@@ -75,12 +76,12 @@ def solve_triangles(
         gi = -(gj + gk)
         w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk)
         moved = en.dot(gi, xi - xi0) + en.dot(gj, xj - xj0) + en.dot(gk, xk - xk0)
-        lam = en.where(keep > 0.0, multiplier[m, t], 0.0)
+        lam = en.where(keep > 0.0, multiplier[m, at], 0.0)
         step = multiplier_step(value, stiffness, damping, lam, moved, w, dt)
         xi = xi + gi * (wi * step)
         xj = xj + gj * (wj * step)
         xk = xk + gk * (wk * step)
-        multiplier[m, t] = lam + step
+        multiplier[m, at] = lam + step
     x[i] = xi
     x[j] = xj
     x[k] = xk
