@@ -22,8 +22,23 @@ from engine.arrays import (
 )  # fmt: skip
 from engine.cache import clear as clear_kernel_cache
 from engine.capture import Graph, ScopedCapture, capture_begin, capture_end, capture_launch
+from engine.constants import *  # noqa: F403
 from engine.cpu.runtime import get_threads, set_threads
-from engine.device import Device, ScopedDevice, get_device, get_devices, set_device
+from engine.device import (
+    Device,
+    ScopedDevice,
+    get_cuda_device_count,
+    get_cuda_devices,
+    get_device,
+    get_devices,
+    get_preferred_device,
+    is_cpu_available,
+    is_cuda_available,
+    is_device_available,
+    is_mempool_access_supported,
+    is_peer_access_supported,
+    set_device,
+)
 from engine.errors import (
     EngineError,
     KernelAssertionError,
@@ -34,7 +49,7 @@ from engine.errors import (
     LaunchError,
 )
 from engine.function import Function, func
-from engine.kernel import Kernel, kernel
+from engine.kernel import Kernel, kernel, overload
 from engine.lang.calls import static
 from engine.launching import Launch, launch
 from engine.library import linear_algebra as _linear_algebra
@@ -43,6 +58,7 @@ from engine.library import random as _random
 from engine.library import rotations as _rotations
 from engine.library import scalars as _scalars
 from engine.library.registry import BUILTINS as _BUILTINS
+from engine.modules import Module, force_load, get_module, get_module_options, load_module, set_module_options
 from engine.session import constant, init, synchronize, synchronize_device
 from engine.structs import struct
 from engine.timing import ScopedTimer
@@ -50,9 +66,9 @@ from engine.types import (
     NAMED_TYPES as _NAMED_TYPES,
 )  # fmt: skip
 from engine.types import (
-    bool_ as bool,
-)
-from engine.types import (
+    Float,
+    Int,
+    Scalar,
     float16,
     float32,
     float64,
@@ -68,6 +84,9 @@ from engine.types import (
     uint32,
     uint64,
     vector,
+)
+from engine.types import (
+    bool_ as bool,
 )
 
 globals().update(_NAMED_TYPES)

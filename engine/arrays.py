@@ -72,7 +72,8 @@ class array:
         return super().__new__(cls)
 
     def __class_getitem__(cls, dtype):
-        return ArrayType(dtype, 1)
+        dtype, ndim = dtype if isinstance(dtype, tuple) else (dtype, 1)
+        return ArrayType(dtype, ndim if isinstance(ndim, int) else ndim.__args__[0])
 
     def __init__(
         self,
@@ -274,18 +275,26 @@ class array:
         return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self._data}"
 
 
-def _annotation(ndim: int):
-    def make(*args, **kw):
+class _ArrayOf:
+    """`array1d` … `array4d`: annotations (`array2d(dtype=float)`, `array2d[float]`) and constructors."""
+
+    def __init__(self, ndim: int):
+        self.ndim, self.__name__ = ndim, f"array{ndim}d"
+        self.__doc__ = f"`array` of {ndim} dimensions; as an annotation or with data."
+
+    def __getitem__(self, dtype: Any) -> ArrayType:
+        return ArrayType(dtype, self.ndim)
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
         if not args and set(kw) <= {"dtype"}:
-            return ArrayType(kw.get("dtype", Any), ndim)
-        return array(*args, ndim=ndim, **kw)
+            return ArrayType(kw.get("dtype", Any), self.ndim)
+        return array(*args, ndim=self.ndim, **kw)
 
-    make.__name__ = f"array{ndim}d"
-    make.__doc__ = f"`array` of {ndim} dimensions; as an annotation or with data."
-    return make
+    def __repr__(self) -> str:
+        return self.__name__
 
 
-array1d, array2d, array3d, array4d = (_annotation(n) for n in (1, 2, 3, 4))
+array1d, array2d, array3d, array4d = (_ArrayOf(n) for n in (1, 2, 3, 4))
 
 
 def _as_shape(shape: Any) -> tuple[int, ...]:

@@ -12,3 +12,14 @@ deterministic: bool = False
 verify_ir: bool = True
 #: Print what is compiled and how long it took.
 verbose: bool = False
+#: Version of the engine, as `major.minor.patch`.
+version: str = "0.1.0"
+#: Accepted for programs written for other engines: ours compiles adjoints on demand and prints nothing at start.
+enable_backward: bool = True
+quiet: bool = True
+verify_fp: bool = False
+verify_cuda: bool = False
+verify_autograd_array_access: bool = False
+print_launches: bool = False
+enable_cpu_blocks: bool = False
+cache_kernels: bool = True

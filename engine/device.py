@@ -15,6 +15,22 @@ class Device:
     def __init__(self, alias: str, name: str):
         self.alias, self.name = alias, name
         self.is_cpu, self.is_cuda = alias == "cpu", alias.startswith("cuda")
+        self.arch, self.is_uva, self.is_mempool_supported, self.is_mempool_enabled = 0, False, False, False
+        self.sm_count, self.ordinal, self.context, self.stream = 0, -1, None, None
+
+    @property
+    def total_memory(self) -> int:
+        """Memory of the machine [bytes]."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+    @property
+    def free_memory(self) -> int:
+        """Memory not in use now [bytes]."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+
+    @property
+    def has_stream(self) -> bool:
+        return False
 
     def __str__(self) -> str:
         return self.alias
@@ -46,6 +62,39 @@ def get_device(ident: Any = None) -> Device:
 
 def get_devices() -> list[Device]:
     return [_cpu]
+
+
+def get_preferred_device() -> Device:
+    """The device that arrays and launches use where none is named."""
+    return get_device()
+
+
+def is_cpu_available() -> bool:
+    return True
+
+
+def is_cuda_available() -> bool:
+    return False
+
+
+def get_cuda_devices() -> list[Device]:
+    return []
+
+
+def get_cuda_device_count() -> int:
+    return 0
+
+
+def is_device_available(device: Any) -> bool:
+    return device in get_devices()
+
+
+def is_mempool_access_supported(target: Any, peer: Any) -> bool:
+    return False
+
+
+def is_peer_access_supported(target: Any, peer: Any) -> bool:
+    return False
 
 
 def set_device(ident: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class EngineError(Exception):
+class EngineError(RuntimeError):
     """Root of every error that the engine raises for a mistake of its user."""
 
 
@@ -30,11 +30,11 @@ class KernelSyntaxError(KernelError):
     """The kernel uses Python that the kernel language does not have."""
 
 
-class KernelTypeError(KernelError):
+class KernelTypeError(KernelError, TypeError):
     """The kernel mixes types, shapes or argument counts that do not fit."""
 
 
-class KernelNameError(KernelError):
+class KernelNameError(KernelError, NameError):
     """The kernel uses a name that is not defined."""
 
 

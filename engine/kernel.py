@@ -21,6 +21,7 @@ from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import Val, is_number
+from engine.modules import find_kernel, get_module
 from engine.structs import scalar_types
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
@@ -77,14 +78,24 @@ class Kernel:
     `ir()`, `llvm()` print what it compiled to.
     """
 
-    def __init__(self, function: Callable, name: str | None = None):
-        self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
-        self.__module__ = function.__module__
-        self.key = name or function.__qualname__
+    def __init__(
+        self, func: Callable, key: str | None = None, module: Any = None, options: dict[str, Any] | None = None
+    ):
+        self.function = self.func = func
+        self.__name__, self.__doc__, self.__module__ = func.__name__, func.__doc__, func.__module__
+        self.key = key or func.__qualname__
+        self.options = dict(options or {})
+        #: Concrete forms declared with `overload`, by the names of their argument types.
+        self.overloads: dict[tuple[str, ...], Kernel] = {}
+        #: The generic kernel that this one is an overload of.
+        self.generic: Kernel | None = None
         self._source: Source | None = None
         self._variants: dict[Any, Variant] = {}
-        self._launcher: Callable | None = None
         self._parameters: list[tuple[str, Any]] | None = None
+        if isinstance(module, str):
+            module = get_module(f"{func.__module__}.{self.key}" if module == "unique" else module)
+        self.module = module or get_module(func.__module__)
+        self.module.add(self)
 
     def __call__(self, *args, **kw):
         raise EngineError(
@@ -112,8 +123,8 @@ class Kernel:
                     raise self.source.error(
                         f"argument '{p.name}' of kernel '{self.__name__}' has no type; {example}", node
                     )
-                t = hints[p.name] if hints[p.name] is Any else T.as_type(hints[p.name])
-                if t is not Any and not hasattr(t, "kind"):
+                t = T.as_type(hints[p.name])
+                if not T.is_generic(t) and not hasattr(t, "kind"):
                     raise self.source.error(
                         f"argument '{p.name}' has type {T.type_name(t)}; "
                         "expected a kernel type such as float, vec3 or array(dtype=float)",
@@ -122,6 +133,46 @@ class Kernel:
                 out.append((p.name, t))
             self._parameters = out
         return self._parameters
+
+    @property
+    def is_generic(self) -> bool:
+        """Whether the launch decides some of the argument types."""
+        return any(T.is_generic(t) for _, t in self.parameters)
+
+    def add_overload(self, types: Sequence[Any] | dict[str, Any]) -> Kernel:
+        """A kernel of its own for the given argument types (a list, or by argument name); raises EngineError."""
+        names = [name for name, _ in self.parameters]
+        given = dict(types) if isinstance(types, dict) else dict(zip(names, types))
+        if set(given) - set(names) or (not isinstance(types, dict) and len(types) != len(names)):
+            raise EngineError(f"overload: got types for {', '.join(map(str, types))}; '{self.key}' takes {', '.join(names)}")
+        wanted = []
+        for name, pattern in self.parameters:
+            t = T.as_type(given.get(name, pattern))
+            if T.is_generic(t):
+                raise EngineError(f"overload of '{self.key}': argument '{name}' needs a concrete type")
+            if not T.fits(pattern, t):
+                raise EngineError(f"overload of '{self.key}': '{name}' got {T.type_name(t)}; expected {T.type_name(pattern)}")
+            wanted.append((name, t))
+        signature = tuple(T.type_name(t) for _, t in wanted)
+        found = self.overloads.get(signature)
+        if found is None:
+            found = Kernel(self.function, self.key, self.module, self.options)
+            found._parameters, found._variants, found.generic = wanted, self._variants, self
+            self.overloads[signature] = found
+        return found
+
+    def compile_ahead(self) -> None:
+        """Compiles the kernel if its argument types are known; what does not compile reports when launched."""
+        try:
+            if not self.is_generic:
+                self.variant([t for _, t in self.parameters])
+        except EngineError:
+            pass
+
+    def forget(self) -> None:
+        """Drops compiled code, so that the next launch reads the source and the values it captures again."""
+        self._variants.clear()
+        self._source = None
 
     def lower(self, types: list[Any], layout: Layout, debug: bool) -> tuple[ir.Function, int]:
         """IR of the kernel for argument types and layout; returns it and how many thread indices it uses."""
@@ -163,7 +214,7 @@ class Kernel:
 
     def _concrete_types(self) -> list[Any]:
         for name, t in self.parameters:
-            if t is Any or (isinstance(t, ArrayType) and t.dtype is Any):
+            if T.is_generic(t):
                 raise EngineError(f"kernel '{self.__name__}' is generic in '{name}'; launch it once, then print")
         return [t for _, t in self.parameters]
 
@@ -193,8 +244,10 @@ class Kernel:
         contiguous, rows = True, ()
         for k, ((name, t), a) in enumerate(zip(parameters, args)):
             if type(a) is array:
-                if t is Any or (isinstance(t, ArrayType) and t.dtype is Any):
-                    t = ArrayType(a.dtype, a.ndim)
+                if T.is_generic(t):
+                    pattern, t = t, ArrayType(a.dtype, a.ndim)
+                    if not T.fits(pattern, t):
+                        self._refuse(name, pattern, a)
                 elif t.kind != "array" or a.dtype is not t.dtype or a.ndim != t.ndim:
                     self._refuse(name, t, a)
                 contiguous = contiguous and a.is_contiguous
@@ -212,9 +265,9 @@ class Kernel:
 
     def _plain(self, name: str, t: Any, a: Any, values: list) -> Any:
         """Appends the scalars of a non-array argument; returns its type."""
-        if t is Any:
-            t = _type_of(a)
-            if t is None:
+        if T.is_generic(t):
+            pattern, t = t, type_of_value(a)
+            if t is None or not T.fits(pattern, t):
                 raise LaunchError(
                     f"kernel '{self.__name__}': argument '{name}' got {type(a).__name__}; expected a number, vector, struct or array"
                 )
@@ -275,9 +328,12 @@ def _wrapped(value: int, t: T.ScalarType) -> int:
     return ir.wrap(value, t)
 
 
-def _type_of(a: Any) -> Any:
+def type_of_value(a: Any) -> Any:
+    """The engine type that a Python value has where nothing else decides; None if it has none."""
     if isinstance(a, bool):
         return T.bool_
+    if T.typed_scalar(a) is not None:
+        return T.typed_scalar(a)
     if isinstance(a, int):
         return T.int32
     if isinstance(a, float):
@@ -285,7 +341,7 @@ def _type_of(a: Any) -> Any:
     if isinstance(a, np.generic):
         return T.as_type(a.dtype)
     if isinstance(a, T.Composite):
-        return type(a)
+        return T.as_type(type(a))
     return getattr(type(a), "__engine_struct__", None)
 
 
@@ -303,8 +359,43 @@ def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None
 _compile_lock = threading.RLock()
 
 
-def kernel(function: Callable | None = None, **options: Any):
-    """Decorator: makes an annotated Python function a kernel."""
-    if function is None:
-        return lambda f: Kernel(f)
-    return Kernel(function)
+def kernel(
+    func: Callable | None = None,
+    *,
+    enable_backward: bool | None = None,
+    module: Any = None,
+    name: str | None = None,
+    **options: Any,
+):
+    """Decorator: makes an annotated Python function a kernel.
+
+    Args:
+        enable_backward: whether the kernel may be differentiated; None follows its module.
+        module: module that the kernel belongs to, a name, or "unique" for one of its own.
+        name: key of the kernel; the function's qualified name by default.
+    """
+    if enable_backward is not None:
+        options["enable_backward"] = enable_backward
+
+    def make(f: Callable) -> Kernel:
+        return Kernel(f, key=name, module=module, options=options)
+
+    return make if func is None else make(func)
+
+
+def overload(kernel: Any, types: Any = None) -> Any:
+    """Declares a concrete form of a generic kernel: `overload(k, [types])`, `overload(k, {"arg": type})`.
+
+    As a decorator of an annotated stub of the same name it returns the generic kernel, else the concrete one.
+    Raises EngineError where the kernel is not found or the types do not fit.
+    """
+    if isinstance(kernel, Kernel):
+        if types is None:
+            raise EngineError(f"overload: '{kernel.key}' needs its argument types, e.g. overload(k, [array(dtype=float)])")
+        return kernel.add_overload(types)
+    hints = dict(inspect.get_annotations(kernel, eval_str=True))
+    if hints.pop("return", None) not in (None, type(None)):
+        raise TypeError(f"Return annotations are not allowed on @wp.overload stubs: '{kernel.__name__}'")
+    generic = find_kernel(kernel.__module__, kernel.__qualname__)
+    generic.add_overload([hints.get(p, Any) for p in inspect.signature(kernel).parameters])
+    return generic

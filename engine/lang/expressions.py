@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -222,7 +223,7 @@ class Expressions(Calls, Indexing):
                 raise self.fail(
                     f"{self.describe(base)} has no attribute '{node.attr}'", node, KernelNameError
                 ) from None
-            return self.value(found, node) if is_number(found) else found
+            return self.value(found, node) if is_number(found) and not isinstance(found, enum.Enum) else found
         return self.field(base, node.attr)
 
     def field(self, base: Val, name: str) -> Any:

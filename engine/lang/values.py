@@ -79,9 +79,8 @@ def lift(b: ir.Builder, obj: Any) -> Val | None:
         fits = -(2**31) <= obj < 2**31
         scalar = T.int32 if fits else T.int64 if obj < 2**63 else T.uint64
         return Val(scalar, [b.const(obj, scalar)], literal=True)
-    if isinstance(obj, float):  # np.float64 too
-        out = Val(T.float32, [ir.Const(float(obj), T.float32)], literal=True)
-        return out
+    if isinstance(obj, float) and T.typed_scalar(obj) is None:  # a plain np.float64 too
+        return Val(T.float32, [ir.Const(float(obj), T.float32)], literal=True)
     if isinstance(obj, np.generic):
         scalar = T.as_type(obj.dtype)
         return Val(scalar, [b.const(obj.item(), scalar)]) if isinstance(scalar, T.ScalarType) else None
