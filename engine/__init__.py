@@ -95,4 +95,5 @@ _PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix"}
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})
 
 # written in the kernel language itself, so it needs the names above
+from engine import utils as utils  # noqa: E402
 from engine.spatial import *  # noqa: E402, F403
