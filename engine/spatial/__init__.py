@@ -1,5 +1,17 @@
 """Spatial structures: triangle meshes with a hierarchy of boxes, and the queries on them."""
 
+from engine.spatial.box_bvh import Bvh
+from engine.spatial.bvh_queries import (
+    BvhQuery,
+    MeshQueryAABB,
+    bvh_query_aabb,
+    bvh_query_capsule,
+    bvh_query_next,
+    bvh_query_ray,
+    bvh_query_sphere,
+    mesh_query_aabb,
+    mesh_query_aabb_next,
+)
 from engine.spatial.closest_point import closest_point_on_triangle, triangle_distance_sq
 from engine.spatial.hash_grid import (
     HashGrid,
@@ -19,23 +31,32 @@ from engine.spatial.mesh_access import (
     mesh_get_point,
     mesh_get_velocity,
 )
-from engine.spatial.mesh_point import (
-    MeshQueryPoint,
-    mesh_query_inside,
+from engine.spatial.mesh_point import MeshQueryPoint, mesh_query_inside
+from engine.spatial.mesh_ray import MeshQueryRay
+from engine.spatial.mesh_winding import mesh_winding_number
+from engine.spatial.out_parameters import (
     mesh_query_point,
     mesh_query_point_no_sign,
     mesh_query_point_sign_normal,
+    mesh_query_point_sign_winding_number,
+    mesh_query_ray,
 )
-from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray
-from engine.spatial.mesh_winding import mesh_query_point_sign_winding_number, mesh_winding_number
 
 __all__ = [
+    "Bvh",
+    "BvhQuery",
     "HashGrid",
     "HashGridQuery",
     "Mesh",
     "MeshArrays",
+    "MeshQueryAABB",
     "MeshQueryPoint",
     "MeshQueryRay",
+    "bvh_query_aabb",
+    "bvh_query_capsule",
+    "bvh_query_next",
+    "bvh_query_ray",
+    "bvh_query_sphere",
     "closest_point_on_triangle",
     "hash_grid_point_id",
     "hash_grid_query",
@@ -48,6 +69,8 @@ __all__ = [
     "mesh_get_index",
     "mesh_get_point",
     "mesh_get_velocity",
+    "mesh_query_aabb",
+    "mesh_query_aabb_next",
     "mesh_query_inside",
     "mesh_query_point",
     "mesh_query_point_no_sign",

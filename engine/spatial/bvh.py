@@ -34,7 +34,7 @@ _BINS = 16
 
 
 @dataclass(frozen=True)
-class Bvh:
+class BvhTree:
     """Tree of `WIDTH`-ary nodes in breadth-first order, the root first.
 
     Attributes:
@@ -55,7 +55,7 @@ class Bvh:
     upper: np.ndarray
 
 
-def build_bvh(lower: np.ndarray, upper: np.ndarray) -> Bvh:
+def build_bvh(lower: np.ndarray, upper: np.ndarray) -> BvhTree:
     """Build the tree over boxes.
 
     Args:
@@ -176,7 +176,7 @@ def _half_area(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         return size[..., 0] * size[..., 1] + size[..., 1] * size[..., 2] + size[..., 2] * size[..., 0]
 
 
-def _collapse(tree: _BinaryTree) -> Bvh:
+def _collapse(tree: _BinaryTree) -> BvhTree:
     """Collapse the binary tree into wide nodes, opening large children first while the traversal stack allows."""
     levels = _wide_levels(tree, _open_largest)
     if len(levels) > _MOST_LEVELS:
@@ -197,7 +197,7 @@ def _collapse(tree: _BinaryTree) -> Bvh:
         lowers.append(np.where(used[..., None], tree.lower[slots], np.float32(np.inf)))
         uppers.append(np.where(used[..., None], tree.upper[slots], np.float32(-np.inf)))
         level_starts.append(next_start)
-    return Bvh(
+    return BvhTree(
         child=np.concatenate(children),
         order=tree.order.astype(np.int32),
         leaf_starts=np.append(leaf_start, len(tree.order)).astype(np.int32),

@@ -10,7 +10,8 @@ import numpy as np
 import engine as en
 from engine.errors import EngineError
 from engine.spatial import mesh_layout as layout
-from engine.spatial.bvh import EMPTY, LEAF_SIZE, build_bvh
+from engine.spatial.box_bvh import node_blocks, parents_of
+from engine.spatial.bvh import LEAF_SIZE, build_bvh
 from engine.spatial.descriptor import take_descriptor
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
@@ -64,7 +65,8 @@ class Mesh:
         bvh = build_bvh(corners.min(axis=1), corners.max(axis=1))
         self._level_starts = bvh.level_starts
         self._child = en.array(bvh.child, dtype=en.int32)
-        self._nodes = en.array(_node_blocks(bvh), dtype=en.float32)
+        self._nodes = en.array(node_blocks(bvh), dtype=en.float32)
+        self._parents = en.array(parents_of(bvh.child), dtype=en.int32)
         packet_faces = _packet_faces(bvh)
         self._packet_faces = en.array(packet_faces, dtype=en.int32)
         packets = np.zeros((len(packet_faces), layout.PACKET_ROWS, layout.LANES), np.float32)
@@ -185,6 +187,7 @@ class Mesh:
         words[layout.FEATURE_IDS] = self._feature_ids.ptr
         words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
         words[layout.DIPOLES] = 0 if self._dipoles is None else self._dipoles.ptr
+        words[layout.PARENTS] = self._parents.ptr
         words[layout.POINT_COUNT] = self.points.shape[0]
         words[layout.TRIANGLE_COUNT] = self.indices.shape[0] // 3
 
@@ -211,17 +214,6 @@ def _checked_array(name: str, values: Any, dtype: Any) -> Any:
     if not values.is_contiguous:
         raise EngineError(f"Mesh: {name} is a strided view; expected a contiguous array; pass {name}.contiguous()")
     return values
-
-
-def _node_blocks(bvh) -> np.ndarray:
-    """Nodes as queries read them; the boxes of unused slots are inverted."""
-    blocks = np.zeros((len(bvh.child), layout.NODE_ROWS, layout.LANES), np.float32)
-    blocks[:, 0:3] = bvh.lower.transpose(0, 2, 1)
-    blocks[:, 3:6] = bvh.upper.transpose(0, 2, 1)
-    blocks[:, layout.NODE_CHILD_ROW] = bvh.child.view(np.float32)
-    used = (bvh.child != EMPTY).sum(axis=1).astype(np.int32)
-    blocks[:, layout.NODE_COUNT_ROW, 0] = used.view(np.float32)
-    return blocks
 
 
 def _packet_faces(bvh) -> np.ndarray:

@@ -17,12 +17,15 @@ packets, int32[triangle_count, 6], vec3[feature_count], dipoles or 0."""
 POINT_COUNT, TRIANGLE_COUNT = 8, 9
 """Descriptor words that hold counts."""
 
+PARENTS = 10
+"""Descriptor word: address of int32[node_count], the parent of every node, -1 for the root."""
+
 LANES = WIDTH
 assert LEAF_SIZE == LANES
 
 NODE_ROWS = 8
 """Rows of a node: lower x y z, upper x y z of the children's boxes, child codes (int32), then in lane 0 of the last row
-the number of children (int32). See `Bvh.child` for the codes."""
+the number of children (int32). See `BvhTree.child` for the codes."""
 
 NODE_CHILD_ROW, NODE_COUNT_ROW = 6, 7
 

@@ -1,0 +1,170 @@
+"""A hierarchy over boxes of the user, for finding those that meet a box, a ray, a sphere or a capsule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import engine as en
+from engine.capture import recording
+from engine.errors import EngineError
+from engine.spatial.bvh import EMPTY, LEAF_SIZE, BvhTree, build_bvh
+from engine.spatial.bvh_layout import (
+    BLOCK_ROWS,
+    COUNT_ROW,
+    LANES,
+    LEAVES,
+    NODES,
+    NUMBER_ROW,
+    PARENTS,
+    PRIMITIVE_COUNT,
+)
+from engine.spatial.descriptor import take_descriptor
+
+INFINITY = float("inf")
+_EMPTY = int(EMPTY)
+
+
+@en.kernel
+def fill_leaves(
+    lowers: en.array(dtype=en.vec3),
+    uppers: en.array(dtype=en.vec3),
+    numbers: en.array2d(dtype=int),
+    leaves: en.array3d(dtype=float),
+):
+    """Write the boxes of every leaf's primitives, inverted ones into unused lanes; one thread per lane."""
+    leaf, lane = en.tid()
+    number = numbers[leaf, lane]
+    for axis in range(3):
+        lower = en.float32(INFINITY)
+        upper = en.float32(-INFINITY)
+        if number >= 0:
+            lower = lowers[number][axis]
+            upper = uppers[number][axis]
+        leaves[leaf, axis, lane] = lower
+        leaves[leaf, axis + 3, lane] = upper
+
+
+@en.kernel
+def fit_boxes(
+    child: en.array2d(dtype=int), leaves: en.array3d(dtype=float), first_node: int, nodes: en.array3d(dtype=float)
+):
+    """Fit the boxes of one level's children; one thread per child. Deeper levels must be fitted already."""
+    offset, slot = en.tid()
+    node = first_node + offset
+    code = child[node, slot]
+    if code != _EMPTY:
+        for axis in range(3):
+            lower = en.float32(INFINITY)
+            upper = en.float32(-INFINITY)
+            if code >= 0:
+                for k in range(LANES):
+                    lower = en.min(lower, nodes[code, axis, k])
+                    upper = en.max(upper, nodes[code, axis + 3, k])
+            else:
+                leaf = -(code + 1) / LANES
+                for k in range(LANES):
+                    lower = en.min(lower, leaves[leaf, axis, k])
+                    upper = en.max(upper, leaves[leaf, axis + 3, k])
+            nodes[node, axis, slot] = lower
+            nodes[node, axis + 3, slot] = upper
+
+
+def parents_of(child: np.ndarray) -> np.ndarray:
+    """Parent of every node of a tree, -1 for the root."""
+    parents = np.full(len(child), -1, np.int32)
+    node, slot = np.nonzero(child >= 0)
+    parents[child[node, slot]] = node
+    return parents
+
+
+def node_blocks(tree: BvhTree) -> np.ndarray:
+    """Nodes as queries read them; the boxes of unused slots are inverted."""
+    blocks = np.zeros((len(tree.child), BLOCK_ROWS, LANES), np.float32)
+    blocks[:, 0:3] = tree.lower.transpose(0, 2, 1)
+    blocks[:, 3:6] = tree.upper.transpose(0, 2, 1)
+    blocks[:, NUMBER_ROW] = tree.child.view(np.float32)
+    used = (tree.child != EMPTY).sum(axis=1).astype(np.int32)
+    blocks[:, COUNT_ROW, 0] = used.view(np.float32)
+    return blocks
+
+
+class Bvh:
+    """Boxes in a hierarchy that kernels can query.
+
+    Attributes:
+        id: Handle for kernels (`uint64`), valid as long as this object lives; afterwards queries find nothing.
+        lowers: Lower corners, `array(vec3)`. After changing its contents call `refit()` or `rebuild()`.
+        uppers: Upper corners, `array(vec3)`.
+        device: Where the hierarchy lives.
+    """
+
+    def __init__(self, lowers: Any, uppers: Any, constructor: str | None = None, leaf_size: int | None = None):
+        """Take the arrays (shared, not copied) and build the hierarchy.
+
+        Args:
+            lowers: Lower corners of the boxes, `array(vec3)`.
+            uppers: Upper corners, `array(vec3)` of the same length.
+            constructor: For compatibility ("sah", "median", "lbvh"); there is one way of building here.
+            leaf_size: For compatibility; leaves hold up to 8 boxes, which are tested at once.
+
+        Raises:
+            EngineError: Arrays of other types or lengths, no boxes, or boxes that are not finite.
+        """
+        if constructor not in (None, "sah", "median", "lbvh", "cubql"):
+            raise EngineError(f"Bvh: got constructor {constructor!r}; expected 'sah', 'median', 'lbvh' or None")
+        for name, a in (("lowers", lowers), ("uppers", uppers)):
+            if not isinstance(a, en.array) or a.dtype is not en.vec3 or a.ndim != 1 or not a.is_contiguous:
+                got = f"array{a.ndim}d of {a.dtype}" if isinstance(a, en.array) else type(a).__name__
+                raise EngineError(f"Bvh: {name} is {got}; expected a contiguous array(dtype=vec3)")
+        if lowers.shape != uppers.shape or lowers.shape[0] == 0:
+            raise EngineError(
+                f"Bvh: got {lowers.shape[0]} lower and {uppers.shape[0]} upper corners; expected one of each for a box"
+            )
+        self.lowers, self.uppers = lowers, uppers
+        self.device = lowers.device
+        self._descriptor = take_descriptor(self)
+        self.id = en.uint64(self._descriptor.ctypes.data)
+        self._build()
+
+    def _build(self) -> None:
+        lower, upper = self.lowers.numpy(), self.uppers.numpy()
+        wrong = np.flatnonzero(~(np.isfinite(lower) & np.isfinite(upper)).all(axis=1))
+        if len(wrong):
+            raise EngineError(f"Bvh: box {wrong[0]} is {lower[wrong[0]]} to {upper[wrong[0]]}; expected finite numbers")
+        tree = build_bvh(np.minimum(lower, upper), np.maximum(lower, upper))
+        first, end = tree.leaf_starts[:-1, None], tree.leaf_starts[1:, None]
+        at = first + np.arange(LEAF_SIZE)
+        numbers = np.where(at < end, tree.order[np.minimum(at, end - 1)], -1).astype(np.int32)
+        leaves = np.zeros((len(numbers), BLOCK_ROWS, LANES), np.float32)
+        leaves[:, NUMBER_ROW] = numbers.view(np.float32)
+        leaves[:, COUNT_ROW, 0] = (end - first)[:, 0].astype(np.int32).view(np.float32)
+        self._level_starts = tree.level_starts.tolist()
+        self._child = en.array(tree.child, dtype=en.int32)
+        self._nodes = en.array(node_blocks(tree), dtype=en.float32)
+        self._numbers = en.array(numbers, dtype=en.int32)
+        self._leaves = en.array(leaves, dtype=en.float32)
+        self._parents = en.array(parents_of(tree.child), dtype=en.int32)
+        self._descriptor[NODES] = self._nodes.ptr
+        self._descriptor[LEAVES] = self._leaves.ptr
+        self._descriptor[PARENTS] = self._parents.ptr
+        self._descriptor[PRIMITIVE_COUNT] = len(lower)
+        self.refit()
+
+    def refit(self) -> None:
+        """Bring the hierarchy up to date after the boxes changed. Runs as kernels, so it can be captured in a graph.
+
+        Queries stay exact for any change; after a large one `rebuild` makes them faster.
+        """
+        en.launch(fill_leaves, self._numbers.shape, [self.lowers, self.uppers, self._numbers], [self._leaves])
+        starts = self._level_starts
+        for first, end in zip(starts[-2::-1], starts[:0:-1]):
+            en.launch(fit_boxes, (end - first, LANES), [self._child, self._leaves, first], [self._nodes])
+
+    def rebuild(self, constructor: str | None = None) -> None:
+        """Build the hierarchy anew for boxes that moved far. Inside a capture it refits: results are the same."""
+        if recording() is not None:
+            self.refit()
+        else:
+            self._build()
