@@ -149,9 +149,7 @@ class Function:
             arguments[name] = _parameters(name, v, params)
         compiler = Compiler(self.source, call_function, debug, returns=self.hints.get("return", Any))
         compiled, result = compiler.compile(self.__name__, params, arguments)
-        ir.remove_dead(compiled)
-        if config.verify_ir:
-            ir.verify(compiled)
+        ir.finish(compiled, check=config.verify_ir)
         return compiled, result
 
 

@@ -188,9 +188,7 @@ class Kernel:
         compiler.tid_params = tids
         compiler.prologue = lambda: [_dense_strides(compiler.b, *each) for each in dense]
         compiled, _ = compiler.compile(self.__name__, params, arguments)
-        ir.remove_dead(compiled)
-        if config.verify_ir:
-            ir.verify(compiled)
+        ir.finish(compiled, check=config.verify_ir)
         return compiled, compiler.tid_arity
 
     def variant(self, types: list[Any], layout: Layout = (), aliased: bool = False) -> Variant:

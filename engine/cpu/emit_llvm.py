@@ -452,6 +452,10 @@ class FunctionText:
             self.put(f"{op} {'nsw ' if signed and i.type.bits >= 32 else ''}{t} {a}, {b}", i)
         elif op in ("div", "mod"):
             self.divide(i, signed)
+        elif op in ("and", "or") and i.type.is_bool:
+            # the right side may be poison (say, of an overflow) where the left one decides
+            other = f"i1 {b}, i1 false" if op == "and" else f"i1 true, i1 {b}"
+            self.put(f"select i1 {a}, {other}", i)
         elif op in ("and", "or", "xor"):
             self.put(f"{op} {t} {a}, {b}", i)
         elif op == "not":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 #: Names in the environment of the compiler that stand for control flow; no Python name can hide them.
 BROKE, CONTINUED, RETURNED, RESULT = "%break", "%continue", "%return", "%result"
@@ -39,8 +40,8 @@ def always_exits(stmts: list[ast.stmt]) -> bool:
     return isinstance(last, ast.If) and always_exits(last.body) and always_exits(last.orelse)
 
 
-def assigned_names(stmts: list[ast.stmt]) -> set[str]:
-    """Local names that `stmts` may bind, calls that change their arguments aside."""
+def assigned_names(stmts: list[ast.stmt], changed_by_call: Callable[[ast.Call], list[ast.expr]]) -> set[str]:
+    """Local names that `stmts` may bind; `changed_by_call` gives the arguments that a call changes in place."""
     names: set[str] = set()
     for s in stmts:
         for n in ast.walk(s):
@@ -50,8 +51,9 @@ def assigned_names(stmts: list[ast.stmt]) -> set[str]:
                 for target in n.targets if isinstance(n, ast.Assign) else [n.target]:
                     for root in _roots(target):
                         names.add(root)
-            elif isinstance(n, ast.Call):  # a builtin may change a named argument in place
-                names.update(a.id for a in n.args if isinstance(a, ast.Name))
+            elif isinstance(n, ast.Call):
+                for changed in changed_by_call(n):
+                    names.update(_roots(changed))
     return names
 
 

@@ -376,6 +376,80 @@ def remove_dead(function: Function) -> None:
     sweep(function.body)
 
 
+def finish(function: Function, check: bool) -> None:
+    """The passes that every function goes through after the front end."""
+    drop_invariant(function)
+    remove_dead(function)
+    if check:
+        verify(function)
+
+
+def drop_invariant(function: Function) -> None:
+    """Drops loop-carried values that no pass of the loop changes, and results of branches that agree."""
+    same: dict[int, Value] = {}  # a value, by identity, and the one that it always equals
+
+    def resolve(v: Value) -> Value:
+        while id(v) in same:
+            v = same[id(v)]
+        return v
+
+    def scan(region: Region) -> None:
+        for instr in region.instrs:
+            if instr.op not in STRUCTURED:
+                continue
+            for inner in instr.regions:
+                scan(inner)
+            if instr.op == "if":
+                for r, a, b in zip(instr.results, instr.regions[0].yields, instr.regions[1].yields):
+                    if resolve(a) is resolve(b):
+                        same[id(r)] = resolve(a)
+                continue
+            for k, (first, y) in enumerate(carried(instr)):
+                params = [r.params[k - len(instr.results)] for r in instr.regions]
+                y = resolve(y)
+                if any(y is p for p in params) or y is resolve(first):
+                    for v in (*params, instr.results[k]):
+                        same[id(v)] = first
+
+    def rewrite(region: Region) -> None:
+        for instr in region.instrs:
+            if instr.op in STRUCTURED:
+                keep = [k for k, r in enumerate(instr.results) if id(r) not in same]
+                if len(keep) < len(instr.results):
+                    _keep_results(instr, keep)
+            if any(id(a) in same for a in instr.args):
+                instr.args = tuple(map(resolve, instr.args))
+            for inner in instr.regions:
+                rewrite(inner)
+        region.yields = [resolve(v) for v in region.yields]
+
+    scan(function.body)
+    if same:
+        rewrite(function.body)
+
+
+def carried(loop: Instr) -> list[tuple[Value, Value]]:
+    """The value before the loop and the value after a pass, for each result of a `for` or `while`."""
+    yields = loop.regions[-1].yields
+    return list(zip(loop.args[len(loop.args) - len(yields) :], yields))
+
+
+def _keep_results(instr: Instr, keep: list[int]) -> None:
+    total = len(instr.results)
+    if instr.op != "if":
+        bounds = instr.args[: len(instr.args) - total]
+        instr.args = (*bounds, *(instr.args[len(bounds) + k] for k in keep))
+        for r in instr.regions:
+            fixed = r.params[: len(r.params) - total]
+            r.params = [*fixed, *(r.params[len(fixed) + k] for k in keep)]
+    regions = instr.regions if instr.op == "if" else instr.regions[-1:]
+    for r in regions:
+        r.yields = [r.yields[k] for k in keep]
+    instr.results = [instr.results[k] for k in keep]
+    for k, r in enumerate(instr.results):
+        r.index = k
+
+
 def _has_effect(region: Region) -> bool:
     return any(i.op in EFFECTS and i.op not in ("load", "alloca") for i in walk(region)) or any(
         i.op == "while" for i in walk(region)

@@ -101,7 +101,7 @@ class Loops:
         """A dynamic loop: names that the body binds become loop-carried values."""
         leaving, returning = exits.may_exit_loop(body), any(exits.may_return(x) for x in body)
         outer = {n: self.env.pop(n) for n in (BROKE, CONTINUED) if n in self.env}
-        names = exits.assigned_names(body)
+        names = exits.assigned_names(body, self.changed_by_call)
         escaping = exits.read_names_outside(self.source.tree, s)
         if ast.Break in leaving:
             self.env[BROKE] = self.emit.number(False, T.bool_)
@@ -230,18 +230,32 @@ class Loops:
             self.env = before
         return guard
 
-    def same_after_loop(self, name: str, entry: Any, value: Any, node: ast.AST) -> Any:
+    def changed_by_call(self, call: ast.Call) -> list[ast.expr]:
+        """The arguments that a call changes in place: those of builtins such as `randf(state)`."""
+        callee = self.static_callee(call.func)
+        return [call.args[k] for k in getattr(callee, "mutates", ()) if k < len(call.args)]
+
+    def static_callee(self, node: ast.expr) -> Any:
+        """The Python object that a callee's name or dotted name means; None if it is no such thing."""
+        if isinstance(node, ast.Attribute):
+            return getattr(self.static_callee(node.value), node.attr, None)
+        if not isinstance(node, ast.Name):
+            return None
+        found = self.env.get(node.id)
+        if found is None and node.id not in self.local_names:
+            found = self.source.peek(node.id)
+        return None if isinstance(found, Val) else found
+
+    def same_after_loop(self, name: str, entry: Any, value: Any, s: ast.stmt) -> Any:
+        """`value` as the type that the name had before the loop."""
+        node = _last_assignment(s, name)
         if isinstance(value, Poison):
             raise self.fail(value.why, node)
         joined = self.join(name, entry, value)
-        if isinstance(joined, Poison):
+        if isinstance(joined, Poison) or signature(joined[0]) != signature(entry):
+            before, after = self.describe(entry), self.describe(value)
             raise self.fail(
-                f"'{name}' is {self.describe(entry)} before the loop and {self.describe(value)} after one pass; give it one type",
-                node,
-            )
-        if signature(joined[0]) != signature(entry):
-            raise self.fail(
-                f"'{name}' changes from {self.describe(entry)} to {self.describe(joined[0])} in the loop; start it as that type",
+                f"'{name}' is {before} before the loop and becomes {after} here; start it as {after}, or convert it here",
                 node,
             )
         return joined[1]
@@ -291,3 +305,14 @@ class Query:
 
     def __init__(self, value: Val, step: Any):
         self.value, self.step = value, step
+
+
+def _last_assignment(loop: ast.stmt, name: str) -> ast.AST:
+    """The last statement inside `loop` that binds `name`, else the loop."""
+    found: ast.AST = loop
+    for n in ast.walk(loop):
+        if isinstance(n, (ast.Assign, ast.AugAssign, ast.AnnAssign)) and n.lineno >= found.lineno:
+            targets = n.targets if isinstance(n, ast.Assign) else [n.target]
+            if any(isinstance(t, ast.Name) and t.id == name for target in targets for t in ast.walk(target)):
+                found = n
+    return found

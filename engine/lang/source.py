@@ -47,6 +47,13 @@ class Source:
                 pass
         return found
 
+    def peek(self, name: str) -> Any:
+        """Like `lookup`, but None if there is no such name."""
+        try:
+            return self.lookup(name, self.tree)
+        except KernelNameError:
+            return None
+
     def lookup(self, name: str, node: ast.AST) -> Any:
         """The Python object that `name` means outside the function; raises KernelNameError if there is none."""
         cell = self.cells.get(name)
