@@ -13,6 +13,7 @@ from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
 from engine.lang.expressions import Expressions
 from engine.lang.indexing import is_private
 from engine.lang.loops import Loops
+from engine.lang.refusals import refusal
 from engine.lang.source import Source
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, is_struct, leaves, lift, rebuild, signature
 from engine.library.registry import Emit, RuleError
@@ -100,7 +101,7 @@ class Compiler(Expressions, Loops):
     def statement(self, s: ast.stmt) -> None:
         method = getattr(self, "do_" + type(s).__name__, None)
         if method is None:
-            raise self.fail(f"{_statement_name(s)} is not part of the kernel language", s, KernelSyntaxError)
+            raise self.fail(refusal(s), s, KernelSyntaxError)
         try:
             method(s)
         except RuleError as error:
@@ -112,11 +113,6 @@ class Compiler(Expressions, Loops):
     def do_Expr(self, s: ast.Expr) -> None:
         if not isinstance(s.value, ast.Constant):  # docstrings
             self.expression(s.value)
-
-    def do_Import(self, s) -> None:
-        raise self.fail("import inside a kernel is not possible; import at the top of the file", s, KernelSyntaxError)
-
-    do_ImportFrom = do_Import
 
     def do_Assert(self, s: ast.Assert) -> None:
         if self.debug:
@@ -323,7 +319,14 @@ class Compiler(Expressions, Loops):
                 return Poison(f"{shown} is set on one path only; set it before the branch")
             zeros = rebuild(known, [self.b.const(0, v.type) for v in leaves(known)])
             return (zeros, known) if a is None else (known, zeros)
-        if isinstance(a, Val) and isinstance(b, Val) and a.type is not b.type and (a.literal or b.literal):
+        if (
+            isinstance(a, Val)
+            and isinstance(b, Val)
+            and a.type is not b.type
+            and a.is_scalar
+            and b.is_scalar
+            and (a.literal or b.literal)
+        ):
             try:
                 a, b = self.emit.unify(shown, a, b)
             except RuleError as error:
@@ -345,9 +348,3 @@ def _not_assignable(target: ast.expr, container: Any) -> str:
     if isinstance(container, Val):
         return f"'{shown}' cannot be assigned; an array's shape and type are fixed"
     return f"'{shown}' cannot be assigned; only arrays, vectors, matrices and struct fields of the kernel can"
-
-
-def _statement_name(s: ast.stmt) -> str:
-    names = {"Try": "try", "With": "with", "FunctionDef": "a nested function", "ClassDef": "a class", "Global": "global", "Raise": "raise", "Delete": "del",
-             "Match": "match", "AsyncFunctionDef": "async def", "Nonlocal": "nonlocal"}  # fmt: skip
-    return f"'{names.get(type(s).__name__, type(s).__name__)}'"

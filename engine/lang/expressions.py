@@ -15,6 +15,7 @@ from engine.errors import KernelNameError, KernelSyntaxError
 from engine.lang import ir
 from engine.lang.calls import Calls
 from engine.lang.indexing import AXES, Indexing
+from engine.lang.refusals import did_you_mean, refusal
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, lift
 from engine.library.registry import BUILTINS, RuleError
 
@@ -23,13 +24,32 @@ _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.
 _COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 
 
+_KINDS = {
+    tuple: "a tuple of {n}",
+    list: "a Python list",
+    dict: "a Python dict",
+    set: "a Python set",
+    array: "an array of Python scope",
+    np.ndarray: "a NumPy array",
+}
+
+
+_ATTRIBUTES = {
+    "vec": "; its components are x, y, z, w or v[k]",
+    "quat": "; its components are x, y, z, w",
+    "transform": "; its parts are p and q",
+    "mat": "; its components are m[i, j]",
+    "array": "; it has shape, size, ndim, dtype and ptr",
+}
+
+
 class Expressions(Calls, Indexing):
     """Mixin of the compiler: each `on_X` turns one kind of syntax node into a value."""
 
     def expression(self, node: ast.expr) -> Any:
         method = getattr(self, "on_" + type(node).__name__, None)
         if method is None:
-            raise self.fail(f"'{ast.unparse(node)}' is not part of the kernel language", node, KernelSyntaxError)
+            raise self.fail(refusal(node), node, KernelSyntaxError)
         try:
             return method(node)
         except RuleError as error:
@@ -46,20 +66,30 @@ class Expressions(Calls, Indexing):
         if out is None and isinstance(obj, int):
             raise self.fail(f"the number {obj} does not fit 64 bits", node)
         if out is None:
-            hint = "; pass arrays to the kernel as arguments" if isinstance(obj, (array, np.ndarray)) else ""
+            hint = "; pass arrays to the kernel as arguments" if isinstance(obj, (array, np.ndarray, list)) else ""
+            if obj is None and isinstance(node, ast.Call):
+                hint = f"; {ast.unparse(node.func)}() returns nothing"
             raise self.fail(f"{self.describe(obj)} is not a value that a kernel can compute with{hint}", node)
         return out
 
     def describe(self, obj: Any) -> str:
+        """What error messages call a value."""
         if isinstance(obj, Val):
             return obj.type.name
-        if isinstance(obj, tuple):
-            return f"a tuple of {len(obj)}"
+        if isinstance(obj, ThreadIndexBase):
+            return "int32"
         if obj is None:
-            return "nothing"
+            return "None"
         if isinstance(obj, Poison):
             return "undefined"
-        return f"the Python object {getattr(obj, '__name__', None) or repr(obj)[:60]}"
+        if isinstance(obj, (T.ScalarType, T.CompositeMeta)):
+            return f"the type {obj.name}"
+        if isinstance(obj, (str, bytes)):
+            return f"the string {obj!r}"
+        for kind, name in _KINDS.items():
+            if isinstance(obj, kind):
+                return name.format(n=len(obj))
+        return f"the Python object {getattr(obj, '__name__', None) or repr(obj).splitlines()[0][:60]}"
 
     # leaves ----------------------------------------------------------------------------------------------------
     def on_Constant(self, node: ast.Constant) -> Any:
@@ -220,8 +250,9 @@ class Expressions(Calls, Indexing):
             try:
                 found = getattr(base, node.attr)
             except AttributeError:
+                hint = did_you_mean(node.attr, dir(base))
                 raise self.fail(
-                    f"{self.describe(base)} has no attribute '{node.attr}'", node, KernelNameError
+                    f"{self.describe(base)} has no attribute '{node.attr}'{hint}", node, KernelNameError
                 ) from None
             return self.value(found, node) if is_number(found) and not isinstance(found, enum.Enum) else found
         return self.field(base, node.attr)
@@ -255,7 +286,7 @@ class Expressions(Calls, Indexing):
                 if name == "p"
                 else Val(T.quaternion(t.scalar), base.comps[3:])
             )
-        raise RuleError(f"{t.name} has no attribute '{name}'")
+        raise RuleError(f"{t.name} has no attribute '{name}'{_ATTRIBUTES.get(t.kind, '')}")
 
     def with_field(self, base: Val, name: str, value: Any, node: ast.AST) -> Val:
         old = self.field(base, name)

@@ -31,7 +31,10 @@ class Indexing:
         if isinstance(base, (tuple, list)):
             k = self.value(self.expression(parts[0]), node).constant
             if not isinstance(k, int) or not -len(base) <= k < len(base):
-                raise RuleError(f"a tuple of {len(base)} needs a constant index between 0 and {len(base) - 1}")
+                what, most = self.describe(base), len(base) - 1
+                raise RuleError(
+                    f"{what} needs a constant index from 0 to {most}; for others pass an array to the kernel"
+                )
             return base[k]
         if not isinstance(base, Val):
             if isinstance(base, type) or isinstance(base, pytypes.GenericAlias):
@@ -185,9 +188,7 @@ class Indexing:
     def array_item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
         t = base.type
         if any(isinstance(p, ast.Slice) for p in parts):
-            raise RuleError(
-                "slices of arrays inside kernels need whole rows; index the leading dimensions with numbers"
-            )
+            raise self.fail(_NO_SLICES, node)
         offset = self.address(base, parts, node)
         if len(parts) == t.ndim:
             return self.load(t.dtype, base.comps[0], offset)

@@ -9,6 +9,7 @@ import linecache
 from typing import Any
 
 from engine.errors import KernelError, KernelNameError, KernelSyntaxError
+from engine.lang.refusals import did_you_mean
 
 
 class Source:
@@ -66,9 +67,10 @@ class Source:
             return self.globals[name]
         elif hasattr(builtins, name):
             return getattr(builtins, name)
-        raise self.error(
-            f"name '{name}' is not defined; assign it before this line or pass it as an argument", node, KernelNameError
+        hint = (
+            did_you_mean(name, [*self.cells, *self.globals]) or "; assign it before this line or pass it as an argument"
         )
+        raise self.error(f"name '{name}' is not defined{hint}", node, KernelNameError)
 
     def annotations(self) -> dict[str, Any]:
         """Evaluated annotations of the parameters and, as 'return', of the result."""

@@ -127,6 +127,10 @@ class Emit:
                 raise RuleError(
                     f"{what} got {names}; both sides need one scalar type; convert one, e.g. {_wider(target, v.type)}(x)"
                 )
+        for v in vals:
+            if v.literal and v.type.is_float and target.is_int:
+                number = v.comps[0].value
+                raise RuleError(f"{what} got {target.name} and the number {number}; convert the integer, e.g. float(x)")
         return [self.literal_as(v, target) if v.literal else v for v in vals]
 
     def floating(self, what: str, *vals: Val) -> list[Val]:
