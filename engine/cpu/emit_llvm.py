@@ -511,6 +511,8 @@ class FunctionText:
         if to.is_bool:
             zero = literal(0, f)
             self.put(f"fcmp une {src}, {zero}" if f.is_float else f"icmp ne {src}, {zero}", i)
+        elif f.bits == 64 and to.is_float and to.bits == 16 and f.is_float:
+            self.narrow_to_half(src, i)
         elif f.is_float and to.is_float:
             self.put(f"{'fpext' if to.bits > f.bits else 'fptrunc'} {src} to {t}", i)
         elif f.is_float:
@@ -525,3 +527,20 @@ class FunctionText:
         else:
             widen = "sext" if f.family == "int" else "zext"
             self.put(f"{widen if to.bits > f.bits else 'trunc'} {src} to {t}", i)
+
+    def narrow_to_half(self, src: str, i: ir.Instr) -> None:
+        """Double to half by way of float, rounded once: the float is rounded to odd (Boldo and Melquiond 2008)."""
+        near = self.put(f"fptrunc {src} to float")
+        back = self.put(f"fpext float {near} to double")
+        name = src.split()[1]
+        inexact = self.put(f"fcmp one double {back}, {name}")
+        self.m.declare("llvm.fabs.f64", "double @llvm.fabs.f64(double)")
+        size, wanted = (self.put(f"call double @llvm.fabs.f64(double {v})") for v in (back, name))
+        above = self.put(f"fcmp ogt double {size}, {wanted}")
+        bits = self.put(f"bitcast float {near} to i32")
+        step = self.put(f"zext i1 {above} to i32")
+        lower = self.put(f"sub i32 {bits}, {step}")
+        sticky = self.put(f"zext i1 {inexact} to i32")
+        odd = self.put(f"or i32 {lower}, {sticky}")
+        whole = self.put(f"bitcast i32 {odd} to float")
+        self.put(f"fptrunc float {whole} to half", i)

@@ -21,6 +21,7 @@ from engine.library.registry import BUILTINS, RuleError
 
 _BINARY = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.FloorDiv: "floordiv", ast.Mod: "mod", ast.Pow: "pow",
            ast.MatMult: "mul", ast.LShift: "lshift", ast.RShift: "rshift", ast.BitAnd: "bit_and", ast.BitOr: "bit_or", ast.BitXor: "bit_xor"}  # fmt: skip
+_FOLDED = {"add", "sub", "mul", "div", "mod"}
 _COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 
 
@@ -132,7 +133,17 @@ class Expressions(Calls, Indexing):
         name = _BINARY[type(op)]
         if isinstance(left, tuple) and isinstance(right, tuple) and name == "add":
             return left + right
-        return BUILTINS[name].rule(self.emit, self.value(left, node), self.value(right, node))
+        left, right = self.value(left, node), self.value(right, node)
+        if left.literal and right.literal and name in _FOLDED:
+            return self.folded(name, left, right, node)
+        return BUILTINS[name].rule(self.emit, left, right)
+
+    def folded(self, name: str, left: Val, right: Val, node: ast.AST) -> Val:
+        """Arithmetic on two plain numbers gives a plain number, at full precision."""
+        a, b = left.constant, right.constant
+        if isinstance(a, float) or isinstance(b, float):
+            a, b = float(a), float(b)
+        return self.value(ir.OPS[name].fold(a, b), node)
 
     def on_UnaryOp(self, node: ast.UnaryOp) -> Val:
         v = self.expression(node.operand)
