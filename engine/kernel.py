@@ -332,12 +332,12 @@ def type_of_value(a: Any) -> Any:
         return T.bool_
     if T.typed_scalar(a) is not None:
         return T.typed_scalar(a)
+    if isinstance(a, np.generic):
+        return T.as_type(a.dtype)
     if isinstance(a, int):
         return T.int32
     if isinstance(a, float):
         return T.float32
-    if isinstance(a, np.generic):
-        return T.as_type(a.dtype)
     if isinstance(a, T.Composite):
         return T.as_type(type(a))
     return getattr(type(a), "__engine_struct__", None)

@@ -175,11 +175,11 @@ class Loops:
         finally:
             self.b.leave(previous)
         self.env = before
-        for value in new.values():
+        for name, value in new.items():
             region.params += [ir.Param("late", v.type) for v in leaves(value)]
             if guard is not None:
                 guard.params += [ir.Param("late", v.type) for v in leaves(value)]
-            inits += [self.b.const(0, v.type) for v in leaves(value)]
+            inits += self.before_first_pass(before.get(name), value)
         types = [v.type for v in region.yields]
         if counted:
             args = (bounds.start.value, bounds.stop.value, bounds.step.value, *inits)
@@ -196,6 +196,13 @@ class Loops:
         for name in (BROKE, CONTINUED):
             self.env.pop(name, None)
         self.env.update(outer)
+
+    def before_first_pass(self, old: Any, value: Any) -> list[ir.Value]:
+        """What a name first bound in a loop holds if the loop never runs: its old value if it fits, else zero."""
+        old = None if isinstance(old, Poison) else self.concrete(old)
+        if leaves(old) is not None and signature(old) == signature(value):
+            return leaves(old)
+        return [self.b.const(0, v.type) for v in leaves(value)]
 
     def loop_guard(self, body: ir.Region, entry: dict, index, bounds, test, flags: tuple[str, ...]) -> ir.Region:
         """The region that decides whether a `while` goes on, over parameters of its own."""
