@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from typing import Any
 
 import numpy as np
 
 from engine import types as T
+from engine.array_data import as_shape, element, element_type, numbers, tail, values_of
+from engine.capture import record_copy, record_fill, refuse_host_write
 from engine.device import Device, get_device
 from engine.errors import EngineError
 
@@ -41,23 +44,40 @@ class ArrayType:
         return hash((id(self.dtype), self.ndim))
 
 
-def _tail(dtype: Any) -> tuple[int, ...]:
-    return () if dtype.kind in ("scalar", "struct") else dtype.shape
-
-
-def _allocate(shape: tuple[int, ...], dtype: Any, zero: bool) -> np.ndarray:
-    full = shape + _tail(dtype)
+def _allocate(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    full = shape + tail(dtype)
     size = math.prod(full) * dtype.np_dtype.itemsize
-    make = np.zeros if zero else np.empty
-    raw = make(size + _ALIGN, dtype=np.uint8)
+    raw = np.empty(size + _ALIGN, dtype=np.uint8)
     start = -raw.ctypes.data % _ALIGN
     return raw[start : start + size].view(dtype.np_dtype).reshape(full)
+
+
+def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, owner: Any) -> np.ndarray:
+    """NumPy array over memory that is not ours; whoever holds it holds `owner`."""
+    step, packed = dtype.np_dtype.itemsize, []
+    for extent in reversed(shape + tail(dtype)):
+        packed.insert(0, step)
+        step *= extent
+    steps = packed if strides is None else [*as_shape(strides), *packed[len(shape) :]]
+    reach = sum((n - 1) * s for n, s in zip(shape + tail(dtype), steps)) + dtype.np_dtype.itemsize
+    buffer = (ctypes.c_uint8 * max(reach, capacity)).from_address(ptr)
+    buffer.owner = owner
+    return np.ndarray(shape + tail(dtype), dtype.np_dtype, buffer, strides=tuple(steps))
+
+
+def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int) -> bool:
+    """Whether elements of `step` bytes lie in memory row by row without gaps."""
+    for extent, stride in zip(reversed(shape), reversed(strides)):
+        if extent > 1 and stride != step:
+            return False
+        step *= extent
+    return True
 
 
 class array:
     """A typed array of 1 to 4 dimensions, of scalars, vectors, matrices, quaternions, transforms or structs.
 
-    `array(data, dtype=vec3)` copies data (a NumPy array, list or other array); `copy=False` shares a NumPy array's memory.
+    `array(data, dtype=vec3)` copies data (NumPy array, list or other array); `copy=False` shares a NumPy array's memory.
     `array(dtype=vec3)` and `array2d(dtype=float)` without data are the annotations of kernel parameters.
 
     Attributes:
@@ -92,25 +112,22 @@ class array:
     ):
         self.device: Device = get_device(device)
         if data is not None:
-            values, self.dtype = _values_of(data, dtype, ndim)
-            values = values if shape is None else values.reshape(_as_shape(shape) + _tail(self.dtype))
-            if copy or not values.flags.writeable:
-                self._data = _allocate(_head(values, self.dtype), self.dtype, zero=False)
+            if isinstance(data, array):
+                data, dtype = data._data, data.dtype if dtype is Any else dtype
+            values, self.dtype = values_of(data, dtype, ndim)
+            if shape is not None:
+                values = self._reshaped(values, as_shape(shape) + tail(self.dtype))
+            self._data = values
+            if copy or not values.flags.writeable or not self._components_adjoin():
+                self._data = _allocate(values.shape[: values.ndim - len(tail(self.dtype))], self.dtype)
                 self._data[...] = values
-            else:
-                self._data = values
         else:
-            self.dtype = T.as_type(dtype)
-            shape = _as_shape(shape if shape is not None else length)
-            if ptr is not None:
-                import ctypes
-
-                size = math.prod(shape + _tail(self.dtype)) * self.dtype.np_dtype.itemsize
-                buffer = (ctypes.c_uint8 * max(size, capacity)).from_address(ptr)
-                flat = np.frombuffer(buffer, np.uint8, count=size)
-                self._data = flat.view(self.dtype.np_dtype).reshape(shape + _tail(self.dtype))
+            self.dtype = element_type(dtype)
+            shape = as_shape(shape if shape is not None else length)
+            if ptr is not None and math.prod(shape):
+                self._data = _foreign(ptr, capacity, shape, strides, self.dtype, owner)
             else:
-                self._data = _allocate(shape, self.dtype, zero=False)
+                self._data = _allocate(shape, self.dtype)
         self._owner = owner
         self._bind()
         self.grad: array | None = None
@@ -126,28 +143,32 @@ class array:
         return out
 
     def _bind(self) -> None:
-        data, tail = self._data, len(_tail(self.dtype))
-        self.ndim = data.ndim - tail
-        if not 1 <= self.ndim <= MAX_DIMS and data.size >= 0 and self.ndim != 0:
+        data = self._data
+        self.ndim = data.ndim - len(tail(self.dtype))
+        if not 1 <= self.ndim <= MAX_DIMS:
             raise EngineError(f"array: got {self.ndim} dimensions; expected 1 to {MAX_DIMS}")
+        if not self._components_adjoin():
+            raise EngineError(
+                f"array: the components of each {T.type_name(self.dtype)} must lie side by side in memory"
+            )
         self.shape = data.shape[: self.ndim]
         self.strides = data.strides[: self.ndim]
         self.size = math.prod(self.shape)
         self.ptr = data.ctypes.data
-        step, dense = (self.dtype.size if self.dtype.kind != "struct" else self.dtype.np_dtype.itemsize), True
-        for extent, stride in zip(reversed(self.shape), reversed(self.strides)):
-            dense = dense and (stride == step or extent <= 1)
-            step *= extent
-        inner = data.itemsize
-        for extent, stride in zip(reversed(data.shape[self.ndim :]), reversed(data.strides[self.ndim :])):
-            if stride != inner and extent > 1:
-                raise EngineError(
-                    f"array: the components of each {T.type_name(self.dtype)} must lie side by side in memory"
-                )
-            inner *= extent
-        self.is_contiguous = dense or self.size == 0
+        self.is_contiguous = self.size == 0 or _is_dense(self.shape, self.strides, self.dtype.size)
         #: what a kernel receives: address, shape, strides in bytes
         self._slots = (self.ptr, *self.shape, *self.strides)
+
+    def _components_adjoin(self) -> bool:
+        first = self._data.ndim - len(tail(self.dtype))
+        return _is_dense(self._data.shape[first:], self._data.strides[first:], self._data.itemsize)
+
+    @staticmethod
+    def _reshaped(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        try:
+            return values.reshape(shape)
+        except ValueError as error:
+            raise EngineError(f"array: {error}") from None
 
     # gradients -------------------------------------------------------------------------------------------------
     @property
@@ -169,18 +190,18 @@ class array:
 
     def list(self) -> list:
         """The contents as a flat list of element values."""
-        flat = self._data.reshape((self.size, *_tail(self.dtype)))
+        flat = self._data.reshape((self.size, *tail(self.dtype)))
         if self.dtype.kind == "scalar":
             return flat.tolist()
-        return [_element(self.dtype, row) for row in flat]
+        return [element(self.dtype, row) for row in flat]
 
     def assign(self, source: Any) -> array:
         """Copies `source` (array, NumPy array or list of the same shape) into this array."""
-        values = source._data if isinstance(source, array) else np.asarray(source)
-        from engine.capture import record_copy
+        values = source._data if isinstance(source, array) else np.asarray(numbers(source))
 
         if isinstance(source, array) and record_copy(self, source):
             return self
+        refuse_host_write("assign() from Python data")
         if values.size != self._data.size:
             raise EngineError(f"array.assign: got shape {values.shape}; expected {self._data.shape}")
         self._data[...] = values.reshape(self._data.shape)
@@ -188,17 +209,26 @@ class array:
 
     def zero_(self) -> None:
         """Sets every element to zero."""
-        from engine.capture import record_fill
 
         if not record_fill(self, 0):
             self._data[...] = np.zeros((), self._data.dtype)
 
     def fill_(self, value: Any) -> None:
         """Sets every element to `value`."""
-        from engine.capture import record_fill
 
+        value = self._fillable(value)
         if not record_fill(self, value):
-            self._data[...] = _numbers(value)
+            self._data[...] = value
+
+    def _fillable(self, value: Any) -> Any:
+        """`value` as NumPy data that fits one element: a number, or all components."""
+        got = np.asarray(numbers(value))
+        inner = tail(self.dtype)
+        if got.size == self.dtype.count and got.shape != inner and got.dtype.kind != "V":
+            got = got.reshape(inner)
+        if got.shape not in ((), inner):
+            raise EngineError(f"array.fill_: got {got.size} numbers; expected one, or one {T.type_name(self.dtype)}")
+        return got
 
     def fill(self, value: Any) -> None:
         self.fill_(value)
@@ -209,12 +239,16 @@ class array:
         if len(index) > self.ndim:
             raise EngineError(f"array has {self.ndim} dimensions; got {len(index)} indices")
         part = self._data[index]
-        if len(index) == self.ndim and all(isinstance(i, (int, np.integer)) for i in index):
-            return _element(self.dtype, part)
+        if np.ndim(part) == len(tail(self.dtype)):
+            return element(self.dtype, part)
         return array._view(part, self.dtype, self.device, self)
 
     def __setitem__(self, index, value):
-        self._data[index] = _numbers(value)
+        refuse_host_write("assigning to elements")
+        try:
+            self._data[index] = numbers(value)
+        except (ValueError, TypeError) as error:
+            raise EngineError(f"array: {error}") from None
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -223,10 +257,17 @@ class array:
         return (self[i] for i in range(len(self)))
 
     def reshape(self, shape: Any) -> array:
-        """A view of other shape over the same memory; raises EngineError if the array is not contiguous."""
+        """A view of other shape over the same memory; one size may be -1. Raises EngineError if it does not fit."""
         if not self.is_contiguous:
-            raise EngineError("array.reshape: the array is a strided view; call contiguous() first")
-        return array._view(self._data.reshape(_as_shape(shape) + _tail(self.dtype)), self.dtype, self.device, self)
+            raise EngineError("array.reshape: the array is a strided view, not contiguous; call contiguous() first")
+        sizes = [int(s) for s in ((shape,) if isinstance(shape, (int, np.integer)) else shape)]
+        if sizes.count(-1) == 1:
+            known = -math.prod(sizes)
+            sizes[sizes.index(-1)] = self.size // known if known else 0
+        wanted = as_shape(sizes)
+        if math.prod(wanted) != self.size:
+            raise EngineError(f"array.reshape: got shape {wanted} for {self.size} elements")
+        return array._view(self._data.reshape(wanted + tail(self.dtype)), self.dtype, self.device, self)
 
     def flatten(self) -> array:
         return self.reshape((self.size,))
@@ -249,7 +290,7 @@ class array:
             )
         data = np.ascontiguousarray(self._data) if not self.is_contiguous else self._data
         flat = data.reshape(-1).view(dtype.np_dtype)
-        return array._view(flat.reshape(self.shape + _tail(dtype)), dtype, self.device, self)
+        return array._view(flat.reshape(self.shape + tail(dtype)), dtype, self.device, self)
 
     def to(self, device: Any) -> array:
         return self if get_device(device) == self.device else clone(self, device)
@@ -297,85 +338,6 @@ class _ArrayOf:
 array1d, array2d, array3d, array4d = (_ArrayOf(n) for n in (1, 2, 3, 4))
 
 
-def _as_shape(shape: Any) -> tuple[int, ...]:
-    shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    if any(int(s) != s or s < 0 for s in shape):
-        raise EngineError(f"array: got shape {shape}; expected non-negative integers")
-    return tuple(int(s) for s in shape)
-
-
-def _head(values: np.ndarray, dtype: Any) -> tuple[int, ...]:
-    return values.shape[: values.ndim - len(_tail(dtype))]
-
-
-def _element(dtype: Any, value: Any) -> Any:
-    if dtype.kind == "scalar":
-        return value.item() if hasattr(value, "item") else value
-    if dtype.kind == "struct":
-        return dtype.from_numpy(value)
-    return dtype(*np.ravel(value).tolist())
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, array):
-        return value._data
-    if isinstance(value, T.Composite):
-        return np.array(value._values).reshape(value.shape)
-    if hasattr(type(value), "__engine_struct__"):
-        return type(value).__engine_struct__.to_numpy(value)
-    return value
-
-
-def _values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any]:
-    """`data` as a NumPy array with the components of `dtype` in its trailing dimensions."""
-    if isinstance(data, array):
-        source_dtype, data = data.dtype, data._data
-        dtype = source_dtype if dtype is Any else dtype
-    dtype = dtype if dtype is Any else T.as_type(dtype)
-    if isinstance(data, (list, tuple)) and data:
-        if hasattr(type(data[0]), "__engine_struct__"):
-            struct = type(data[0]).__engine_struct__
-            out = np.zeros(len(data), dtype=struct.np_dtype)
-            for k, item in enumerate(data):
-                out[k] = struct.to_numpy(item)
-            return out, struct
-        if isinstance(data[0], T.Composite):
-            dtype = type(data[0]) if dtype is Any else dtype
-            data = [np.array(d._values).reshape(d.shape) if isinstance(d, T.Composite) else d for d in data]
-    values = np.asarray(data)
-    if dtype is Any:
-        if values.dtype == np.float64 and not isinstance(data, np.ndarray):
-            dtype = T.float32
-        elif values.dtype == np.int64 and not isinstance(data, np.ndarray):
-            dtype = T.int32
-        else:
-            dtype = T.as_type(values.dtype)
-        if not isinstance(dtype, T.ScalarType):
-            raise EngineError(f"array: NumPy dtype {values.dtype} has no engine type; give dtype=")
-    if dtype.kind == "struct":
-        return values, dtype
-    if values.dtype.kind not in "biufS?":
-        raise EngineError(f"array: cannot make {T.type_name(dtype)} from data of NumPy dtype {values.dtype}")
-    tail = _tail(dtype)
-    values = values.astype(dtype.np_dtype, copy=False)
-    if values.size == 0 and tail and values.ndim < 1 + len(tail):
-        values = values.reshape((0, *tail))
-    if tail and values.shape[values.ndim - len(tail) :] != tail:
-        if values.ndim and values.shape[-1] == dtype.count:
-            values = values.reshape(values.shape[:-1] + tail)
-        elif values.size % dtype.count == 0 and values.ndim == 1:
-            values = values.reshape((-1, *tail))
-        else:
-            raise EngineError(
-                f"array: got data of shape {values.shape}; expected (..., {', '.join(map(str, tail))}) for {T.type_name(dtype)}"
-            )
-    if values.ndim == len(tail):
-        values = values.reshape((1, *values.shape))
-    if ndim is not None and values.ndim - len(tail) != ndim:
-        raise EngineError(f"array: got {values.ndim - len(tail)} dimensions; expected {ndim}")
-    return values, dtype
-
-
 def empty(
     shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
 ) -> array:
@@ -391,6 +353,7 @@ def zeros(
     """Array of `shape` filled with zeros."""
     out = empty(shape, dtype, device, requires_grad, length)
     out._data[...] = np.zeros((), out._data.dtype)
+    record_fill(out, 0)
     return out
 
 
@@ -405,9 +368,11 @@ def full(
 ) -> array:
     """Array of `shape` with every element equal to `value`; its type tells the dtype if none is given."""
     if dtype is Any:
-        dtype = type(value) if isinstance(value, (T.Composite, bool, int, float)) else np.asarray(value).dtype
+        known = isinstance(value, (T.Composite, bool, int, float)) and not isinstance(value, np.generic)
+        dtype = type(value) if known or hasattr(type(value), "__engine_struct__") else np.asarray(value).dtype
     out = empty(shape, dtype, device, requires_grad, length)
-    out._data[...] = _numbers(value)
+    out._data[...] = out._fillable(value)
+    record_fill(out, out._fillable(value))
     return out
 
 
@@ -428,9 +393,7 @@ def empty_like(src: array, device: Any = None, requires_grad: bool | None = None
 
 
 def zeros_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
-    out = array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=bool(requires_grad))
-    out._data[...] = np.zeros((), out._data.dtype)
-    return out
+    return zeros(src.shape, src.dtype, device or src.device, bool(requires_grad))
 
 
 def ones_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
@@ -439,7 +402,8 @@ def ones_like(src: array, device: Any = None, requires_grad: bool | None = None,
 
 def full_like(src: array, value: Any, device: Any = None, requires_grad: bool | None = None, **_) -> array:
     out = _like(src, device, requires_grad)
-    out._data[...] = _numbers(value)
+    out._data[...] = out._fillable(value)
+    record_fill(out, out._fillable(value))
     return out
 
 
@@ -451,8 +415,7 @@ def clone(src: array, device: Any = None, requires_grad: bool | None = None, **_
 
 
 def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, **_) -> None:
-    """Copies `count` elements (0: all) from `src` to `dest`, offsets in elements; raises EngineError if they do not fit."""
-    from engine.capture import record_copy
+    """Copies `count` elements (0: all), offsets in elements; raises EngineError if they do not fit."""
 
     if dest.dtype.np_dtype != src.dtype.np_dtype:
         raise EngineError(
@@ -462,7 +425,8 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
         count = count or src.size - src_offset
         if src_offset + count > src.size or dest_offset + count > dest.size:
             raise EngineError(
-                f"copy: {count} elements from offset {src_offset} of {src.size} into offset {dest_offset} of {dest.size} do not fit"
+                f"copy: {count} elements from offset {src_offset} of {src.size} "
+                f"into offset {dest_offset} of {dest.size} do not fit"
             )
         dest, src = dest.flatten()[dest_offset : dest_offset + count], src.flatten()[src_offset : src_offset + count]
     if dest.size != src.size:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from typing import Any
 
 import numpy as np
 
 from engine.errors import EngineError
 
-_active: list[Graph] = []
+
+class _Recording(threading.local):
+    """The graphs being recorded by each Python thread, innermost last."""
+
+    def __init__(self) -> None:
+        self.graphs: list[Graph] = []
+
+
+_recording = _Recording()
 
 
 class Graph:
@@ -28,10 +37,17 @@ class Graph:
         self.jobs.append(tuple(job))
         self.keep.append(keep)
         self._table = None
-        if variant is not None and variant.errors is not None and variant not in self.checked:
+        if variant is not None and variant.observed and variant not in self.checked:
             self.checked.append(variant)
 
+    def extend(self, other: Graph) -> None:
+        """Appends the jobs of another graph."""
+        for job, keep in zip(other.jobs, other.keep):
+            self.add(job, keep)
+        self.checked += [v for v in other.checked if v not in self.checked]
+
     def launch(self) -> None:
+        """Runs every job in order; raises KernelAssertionError if a check failed."""
         from engine.cpu.runtime import runtime
 
         if self._table is None:
@@ -39,44 +55,49 @@ class Graph:
             self._table = (ctypes.c_int64 * max(1, len(flat)))(*flat)
         runtime().run(ctypes.addressof(self._table), len(self.jobs))
         for variant in self.checked:
-            variant.raise_failed_check()
+            variant.after_launch()
 
 
 def recording() -> Graph | None:
     """The graph being recorded, or None."""
-    return _active[-1] if _active else None
+    graphs = _recording.graphs
+    return graphs[-1] if graphs else None
 
 
 class NotRecorded:
     """Inside this `with` block launches run at once although a graph is being recorded: for one-time preparation."""
 
     def __enter__(self) -> NotRecorded:
-        self._held, _active[:] = list(_active), []
+        self._held, _recording.graphs = _recording.graphs, []
         return self
 
     def __exit__(self, *_) -> None:
-        _active[:] = self._held
+        _recording.graphs = self._held
 
 
 def capture_begin(device: Any = None, **_: Any) -> None:
     """Starts recording: launches, copies and fills are noted, not run."""
-    _active.append(Graph())
+    _recording.graphs.append(Graph())
 
 
 def capture_end(device: Any = None, **_: Any) -> Graph:
     """Ends recording; returns the graph."""
-    if not _active:
+    if not _recording.graphs:
         raise EngineError("capture_end: nothing is being recorded; call capture_begin() first")
-    return _active.pop()
+    return _recording.graphs.pop()
 
 
 def capture_launch(graph: Graph, stream: Any = None) -> None:
     """Replays a graph; every job has finished when this returns."""
-    if _active:
-        for job, keep in zip(graph.jobs, graph.keep):
-            _active[-1].add(job, keep)
-        return
-    graph.launch()
+    if not isinstance(graph, Graph):
+        raise EngineError(f"capture_launch: got {type(graph).__name__}; expected the graph of a finished ScopedCapture")
+    outer = recording()
+    if outer is None:
+        graph.launch()
+    elif outer is graph:
+        raise EngineError("capture_launch: a graph cannot be part of itself")
+    else:
+        outer.extend(graph)
 
 
 class ScopedCapture:
@@ -129,15 +150,20 @@ def record_fill(dest: Any, value: Any) -> bool:
     graph = recording()
     if graph is None:
         return False
-    pattern = np.zeros((), dest._data.dtype) if isinstance(value, int) and value == 0 else value
     if not dest.is_contiguous:
         raise EngineError("fill inside a capture needs a contiguous array; use a kernel instead")
-    if np.any(np.asarray(pattern).view()):
-        source = np.empty_like(dest._data)
-        source[...] = np.asarray(getattr(pattern, "_values", pattern)).reshape(getattr(pattern, "shape", ()))
+    source = np.empty_like(dest._data)
+    source[...] = np.zeros((), dest._data.dtype) if isinstance(value, int) and value == 0 else value
+    if source.tobytes().strip(b"\0"):
         job, block = _byte_job("job_copy", [dest.ptr, source.ctypes.data], dest._data.nbytes)
         graph.add(job, (block, dest, source))
     else:
         job, block = _byte_job("job_zero", [dest.ptr], dest._data.nbytes)
         graph.add(job, (block, dest))
     return True
+
+
+def refuse_host_write(what: str) -> None:
+    """Raises EngineError if a graph is being recorded: a write from Python would not be part of it."""
+    if recording() is not None:
+        raise EngineError(f"{what} inside a capture is not recorded; use a kernel, copy(), fill_() or zero_()")

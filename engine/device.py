@@ -57,7 +57,11 @@ def get_device(ident: Any = None) -> Device:
         return ident
     if ident == "cpu":
         return _cpu
-    raise EngineError(f"device '{ident}' is not available; this build runs on 'cpu'; use device=\"cpu\"")
+    if str(ident).startswith("cuda") or isinstance(ident, int):
+        raise EngineError(
+            f"device '{ident}' is not available: the CUDA backend is not part of this version; use device=\"cpu\""
+        )
+    raise EngineError(f"there is no device '{ident}'; available: {', '.join(map(str, get_devices()))}")
 
 
 def get_devices() -> list[Device]:

@@ -48,7 +48,9 @@ class ByArgumentCount:
         self.__name__, self.default, self.forms = name, default, forms
         self.__doc__ = default.__doc__
         self.__module__ = default.__module__
-        self.mutates = ()
+        every = [default, *forms.values()]
+        #: what some form changes; a loop carries the names given there
+        self.mutates = tuple(sorted({k for form in every for k in getattr(form, "mutates", ())}))
 
     def compile_call(self, caller: Any, args: list, kw: dict, node: ast.Call) -> Any:
         form = self.forms.get(len(args) + len(kw), self.default)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import inspect
+import os
 import struct
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from engine.function import call_function, parameter
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
-from engine.lang.values import Val, is_number
+from engine.lang.values import Val
 from engine.modules import find_kernel, get_module
 from engine.structs import scalar_types
 
@@ -52,6 +54,8 @@ class Variant:
         self.address = jit.load_object(data, ["kernel"])["kernel"]
         self.size = struct.calcsize(self.format)
         self.errors = (ctypes.c_int64 * 4)() if self.module.checks else None
+        #: whether `after_launch` has something to do
+        self.observed = self.errors is not None or self.module.has_prints
         self.error_address = ctypes.addressof(self.errors) if self.errors is not None else 0
         self.block, self.job, self.job_address = self.new_block()
         self.packer = struct.Struct(self.format).pack_into
@@ -65,11 +69,29 @@ class Variant:
     def current_grain(self) -> int:
         return _SERIAL if config.deterministic and self.module.has_float_atomics else self.grain
 
+    def after_launch(self) -> None:
+        """Passes on what the launch left behind: printed text, failed checks."""
+        if self.module.has_prints:
+            _flush_c_output()
+        if self.errors is not None:
+            self.raise_failed_check()
+
     def raise_failed_check(self) -> None:
+        """Raises KernelAssertionError if a check failed since the last call."""
         code, a, b = self.errors[0], self.errors[1], self.errors[2]
         if code:
             self.errors[0] = 0
             raise KernelAssertionError(self.module.checks[code - 1].replace("{0}", str(a)).replace("{1}", str(b)))
+
+
+@functools.cache
+def _c_flush() -> Callable:
+    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(jit.llvm.address_of_symbol("fflush"))
+
+
+def _flush_c_output() -> None:
+    """Writes out what kernels printed, so that it keeps its order with what Python prints."""
+    _c_flush()(None)
 
 
 class Kernel:
@@ -271,15 +293,12 @@ class Kernel:
                 )
         kind = t.kind
         if kind == "scalar":
-            if isinstance(a, (bool, int, float, np.generic)) or is_number(a):
-                if not t.is_float and isinstance(a, (float, np.floating)) and not float(a).is_integer():
-                    self._refuse(name, t, a)
-                values.append(float(a) if t.is_float else bool(a) if t.is_bool else _wrapped(int(a), t))
+            if isinstance(a, np.ndarray):
+                self._refuse(name, t, a)
+            if isinstance(a, (bool, int, float, np.generic)) or hasattr(a, "__index__"):
+                values.append(self._number(name, t, a))
                 return t
-            if hasattr(a, "__index__"):
-                values.append(_wrapped(int(a), t))
-                return t
-            if hasattr(a, "__float__") and not isinstance(a, (array, np.ndarray)):
+            if t.is_float and hasattr(a, "__float__") and not isinstance(a, array):
                 values.append(float(a))
                 return t
         elif kind == "array":
@@ -305,6 +324,18 @@ class Kernel:
                 pass
         self._refuse(name, t, a)
 
+    def _number(self, name: str, t: T.ScalarType, a: Any) -> Any:
+        if t.is_float:
+            return float(a)
+        if t.is_bool:
+            return bool(a)
+        if isinstance(a, (float, np.floating)) and not float(a).is_integer():
+            self._refuse(name, t, a)
+        whole = int(a)
+        if not t.low <= whole <= t.high:
+            raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {whole}, which does not fit {t.name}")
+        return ir.wrap(whole, t)
+
     def _refuse(self, name: str, t: Any, a: Any) -> None:
         got = f"array{a.ndim}d({T.type_name(a.dtype)})" if isinstance(a, array) else f"{type(a).__name__} {a!r}"[:80]
         raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {got}; expected {T.type_name(t)}")
@@ -320,10 +351,6 @@ def _share_memory(arrays: list[array]) -> bool:
             spans.append((low, a.ptr + sum(r for r in reach if r > 0) + a.dtype.size))
     spans.sort()
     return any(second[0] < first[1] for first, second in zip(spans, spans[1:]))
-
-
-def _wrapped(value: int, t: T.ScalarType) -> int:
-    return ir.wrap(value, t)
 
 
 def type_of_value(a: Any) -> Any:
@@ -355,6 +382,16 @@ def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None
 
 
 _compile_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    # a thread that does not exist after fork() may have held it
+    global _compile_lock
+    _compile_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def kernel(

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import math
+import os
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from engine.arrays import array
 from engine.capture import recording
 from engine.cpu.runtime import runtime
 from engine.device import get_device
 from engine.errors import LaunchError
 from engine.kernel import Kernel
 
+_MOST = 2**31
 _launch_lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    # a thread that does not exist after fork() may have held it
+    global _launch_lock
+    _launch_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
     """The four launch extents and their product."""
-    if isinstance(dim, (int, np.integer)):
-        if 0 <= dim < 2**31:
-            return int(dim), 1, 1, 1, int(dim)
-        dim = (dim,)
-    sizes = [int(d) for d in dim]
-    if not 1 <= len(sizes) <= 4 or any(s < 0 for s in sizes):
-        raise LaunchError(f"kernel '{name}': launch dim {tuple(dim)}; expected 1 to 4 non-negative integers")
-    total = 1
-    for s in sizes:
-        total *= s
-    if max(sizes, default=0) >= 2**31 or total >= 2**62:
-        raise LaunchError(
-            f"kernel '{name}': launch dim {tuple(dim)} is too large; each dimension must stay below 2**31"
-        )
-    sizes += [1] * (4 - len(sizes))
-    return (*sizes, total)
+    if isinstance(dim, int) and 0 <= dim < _MOST:
+        return dim, 1, 1, 1, dim
+    sizes = (
+        [dim] if isinstance(dim, (int, np.integer)) else list(dim) if isinstance(dim, (tuple, list, np.ndarray)) else []
+    )
+    fits = 1 <= len(sizes) <= 4 and all(isinstance(s, (int, np.integer)) and s >= 0 for s in sizes)
+    if not fits:
+        raise LaunchError(f"kernel '{name}': launch dim {dim!r}; expected 1 to 4 non-negative integers")
+    total = math.prod(map(int, sizes))
+    if max(sizes) >= _MOST or total >= 2**62:
+        raise LaunchError(f"kernel '{name}': launch dim {dim} is too large; each dimension must stay below 2**31")
+    d0, d1, d2, d3 = [*map(int, sizes), 1, 1, 1][:4]
+    return d0, d1, d2, d3, total
 
 
 class Launch:
@@ -77,10 +89,12 @@ class Launch:
         if graph is not None:
             graph.add(self.job, (self.block, self.args, self.variant), self.variant)
             return
+        if self.variant.module.has_prints:
+            sys.stdout.flush()
         with _launch_lock:
             runtime().run(self.address, 1)
-        if self.variant.errors is not None:
-            self.variant.raise_failed_check()
+        if self.variant.observed:
+            self.variant.after_launch()
 
 
 def launch(
@@ -107,6 +121,8 @@ def launch(
         )
     if device is not None:
         get_device(device)
+    if type(inputs) is array or type(outputs) is array:
+        raise LaunchError(f"launch: inputs and outputs of '{kernel.__name__}' must be lists; write inputs=[array]")
     args = (*inputs, *outputs)
     if record_cmd:
         return Launch(kernel, dim, list(args))
@@ -119,11 +135,13 @@ def launch(
     variant, values = kernel.pack(args)
     if total == 0:
         return None
+    if variant.module.has_prints:
+        sys.stdout.flush()
     with _launch_lock:
         variant.packer(variant.block, 0, d0, d1, d2, d3, variant.error_address, *values)
         variant.job[2] = total
         variant.job[3] = variant.current_grain()
         runtime().run(variant.job_address, 1)
-    if variant.errors is not None:
-        variant.raise_failed_check()
+    if variant.observed:
+        variant.after_launch()
     return None

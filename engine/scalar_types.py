@@ -26,6 +26,8 @@ class ScalarType:
         self.size = self.align = max(1, bits // 8)
         self.scalar = self
         self.__name__ = name
+        #: whole numbers that adapt to the type; an unsigned bit pattern may be written for a signed type and vice versa
+        self.low, self.high = -(1 << bits - 1), (1 << bits) - 1
         self._make = TypedFloat64 if name == "float64" else self.np_dtype.type
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 
 import llvmlite.binding as llvm
@@ -11,6 +12,16 @@ from engine import cache
 
 _VERSION = "3"
 _lock = threading.RLock()
+
+
+def _renew_lock() -> None:
+    # a thread that does not exist after fork() may have held it
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 _count = 0
 
 

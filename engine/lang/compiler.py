@@ -27,6 +27,7 @@ class Compiler(Expressions, Loops):
     def __init__(self, source: Source, compile_callee: Callable, debug: bool = False, returns: Any = Any):
         self.source, self.compile_callee, self.debug = source, compile_callee, debug
         self.env: dict[str, Any] = {}
+        self.trap_memory: ir.Instr | None = None
         self.returns = returns  # declared type of the result; None for a kernel, Any where the body decides
         self.tid_arity = 0
         self.tid_params: list[ir.Param] = []

@@ -156,45 +156,69 @@ class Indexing:
         return Val(t, [self.put(old, new, k, at) for k, old in enumerate(base.comps)])
 
     # arrays ----------------------------------------------------------------------------------------------------
-    def address(self, base: Val, parts: list[Any], node: ast.AST) -> tuple[ir.Value, list[ir.Value]]:
-        """Byte offset of the element at `parts` (syntax nodes or values), and the checked indices."""
+    def address(self, base: Val, parts: list[Any], node: ast.AST) -> tuple[ir.Value, ir.Value]:
+        """Address and byte offset of the element at `parts` (syntax nodes or values).
+
+        In debug mode an index outside the array is reported, and the access goes to private memory instead.
+        """
         t = base.type
         if len(parts) > t.ndim:
             raise self.fail(f"{t.name} takes {_count(t.ndim)}, got {len(parts)}", node)
-        offset = self.b.const(0, T.int64)
+        pointer, offset, good = base.comps[0], self.b.const(0, T.int64), None
         for d, part in enumerate(parts):
-            v = self.value(self.expression(part), part) if isinstance(part, ast.AST) else part
-            try:
-                v = self.emit.integer("an array index", v)
-            except RuleError as error:
-                raise self.fail(str(error), part if isinstance(part, ast.AST) else node) from None
-            extent, stride = base.comps[1 + d], base.comps[1 + t.ndim + d]
-            i = self.emit.cast(v.value, T.int64)
-            if isinstance(v.constant, int) and v.constant < 0:
-                i = self.b.op("add", extent, i)
-            if self.debug:
-                inside = self.b.op("and", self.b.op("ge", i, self.b.const(0, T.int64)), self.b.op("lt", i, extent))
-                self.check(
-                    inside,
-                    f"index {{0}} is out of bounds for dimension {d} of size {{1}} of {ast.unparse(node)[:60]}",
-                    node,
-                    i,
-                    extent,
-                )
-                i = self.b.op("select", inside, i, self.b.const(0, T.int64))
-            offset = self.b.op("add", offset, self.b.op("mul", i, stride))
-        return offset
+            i, inside = self.array_index(base, d, part, node)
+            if inside is not None:
+                good = inside if good is None else self.b.op("and", good, inside)
+            offset = self.b.op("add", offset, self.b.op("mul", i, base.comps[1 + t.ndim + d]))
+        if good is not None:
+            zero = self.b.const(0, T.int64)
+            pointer = self.b.op("select", good, pointer, self.trap(t.dtype.size))
+            offset = self.b.op("select", good, offset, zero)
+            for d in range(len(parts), t.ndim):  # no element of a row that does not exist can be reached
+                base.comps[1 + d] = self.b.op("select", good, base.comps[1 + d], zero)
+        return pointer, offset
+
+    def array_index(self, base: Val, d: int, part: Any, node: ast.AST) -> tuple[ir.Value, ir.Value | None]:
+        """The index in dimension `d`; in debug mode also whether it lies inside."""
+        v = self.value(self.expression(part), part) if isinstance(part, ast.AST) else part
+        try:
+            v = self.emit.integer("an array index", v)
+        except RuleError as error:
+            raise self.fail(str(error), part if isinstance(part, ast.AST) else node) from None
+        extent = base.comps[1 + d]
+        i = self.emit.cast(v.value, T.int64)
+        if isinstance(v.constant, int) and v.constant < 0:
+            i = self.b.op("add", extent, i)
+        if not self.debug:
+            return i, None
+        what = f"index {{0}} is out of bounds for dimension {d} of size {{1}} of {ast.unparse(node)[:60]}"
+        return i, self.inside(i, extent, what, node)
+
+    def inside(self, i: ir.Value, extent: ir.Value, what: str, node: ast.AST) -> ir.Value:
+        """Checks 0 <= i < extent; returns whether it holds."""
+        good = self.b.op("and", self.b.op("ge", i, self.b.const(0, T.int64)), self.b.op("lt", i, extent))
+        self.check(good, what, node, i, extent)
+        return good
+
+    def trap(self, size: int) -> ir.Value:
+        """Private memory of at least `size` bytes for accesses that a failed check has stopped."""
+        if self.trap_memory is None:
+            self.trap_memory = ir.Instr("alloca", T.pointer, (), (size, True))
+            self.function.body.instrs.insert(0, self.trap_memory)
+        self.trap_memory.attr = (max(size, self.trap_memory.attr[0]), True)
+        return self.trap_memory
 
     def array_item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
         t = base.type
         if any(isinstance(p, ast.Slice) for p in parts):
             raise self.fail(_NO_SLICES, node)
-        offset = self.address(base, parts, node)
+        base = Val(t, list(base.comps))
+        pointer, offset = self.address(base, parts, node)
         if len(parts) == t.ndim:
-            return self.load(t.dtype, base.comps[0], offset)
+            return self.load(t.dtype, pointer, offset)
         left = t.ndim - len(parts)
         comps = [
-            self.b.op("offset", base.comps[0], offset),
+            self.b.op("offset", pointer, offset),
             *base.comps[1 + len(parts) : 1 + t.ndim],
             *base.comps[1 + t.ndim + len(parts) :],
         ]
@@ -206,61 +230,61 @@ class Indexing:
             outer = self.array_place(target.value)
             if outer is None:
                 base = self.expression_or_none(target.value)
-                if not isinstance(base, Val) or base.kind != "array":
-                    return None
-                parts = self.indices(target)
-                if any(isinstance(p, ast.Slice) for p in parts):
-                    raise self.fail(_NO_SLICES, target)
-                if len(parts) != base.type.ndim:
-                    if len(parts) < base.type.ndim:
-                        return None
-                    raise self.fail(f"{base.type.name} takes {_count(base.type.ndim)}, got {len(parts)}", target)
-                return base.type.dtype, base.comps[0], self.address(base, parts, target)
-            dtype, base, offset = outer
-            if dtype.kind in ("scalar", "struct", "array"):
-                return None
-            parts = self.indices(target)
-            if any(isinstance(p, ast.Slice) for p in parts):
-                return None
-            steps = [
-                self.positions(p, n, target)
-                for p, n in zip(parts, dtype.shape if dtype.kind == "mat" else (dtype.count,))
-            ]
-            inner: Any = dtype.scalar
-            strides = [dtype.scalar.size]
-            if dtype.kind == "mat":
-                strides = [dtype.scalar.size * dtype.shape[1], dtype.scalar.size]
-                if len(steps) == 1:
-                    inner = T.vector(dtype.shape[1], dtype.scalar)
-            for step, stride in zip(steps, strides):
-                k = self.b.const(step, T.int64) if isinstance(step, int) else self.emit.cast(step, T.int64)
-                offset = self.b.op("add", offset, self.b.op("mul", k, self.b.const(stride, T.int64)))
-            return inner, base, offset
+            elif outer[0].kind == "array":  # an array that lies in a struct of an array
+                base = self.load(*outer)
+            else:
+                return self.component_place(outer, target)
+            return self.element_place(base, target) if isinstance(base, Val) and base.kind == "array" else None
         if isinstance(target, ast.Attribute):
             outer = self.array_place(target.value)
-            if outer is None:
-                return None
-            dtype, base, offset = outer
-            if dtype.kind == "struct" and target.attr in dtype.fields:
-                return (
-                    dtype.fields[target.attr],
-                    base,
-                    self.b.op("add", offset, self.b.const(dtype.offsets[target.attr], T.int64)),
-                )
-            if dtype.kind in ("vec", "quat") and target.attr in AXES:
-                return (
-                    dtype.scalar,
-                    base,
-                    self.b.op("add", offset, self.b.const(AXES[target.attr] * dtype.scalar.size, T.int64)),
-                )
-            if dtype.kind == "transform" and target.attr in ("p", "q"):
-                part = T.vector(3, dtype.scalar) if target.attr == "p" else T.quaternion(dtype.scalar)
-                return (
-                    part,
-                    base,
-                    self.b.op("add", offset, self.b.const(0 if target.attr == "p" else 3 * dtype.scalar.size, T.int64)),
-                )
+            return None if outer is None else self.field_place(outer, target.attr)
         return None
+
+    def element_place(self, base: Val, target: ast.Subscript) -> tuple[Any, ir.Value, ir.Value] | None:
+        """The place of an array element; None for a row."""
+        parts = self.indices(target)
+        if any(isinstance(p, ast.Slice) for p in parts):
+            raise self.fail(_NO_SLICES, target)
+        if len(parts) < base.type.ndim:
+            return None
+        return base.type.dtype, *self.address(base, parts, target)
+
+    def component_place(self, outer: tuple[Any, ir.Value, ir.Value], target: ast.Subscript):
+        """The place of a component, or of a matrix row, of the value at `outer`."""
+        dtype, base, offset = outer
+        parts = self.indices(target)
+        shape = dtype.shape if dtype.kind == "mat" else (dtype.count,)
+        if (
+            dtype.kind in ("scalar", "struct")
+            or len(parts) > len(shape)
+            or any(isinstance(p, ast.Slice) for p in parts)
+        ):
+            return None
+        row = dtype.scalar.size * (shape[1] if len(shape) == 2 else 1)
+        for part, extent, stride in zip(parts, shape, (row, dtype.scalar.size)):
+            step = self.positions(part, extent, target)
+            k = self.b.const(step, T.int64) if isinstance(step, int) else self.emit.cast(step, T.int64)
+            if self.debug and not isinstance(step, int):
+                what = f"index {{0}} is out of range for {{1}} components of {ast.unparse(target)[:60]}"
+                good = self.inside(k, self.b.const(extent, T.int64), what, target)
+                k = self.b.op("select", good, k, self.b.const(0, T.int64))
+            offset = self.b.op("add", offset, self.b.op("mul", k, self.b.const(stride, T.int64)))
+        return (T.vector(shape[1], dtype.scalar) if len(parts) < len(shape) else dtype.scalar), base, offset
+
+    def field_place(self, outer: tuple[Any, ir.Value, ir.Value], name: str):
+        """The place of a struct field, vector component or transform part of the value at `outer`."""
+        dtype, base, offset = outer
+        if dtype.kind == "struct" and name in dtype.fields:
+            part, at = dtype.fields[name], dtype.offsets[name]
+        elif dtype.kind in ("vec", "quat") and AXES.get(name, 4) < dtype.count:
+            part, at = dtype.scalar, AXES[name] * dtype.scalar.size
+        elif dtype.kind == "transform" and name == "p":
+            part, at = T.vector(3, dtype.scalar), 0
+        elif dtype.kind == "transform" and name == "q":
+            part, at = T.quaternion(dtype.scalar), 3 * dtype.scalar.size
+        else:
+            return None
+        return part, base, self.b.op("add", offset, self.b.const(at, T.int64))
 
     def expression_or_none(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name) and node.id not in self.env:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from engine import types as T
@@ -29,8 +30,8 @@ def _place(c: Expressions, name: str, args: tuple) -> tuple[Any, Any, Any, tuple
     n = arr.type.ndim
     if len(args) < n + 2:
         raise RuleError(f"{arr.type.name} needs {n} indices and a value")
-    offset = c.address(arr, list(args[1 : 1 + n]), c.call_node)
-    return arr.type.dtype, arr.comps[0], offset, args[1 + n :]
+    pointer, offset = c.address(arr, list(args[1 : 1 + n]), c.call_node)
+    return arr.type.dtype, pointer, offset, args[1 + n :]
 
 
 def _atomic(name: str, op: str, doc: str) -> None:
@@ -69,14 +70,14 @@ def _atomic_cas(c: Expressions, *args: Val) -> Val:
 @builtin("load", _MEM, kernel_only=True)
 def _load(c: Expressions, arr: Val, *indices: Val) -> Val:
     """Element of an array, as `arr[i]`."""
-    return c.load(arr.type.dtype, arr.comps[0], c.address(arr, list(indices), c.call_node))
+    return c.load(arr.type.dtype, *c.address(arr, list(indices), c.call_node))
 
 
 @builtin("store", _MEM, kernel_only=True)
 def _store(c: Expressions, arr: Val, *args: Val) -> None:
     """Sets an element of an array, as `arr[i] = value`."""
-    offset = c.address(arr, list(args[:-1]), c.call_node)
-    c.store(arr.type.dtype, arr.comps[0], offset, c.as_type(args[-1], arr.type.dtype, c.call_node))
+    pointer, offset = c.address(arr, list(args[:-1]), c.call_node)
+    c.store(arr.type.dtype, pointer, offset, c.as_type(args[-1], arr.type.dtype, c.call_node))
 
 
 @builtin("zeros", _MEM, kernel_only=True)
@@ -164,15 +165,37 @@ def _print(c: Expressions, *values: Any) -> None:
     _emit_print(c, " ".join(parts) + "\n", args)
 
 
+_SPEC = re.compile(r"%([-+ #0]*\d*(?:\.\d+)?)(?:hh|h|ll|l|z)?([diouxXeEfFgGcs%])")
+
+
 @builtin("printf", "Printing", kernel_only=True)
-def _printf(c: Expressions, text: Any, *values: Val) -> None:
-    """Prints with a C format string and numbers."""
+def _printf(c: Expressions, text: Any, *values: Any) -> None:
+    """Prints with a C format string; `%d %u %x` take integers, `%f %e %g` floats, `%s` constant text."""
     if not isinstance(text, str):
         raise RuleError("the first argument must be a format string")
-    values = [c.emit.concrete(c.value(v, c.call_node)) for v in values]
-    if any(not v.is_scalar for v in values):
-        raise RuleError("takes numbers after the format; print vectors with print()")
-    _emit_print(c, text, [v.value for v in values])
+    left, args = list(values), []
+
+    def spec(match: re.Match) -> str:
+        flags, letter = match.groups()
+        if letter == "%":
+            return "%%"
+        if not left:
+            raise RuleError(f"the format has more places than the {len(values)} values")
+        v = left.pop(0)
+        if letter == "s" and isinstance(v, str):
+            return (f"%{flags}s" % v).replace("%", "%%")
+        v = c.emit.concrete(c.value(v, c.call_node))
+        wanted = "a float" if letter in "eEfFgG" else "text" if letter == "s" else "an integer"
+        if not v.is_scalar or letter == "s" or v.type.is_float != (letter in "eEfFgG"):
+            raise RuleError(f"'{match.group()}' got {v.type.name}; expected {wanted}")
+        args.append(v.value)
+        wide = "ll" if not v.type.is_float and v.type.bits == 64 else ""
+        return f"%{flags}{wide}{letter}"
+
+    shown = _SPEC.sub(spec, text)
+    if left:
+        raise RuleError(f"the format has places for {len(values) - len(left)} of the {len(values)} values")
+    _emit_print(c, shown, args)
 
 
 def _emit_print(c: Expressions, text: str, args: list) -> None:

@@ -104,7 +104,7 @@ class Emit:
             raise RuleError(f"got the number {c} where {type.name} is needed; write {type.name}({c}) or a whole number")
         if type.is_bool:
             raise RuleError(f"got the number {c} where a bool is needed; write a comparison such as x != 0")
-        if type.is_int and not -(1 << type.bits - 1) <= c < 1 << type.bits:
+        if type.is_int and not type.low <= c <= type.high:
             raise RuleError(f"the number {c} does not fit {type.name}; convert it explicitly, e.g. {type.name}({c})")
         return Val(type, [self.b.const(c, type)])
 

@@ -63,7 +63,9 @@ def test_processes_at_once_share_the_cache(run, tmp_path):
     assert not list((tmp_path / "c").glob("*/*.part"))
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:-1] + b"x", lambda b: b * 2])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:-1] + b"x", lambda b: b * 2]
+)
 def test_damaged_files_are_compiled_again(run, tmp_path, damage):
     run(tmp_path / "c")
     for file in compiled_files(tmp_path / "c"):

@@ -53,7 +53,7 @@ def test_caret_in_a_kernel_inside_a_function():
         @en.kernel
         def k(a: en.array(dtype=float)):
             """Text
-        that is indented less than the code."""
+            that is indented less than the code."""
             i = en.tid()
             if i == 0:
                 a[i] = en.sin(i)
