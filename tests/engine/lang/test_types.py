@@ -317,7 +317,7 @@ def test_values_in_python_scope_have_operators():
     v[0] = 9.0
     assert v == en.vec3(9, 4, 6) and v != en.vec3(9, 4, 7)
     assert en.vec3(np.float32(1), np.int64(2), 3.0) == en.vec3([1, 2, 3]) == en.vec3(np.array([1, 2, 3]))
-    assert str(en.vec3d(1, 2, 3)).startswith("vec3d(")
+    assert repr(en.vec3d(1, 2, 3)).startswith("vec3d(")
 
 
 def test_python_scope_builtins_keep_precision_of_doubles():
