@@ -52,14 +52,14 @@ class BvhQuery:
 
 
 @en.func
-def _meets(query: BvhQuery, lower: en.vec3, upper: en.vec3, max_dist: float) -> bool:
-    """Whether the query meets a box; straight-line code, so that it vectorises over the boxes of a node."""
+def _gap(query: BvhQuery, lower: en.vec3, upper: en.vec3, max_dist: float) -> float:
+    """Not above 0 where the query meets a box; straight-line code, so that it vectorises over the boxes of a node."""
     a = query.a
     b = query.b
-    meets = True
+    gap = en.float32(0.0)
     if query.kind == BOX:
         for k in range(3):
-            meets = meets and lower[k] <= b[k] and upper[k] >= a[k]
+            gap = en.max(gap, en.max(lower[k] - b[k], a[k] - upper[k]))
     elif query.kind == RAY:
         enter = en.float32(0.0)
         leave = max_dist
@@ -70,14 +70,14 @@ def _meets(query: BvhQuery, lower: en.vec3, upper: en.vec3, max_dist: float) -> 
             # a parallel ray in the plane of a side gives NaN (0 * infinity); min and max skip it as first operand
             enter = en.max((first - a[k]) * b[k], enter)
             leave = en.min((last - a[k]) * b[k], leave)
-        meets = enter <= leave * SLACK
+        gap = en.where(enter <= leave * SLACK, 0.0, 1.0)
     else:
         distance_sq = en.float32(0.0)
         for k in range(3):
             d = en.max(en.max(lower[k] - a[k], a[k] - upper[k]), 0.0)
             distance_sq = distance_sq + d * d
-        meets = distance_sq <= query.radius * query.radius
-    return meets
+        gap = distance_sq - query.radius * query.radius
+    return gap
 
 
 @en.func
@@ -95,7 +95,7 @@ def _bits_of_block(query: BvhQuery, block: en.uint64, max_dist: float) -> int:
             en.ptr_load(en.float32, block, 4 * LANES + lane),
             en.ptr_load(en.float32, block, 5 * LANES + lane),
         )
-        bits = bits | en.where(_meets(query, lower, upper, max_dist), 1 << lane, 0)
+        bits = bits | en.where(_gap(query, lower, upper, max_dist) <= 0.0, 1 << lane, 0)
     return bits & ((1 << en.ptr_load(en.int32, block, COUNT_ROW * LANES)) - 1)
 
 
@@ -109,7 +109,7 @@ def _bits_of_triangles(query: BvhQuery, packet: en.uint64, used: int, max_dist: 
         r = packet_point(packet, lane, 2)
         lower = en.min(en.min(p, q), r)
         upper = en.max(en.max(p, q), r)
-        bits = bits | en.where(_meets(query, lower, upper, max_dist), 1 << lane, 0)
+        bits = bits | en.where(_gap(query, lower, upper, max_dist) <= 0.0, 1 << lane, 0)
     return bits & ((1 << used) - 1)
 
 
