@@ -20,6 +20,7 @@ from engine.spatial.hash_grid import (
     hash_grid_query,
     hash_grid_query_next,
 )
+from engine.spatial.marching_cubes import MarchingCubes
 from engine.spatial.mesh import Mesh, mesh_by_id
 from engine.spatial.mesh_access import (
     MeshArrays,
@@ -47,6 +48,7 @@ __all__ = [
     "BvhQuery",
     "HashGrid",
     "HashGridQuery",
+    "MarchingCubes",
     "Mesh",
     "MeshArrays",
     "MeshQueryAABB",
