@@ -156,6 +156,10 @@ class Kernel:
             self._parameters = out
         return self._parameters
 
+    @functools.cached_property
+    def _plan(self) -> list[tuple[str, Any, bool]]:
+        return [(name, t, T.is_generic(t)) for name, t in self.parameters]
+
     @property
     def is_generic(self) -> bool:
         """Whether the launch decides some of the argument types."""
@@ -262,9 +266,9 @@ class Kernel:
         values: list = []
         types: list = []
         contiguous, rows = True, ()
-        for k, ((name, t), a) in enumerate(zip(parameters, args)):
+        for k, ((name, t, generic), a) in enumerate(zip(self._plan, args)):
             if type(a) is array:
-                if T.is_generic(t):
+                if generic:
                     pattern, t = t, ArrayType(a.dtype, a.ndim)
                     if not T.fits(pattern, t):
                         self._refuse(name, pattern, a)

@@ -25,32 +25,32 @@ def may_regroup(trace: Trace, aliased: bool) -> bool:
     """Whether merging neighbouring accesses keeps each thread's own order; `aliased`: arguments may share memory."""
     if not trace.complete or len(trace.accesses) > _MOST:
         return False
-    writes = [k for k, access in enumerate(trace.accesses) if access[4]]
+    accesses = trace.accesses
+    writes = [k for k, access in enumerate(accesses) if access[4]]
     families: dict[Any, list[int]] = {}
-    for k, access in enumerate(trace.accesses):
-        family = families.setdefault((access[0], access[1], access[4]), [])
-        if _conflict(trace.accesses, family, k, writes, aliased):
-            return False
+    starts: dict[Any, int] = {}  # of a family of loads: the first
+    loaded: set[Any] = set()
+    touched: dict[int, tuple[int, bool]] = {}  # of a store: up to where it was compared, and what came out
+    for k, here in enumerate(accesses):
+        root, form, at, _, writing = here
+        if not writing:
+            start = starts.setdefault((root, form), k)
+            if (root, form, at) in loaded:  # loaded before: this load starts a group of its own
+                continue
+            loaded.add((root, form, at))
+            between = writes[bisect.bisect_left(writes, start) : bisect.bisect_left(writes, k)]
+            if any(_may_touch(accesses[b], here, aliased) for b in between):  # the load would move up past them
+                return False
+            continue
+        family = families.setdefault((root, form), [])
+        for j in family:  # an earlier store would move down to this one
+            upto, bad = touched.get(j, (j + 1, False))
+            bad = bad or any(_may_touch(accesses[b], accesses[j], aliased) for b in range(upto, k))
+            if bad:
+                return False
+            touched[j] = (k, False)
         family.append(k)
     return True
-
-
-def _conflict(accesses: list[Access], family: list[int], k: int, writes: list[int], aliased: bool) -> bool:
-    """Whether access `k` could be merged with one of `family` although something between touches the same place."""
-    here = accesses[k]
-    for j in reversed(family):
-        earlier = accesses[j]
-        if here[4]:  # the earlier store would move down to this one
-            if any(_may_touch(accesses[b], earlier, aliased) for b in range(j + 1, k)):
-                return True
-            continue
-        if earlier[2] == here[2]:
-            return False  # loaded before: this load starts a group of its own
-        first = bisect.bisect_left(writes, j)
-        for b in writes[first : bisect.bisect_left(writes, k)]:  # this load would move up to the earlier one
-            if _may_touch(accesses[b], here, aliased):
-                return True
-    return False
 
 
 def _may_touch(a: Access, b: Access, aliased: bool) -> bool:

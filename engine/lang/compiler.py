@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ class Compiler(Expressions, Loops):
         self.source, self.compile_callee, self.debug = source, compile_callee, debug
         self.env: dict[str, Any] = {}
         self.trap_memory: ir.Instr | None = None
+        self.all_reads: Counter[str] | None = None
         self.returns = returns  # declared type of the result; None for a kernel, Any where the body decides
         self.tid_arity = 0
         self.tid_params: list[ir.Param] = []

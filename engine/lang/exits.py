@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 
 #: Names in the environment of the compiler that stand for control flow; no Python name can hide them.
@@ -67,19 +68,12 @@ def _roots(target: ast.AST):
         yield target.id
 
 
-def read_names_outside(function: ast.AST, loop: ast.AST) -> set[str]:
-    """Names read in `function` outside `loop`."""
-    names: set[str] = set()
-
-    def visit(node: ast.AST) -> None:
-        if node is loop:
-            return
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(function)
+def reads(node: ast.AST) -> Counter[str]:
+    """How often each name is read below `node`; `x += 1` reads x."""
+    names: Counter[str] = Counter()
+    for n in ast.walk(node):
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load):
+            names[n.id] += 1
+        elif isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name):
+            names[n.target.id] += 1
     return names

@@ -363,6 +363,10 @@ def remove_dead(function: Function) -> None:
         kept = []
         for instr in reversed(region.instrs):
             if instr.op in STRUCTURED:
+                if instr.op == "if":
+                    wanted = [k for k, r in enumerate(instr.results) if id(r) in used]
+                    if len(wanted) < len(instr.results):
+                        _keep_results(instr, wanted)
                 for inner in reversed(instr.regions):
                     sweep(inner)
                 if id(instr) not in used and not any(_has_effect(r) for r in instr.regions):

@@ -102,7 +102,7 @@ class Loops:
         leaving, returning = exits.may_exit_loop(body), any(exits.may_return(x) for x in body)
         outer = {n: self.env.pop(n) for n in (BROKE, CONTINUED) if n in self.env}
         names = exits.assigned_names(body, self.changed_by_call)
-        escaping = exits.read_names_outside(self.source.tree, s)
+        escaping = self.read_outside(s)
         if ast.Break in leaving:
             self.env[BROKE] = self.emit.number(False, T.bool_)
             names.add(BROKE)
@@ -236,6 +236,12 @@ class Loops:
             self.b.leave(previous)
             self.env = before
         return guard
+
+    def read_outside(self, loop: ast.stmt) -> set[str]:
+        """Names read in the function outside `loop`."""
+        if self.all_reads is None:
+            self.all_reads = exits.reads(self.source.tree)
+        return set((self.all_reads - exits.reads(loop)).keys())
 
     def changed_by_call(self, call: ast.Call) -> list[ast.expr]:
         """The arguments that a call changes in place: those of builtins such as `randf(state)`."""

@@ -74,3 +74,17 @@ def test_forces_stored_by_slot_still_run_in_lanes():
     out = en.zeros(3 * n, dtype=en.vec3)
     en.launch(slot_major, n, inputs=[n, en.array(x, dtype=en.vec3), out])
     np.testing.assert_array_equal(out.numpy(), np.concatenate([x, 2 * x, 3 * x]))
+
+
+def test_component_loaded_late_is_not_moved_before_a_store():
+    @en.kernel
+    def k(where: en.array(dtype=int), v: en.array(dtype=en.vec3), out: en.array(dtype=en.vec3)):
+        t = en.tid()
+        x = v[t][0]
+        v[where[t]] = en.vec3(5.0)
+        out[t] = v[t] + en.vec3(x)
+
+    n = 64
+    v, out = en.zeros(n, dtype=en.vec3), en.zeros(n, dtype=en.vec3)
+    en.launch(k, n, inputs=[en.array(np.arange(n, dtype=np.int32)), v, out])
+    assert (out.numpy() == 5.0).all()
