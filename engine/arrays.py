@@ -16,6 +16,7 @@ from engine.errors import EngineError
 
 MAX_DIMS = 4
 _ALIGN = 64
+_SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that strides are constants
 
 
 class ArrayType:
@@ -158,6 +159,19 @@ class array:
         self.is_contiguous = self.size == 0 or _is_dense(self.shape, self.strides, self.dtype.size)
         #: what a kernel receives: address, shape, strides in bytes
         self._slots = (self.ptr, *self.shape, *self.strides)
+        #: length of rows that is compiled in, 0 if none is; the layout that kernels are compiled for; memory from, to
+        self._row = self.shape[-1] if self.ndim > 1 and self.shape[-1] <= _SHORT_ROW else 0
+        self._layout = (self.dtype, self.ndim, self.is_contiguous, self._row)
+        self._span = self._memory_span()
+
+    def _memory_span(self) -> tuple[int, int]:
+        if self.size == 0:
+            return 0, 0
+        if self.is_contiguous:
+            return self.ptr, self.ptr + self.size * self.dtype.size
+        reach = [(n - 1) * step for n, step in zip(self.shape, self.strides)]
+        low = self.ptr + sum(r for r in reach if r < 0)
+        return low, self.ptr + sum(r for r in reach if r > 0) + self.dtype.size
 
     def _components_adjoin(self) -> bool:
         first = self._data.ndim - len(tail(self.dtype))

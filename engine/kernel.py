@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import struct
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +29,7 @@ from engine.structs import scalar_types
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
 Layout = tuple[tuple[int, int], ...] | None
-_SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that strides are constants
+_INT_LIMIT = 1 << 31
 _SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
@@ -38,9 +39,10 @@ class Variant:
     """One compiled form of a kernel: machine code, argument block and launch properties."""
 
     def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
-        self.types, self.layout = types, layout
+        self.types, self.layout, self.aliased = types, layout, aliased
         self.function, arity = kernel.lower(types, layout, debug)
         self.module = emit_llvm.Module(self.function, arity, aliased)
+        self.alias_sensitive = self.module.alias_sensitive
         self.text = self.module.text()
         self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[s.name] for t in types for s in scalar_types(t))
         self.arity = arity
@@ -51,23 +53,29 @@ class Variant:
         if self.module.has_prints:
             self.grain = _SERIAL
         data = jit.compile_text(self.text)
-        self.address = jit.load_object(data, ["kernel"])["kernel"]
+        self.code = jit.load_object(data, ["kernel"])
+        self.address = self.code["kernel"]
         self.size = struct.calcsize(self.format)
         self.errors = (ctypes.c_int64 * 4)() if self.module.checks else None
         #: whether `after_launch` has something to do
         self.observed = self.errors is not None or self.module.has_prints
         self.error_address = ctypes.addressof(self.errors) if self.errors is not None else 0
-        self.block, self.job, self.job_address = self.new_block()
-        self.packer = struct.Struct(self.format).pack_into
+        #: argument block of a launch, from four extents, the address for errors and the scalars of the arguments
+        self.block = struct.Struct(self.format).pack
 
     def new_block(self) -> tuple[Any, Any, int]:
-        """An argument block and a job that points to it."""
+        """An empty argument block, a job that points to it, and the address of the job."""
         block = ctypes.create_string_buffer(self.size)
         job = (ctypes.c_int64 * 4)(self.address, ctypes.addressof(block), 0, self.grain)
         return block, job, ctypes.addressof(job)
 
     def current_grain(self) -> int:
         return _SERIAL if config.deterministic and self.module.has_float_atomics else self.grain
+
+    def before_launch(self) -> None:
+        """What Python printed so far comes before what the launch prints."""
+        if self.module.has_prints:
+            sys.stdout.flush()
 
     def after_launch(self) -> None:
         """Passes on what the launch left behind: printed text, failed checks."""
@@ -113,6 +121,7 @@ class Kernel:
         self.generic: Kernel | None = None
         self._source: Source | None = None
         self._variants: dict[Any, Variant] = {}
+        self._seen: dict[tuple, Variant] = {}
         self._parameters: list[tuple[str, Any]] | None = None
         if isinstance(module, str):
             module = get_module(f"{func.__module__}.{self.key}" if module == "unique" else module)
@@ -198,6 +207,8 @@ class Kernel:
     def forget(self) -> None:
         """Drops compiled code, so that the next launch reads the source and the values it captures again."""
         self._variants.clear()
+        for kernel in (self, *self.overloads.values()):
+            kernel._seen.clear()
         self._source = None
 
     def lower(self, types: list[Any], layout: Layout, debug: bool) -> tuple[ir.Function, int]:
@@ -257,6 +268,32 @@ class Kernel:
     # launching -------------------------------------------------------------------------------------------------
     def pack(self, args: Sequence[Any]) -> tuple[Variant, list]:
         """The variant that fits the arguments, and their scalars in order."""
+        key, values = [config.mode], []
+        for a in args:
+            kind = type(a)
+            if kind is array:
+                key.append(a._layout)
+                values += a._slots
+            elif kind is float or (kind is int and -_INT_LIMIT <= a < _INT_LIMIT):
+                key.append(kind)
+                values.append(a)
+            else:
+                return self._fit(args)
+        key = tuple(key)
+        variant = self._seen.get(key)
+        if variant is not None and not (variant.alias_sensitive and _share_memory(args)):
+            return variant, values
+        variant, values = self._fit(args)
+        # numbers that reach the kernel as they are: launches like this one need no second look
+        if not variant.aliased and all(
+            type(a) is array or t.is_float or (type(a) is int and t in (T.int32, T.int64))
+            for a, t in zip(args, variant.types)
+        ):
+            self._seen[key] = variant
+        return variant, values
+
+    def _fit(self, args: Sequence[Any]) -> tuple[Variant, list]:
+        """`pack` with every check and conversion; raises LaunchError where an argument does not fit."""
         parameters = self.parameters
         if len(args) != len(parameters):
             names = ", ".join(n for n, _ in parameters)
@@ -275,15 +312,15 @@ class Kernel:
                 elif t.kind != "array" or a.dtype is not t.dtype or a.ndim != t.ndim:
                     self._refuse(name, t, a)
                 contiguous = contiguous and a.is_contiguous
-                if a.ndim > 1 and a.shape[-1] <= _SHORT_ROW:
-                    rows += ((k, a.shape[-1]),)
+                if a._row:
+                    rows += ((k, a._row),)
                 values += a._slots
             else:
                 t = self._plain(name, t, a, values)
             types.append(t)
         layout = rows if contiguous else None
         variant = self.variant(types, layout)
-        if variant.module.alias_sensitive and _share_memory([a for a in args if type(a) is array]):
+        if variant.alias_sensitive and _share_memory(args):
             variant = self.variant(types, layout, aliased=True)
         return variant, values
 
@@ -345,15 +382,9 @@ class Kernel:
         raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {got}; expected {T.type_name(t)}")
 
 
-def _share_memory(arrays: list[array]) -> bool:
+def _share_memory(args: Sequence[Any]) -> bool:
     """Whether any two arrays overlap (by the bounds of their memory)."""
-    spans = []
-    for a in arrays:
-        if a.size:
-            reach = [(n - 1) * step for n, step in zip(a.shape, a.strides)]
-            low = a.ptr + sum(r for r in reach if r < 0)
-            spans.append((low, a.ptr + sum(r for r in reach if r > 0) + a.dtype.size))
-    spans.sort()
+    spans = sorted([a._span for a in args if type(a) is array])
     return any(second[0] < first[1] for first, second in zip(spans, spans[1:]))
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,17 +16,6 @@ from engine.errors import LaunchError
 from engine.kernel import Kernel
 
 _MOST = 2**31
-_launch_lock = threading.RLock()
-
-
-def _renew_lock() -> None:
-    # a thread that does not exist after fork() may have held it
-    global _launch_lock
-    _launch_lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
@@ -61,7 +47,7 @@ class Launch:
         *dims, total = _extents(self.dim, self.kernel.__name__)
         self.variant, values = self.kernel.pack(self.args)
         self.block, self.job, self.address = self.variant.new_block()
-        self.variant.packer(self.block, 0, *dims, self.variant.error_address, *values)
+        self.block.raw = self.variant.block(*dims, self.variant.error_address, *values)
         self.job[2], self.job[3] = total, self.variant.current_grain()
 
     def set_dim(self, dim: Any) -> None:
@@ -89,10 +75,9 @@ class Launch:
         if graph is not None:
             graph.add(self.job, (self.block, self.args, self.variant), self.variant)
             return
-        if self.variant.module.has_prints:
-            sys.stdout.flush()
-        with _launch_lock:
-            runtime().run(self.address, 1)
+        if self.variant.observed:
+            self.variant.before_launch()
+        runtime().run(self.address, 1)
         if self.variant.observed:
             self.variant.after_launch()
 
@@ -135,13 +120,10 @@ def launch(
     variant, values = kernel.pack(args)
     if total == 0:
         return None
-    if variant.module.has_prints:
-        sys.stdout.flush()
-    with _launch_lock:
-        variant.packer(variant.block, 0, d0, d1, d2, d3, variant.error_address, *values)
-        variant.job[2] = total
-        variant.job[3] = variant.current_grain()
-        runtime().run(variant.job_address, 1)
+    if variant.observed:
+        variant.before_launch()
+    block = variant.block(d0, d1, d2, d3, variant.error_address, *values)
+    runtime().launch(variant.address, block, total, variant.current_grain())
     if variant.observed:
         variant.after_launch()
     return None

@@ -6,6 +6,8 @@ job run on all threads. Between jobs nothing returns to Python: replaying a grap
 The whole state of a job in progress is one 64-bit ticket: epoch (32 bits) | number of chunks (16) | next chunk (16). A
 thread takes a chunk by compare-and-swap, so a late thread can never take a chunk of a job that it did not see published.
 Idle workers spin for some 50 microseconds, then sleep on a condition variable.
+
+One thread at a time spreads jobs over the pool. Whoever calls while the pool is busy runs its jobs alone.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import os
 import sys
 import threading
 
-from engine.cpu import jit
+from engine.cpu import entry, jit
 from engine.device import cpu_count
 
-# pool layout in bytes: 0 ticket, 64 done, 128 current job, 192 shutdown, 200 sleepers, 256 mutex, 384 condition
+# pool layout in bytes: 0 ticket, 64 done, 128 current job, 192 shutdown, 200 sleepers, 208 threads, 216 busy,
+# 256 mutex, 384 condition
 _POOL_BYTES = 1024
 #: fields of a job: function, args, total, grain (all 8 bytes)
 JOB_FIELDS = 4
@@ -163,8 +166,14 @@ out:
   ret void
 }
 
-define void @run_jobs(ptr %pool, ptr %jobs, i64 %count, i64 %threads) {
+define void @run_jobs(ptr %pool, ptr %jobs, i64 %count) {
 entry:
+  %busyp = getelementptr i8, ptr %pool, i64 216
+  %threadsp = getelementptr i8, ptr %pool, i64 208
+  %all = load atomic i64, ptr %threadsp monotonic, align 8
+  %pair = cmpxchg ptr %busyp, i64 0, i64 1 acquire monotonic
+  %mine = extractvalue { i64, i1 } %pair, 1
+  %threads = select i1 %mine, i64 %all, i64 1
   br label %head
 head:
   %k = phi i64 [ 0, %entry ], [ %k1, %body ]
@@ -177,6 +186,11 @@ body:
   %k1 = add i64 %k, 1
   br label %head
 out:
+  br i1 %mine, label %release, label %end
+release:
+  store atomic i64 0, ptr %busyp release, align 8
+  br label %end
+end:
   ret void
 }
 
@@ -259,7 +273,7 @@ define void @job_zero(ptr %args, i64 %begin, i64 %end) {
 }
 """
 
-_SYMBOLS = ["pool_init", "run_jobs", "worker", "pool_stop", "job_copy", "job_zero"]
+_SYMBOLS = ["pool_init", "run_jobs", "worker", "pool_stop", "job_copy", "job_zero", "py_run", "py_launch"]
 
 
 def _pause() -> str:
@@ -272,19 +286,19 @@ class Runtime:
     """Worker threads and the entry points of the runtime module; made at the first launch."""
 
     def __init__(self, threads: int):
-        text = _TEXT.replace("PAUSE", _pause()).replace("SPINS", "3000")
+        text = (_TEXT + entry.TEXT).replace("PAUSE", _pause()).replace("SPINS", "3000")
         self.symbols = jit.load_object(jit.compile_text(text, level=2), _SYMBOLS)
         raw = (ctypes.c_uint8 * (_POOL_BYTES + 64))()
         self._raw = raw
         self.pool = ctypes.addressof(raw) + (-ctypes.addressof(raw) % 64)
         voidp, i64 = ctypes.c_void_p, ctypes.c_int64
         ctypes.CFUNCTYPE(None, voidp)(self.symbols["pool_init"])(self.pool)
-        self._run = ctypes.CFUNCTYPE(None, voidp, voidp, i64, i64)(self.symbols["run_jobs"])
+        self._threads = i64.from_address(self.pool + 208)
+        self._run = entry.python_function("run", self.symbols["py_run"])
+        self._launch = entry.python_function("launch", self.symbols["py_launch"])
         self._worker = ctypes.CFUNCTYPE(None, voidp)(self.symbols["worker"])
         self._stop = ctypes.CFUNCTYPE(None, voidp)(self.symbols["pool_stop"])
-        self.threads = 1
         self._workers: list[threading.Thread] = []
-        self._lock = threading.Lock()
         self.set_threads(threads)
 
     def set_threads(self, threads: int) -> None:
@@ -294,12 +308,19 @@ class Runtime:
             worker = threading.Thread(target=self._worker, args=(self.pool,), daemon=True, name="simrun-worker")
             worker.start()
             self._workers.append(worker)
-        self.threads = max(1, threads)
+        self._threads.value = max(1, threads)
 
-    def run(self, jobs_address: int, count: int, threads: int | None = None) -> None:
+    @property
+    def threads(self) -> int:
+        return self._threads.value
+
+    def run(self, jobs_address: int, count: int) -> None:
         """Runs `count` jobs in order; every one is finished when this returns."""
-        with self._lock:
-            self._run(self.pool, jobs_address, count, threads or self.threads)
+        self._run(self.pool, jobs_address, count)
+
+    def launch(self, function: int, block: bytes, total: int, grain: int) -> None:
+        """Runs one job, `function` over `total` indices with the arguments in `block`; finished when this returns."""
+        self._launch(self.pool, function, block, total, grain)
 
     def stop(self) -> None:
         self._stop(self.pool)

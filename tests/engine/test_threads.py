@@ -1,0 +1,82 @@
+"""Launches from several Python threads at once, and the cost of a launch."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import engine as en
+
+
+@en.kernel
+def count(x: en.array(dtype=en.int64), step: int):
+    i = en.tid()
+    x[i] = x[i] + en.int64(step)
+
+
+@en.kernel
+def blend(a: en.array(dtype=float), b: en.array(dtype=float), c: en.array(dtype=float), s: float):
+    i = en.tid()
+    c[i] = a[i] * s + b[i]
+
+
+def test_threads_launch_at_the_same_time_and_lose_nothing():
+    arrays = [en.zeros(200_000, dtype=en.int64) for _ in range(4)]
+
+    def work(k):
+        for _ in range(50):
+            en.launch(count, 200_000, inputs=[arrays[k], k + 1])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for k, a in enumerate(arrays):
+        np.testing.assert_array_equal(a.numpy(), 50 * (k + 1))
+
+
+def test_remembered_launch_still_sees_shared_memory():
+    a = en.array(np.arange(64, dtype=np.float32))
+    b, c = en.zeros(64, dtype=float), en.zeros(64, dtype=float)
+    for _ in range(3):
+        en.launch(blend, 60, inputs=[a[:60], b[:60], c[:60], 2.0])
+        np.testing.assert_array_equal(c.numpy()[:60], 2 * np.arange(60))
+        en.launch(blend, 60, inputs=[a[:60], b[:60], b[2:62], 0.0])
+        en.launch(blend, 60, inputs=[a[:60], a[:60], b[:60], -1.0])
+
+
+def test_remembered_launch_refuses_what_the_first_would():
+    x = en.zeros(4, dtype=en.int64)
+    en.launch(count, 4, inputs=[x, 1])
+    with pytest.raises(en.LaunchError):
+        en.launch(count, 4, inputs=[x, 1.5])
+    with pytest.raises(en.LaunchError):
+        en.launch(count, 4, inputs=[en.zeros(4, dtype=float), 1])
+    en.launch(count, 4, inputs=[x, 2.0])
+    np.testing.assert_array_equal(x.numpy(), 3)
+
+
+def _microseconds(run, calls, rounds=15):
+    best = np.inf
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for _ in range(calls):
+            run()
+        best = min(best, (time.perf_counter() - start) / calls)
+    return 1e6 * best
+
+
+def test_launches_stay_within_their_cost():
+    """The best of several rounds, so that other programs on the machine do not decide."""
+    a, b, c = (en.ones(16, dtype=float) for _ in range(3))
+    plain = _microseconds(lambda: en.launch(blend, 16, inputs=[a, b, c, 2.0]), 2000)
+    bound = _microseconds(en.launch(blend, 16, inputs=[a, b, c, 2.0], record_cmd=True).launch, 2000)
+    with en.ScopedCapture() as capture:
+        for _ in range(1000):
+            en.launch(blend, 16, inputs=[a, b, c, 2.0])
+    node = _microseconds(lambda: en.capture_launch(capture.graph), 20) / 1000
+    assert plain <= 5.0
+    assert bound <= 1.0
+    assert node <= 0.1
