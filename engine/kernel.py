@@ -25,7 +25,6 @@ from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import Val
 from engine.modules import find_kernel, get_module
-from engine.structs import scalar_types
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
 Layout = tuple[tuple[int, int], ...] | None
@@ -35,17 +34,15 @@ _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
 
 
-class Variant:
-    """One compiled form of a kernel: machine code, argument block and launch properties."""
+class Code:
+    """Machine code of a kernel's IR, with its argument block and launch properties."""
 
-    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
-        self.types, self.layout, self.aliased = types, layout, aliased
-        self.function, arity = kernel.lower(types, layout, debug)
-        self.module = emit_llvm.Module(self.function, arity, aliased)
+    def __init__(self, function: ir.Function, arity: int, aliased: bool = False):
+        self.function, self.arity, self.aliased = function, arity, aliased
+        self.module = emit_llvm.Module(function, arity, aliased)
         self.alias_sensitive = self.module.alias_sensitive
         self.text = self.module.text()
-        self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[s.name] for t in types for s in scalar_types(t))
-        self.arity = arity
+        self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[p.type.name] for p in function.params[4:])
         cost = self.module.size * (
             0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0
         )
@@ -100,6 +97,15 @@ def _c_flush() -> Callable:
 def _flush_c_output() -> None:
     """Writes out what kernels printed, so that it keeps its order with what Python prints."""
     _c_flush()(None)
+
+
+class Variant(Code):
+    """A kernel compiled for the types and layout of its arguments."""
+
+    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
+        self.types, self.layout = types, layout
+        function, arity = kernel.lower(types, layout, debug)
+        super().__init__(function, arity, aliased)
 
 
 class Kernel:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 
 from engine import types as T
-from engine.cpu import access_order
+from engine.cpu import access_order, tape
 from engine.lang import ir
 
 HEADER_SLOTS = 5
@@ -59,11 +59,13 @@ class Module:
         self.has_effects = self.has_atomics or self.has_prints or any(i.op == "check" for f in everything for i in ir.walk(f.body))
         self.has_loops = any(i.op in ("for", "while") for f in everything for i in ir.walk(f.body))
         self.size = sum(f.size() for f in everything)
+        #: the kernel keeps values on a stack that grows; one stack serves all threads of a chunk, one after the other
+        self.uses_tape = any(i.op == "tape_push" for i in ir.walk(kernel.body))
         #: threads of a plain kernel touch their own data, so the loop over threads may run in SIMD lanes
         #: (a local array is one stack slot for all iterations of the loop over threads, so it must not be claimed parallel)
         local = any(i.op == "alloca" for f in everything for i in ir.walk(f.body))
         trace = None if self.has_effects or local else access_order.Trace(kernel)
-        self.parallel = trace is not None and access_order.may_regroup(trace, aliased)
+        self.parallel = trace is not None and not self.uses_tape and access_order.may_regroup(trace, aliased)
         #: the code relies on array arguments that share no memory
         self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}
@@ -75,6 +77,8 @@ class Module:
             parts.append(FunctionText(self, f, self.names[id(f)], "internal").text())
         parts.append(FunctionText(self, self.kernel, "body", "internal").text())
         parts.append(self.entry())
+        if self.uses_tape:
+            parts.insert(0, tape.TEXT)
         head = [f"declare {sig}" for sig in self.declared.values()]
         head += self.strings
         tail = ["!0 = distinct !{}", "!1 = distinct !{!1, !2, !3}", '!2 = !{!"llvm.loop.parallel_accesses", !0}', '!3 = !{!"llvm.loop.mustprogress"}']
@@ -99,6 +103,11 @@ class Module:
             slot(f"dim{d}", d, T.int64)
         slot("err", 4, T.pointer)
         args = ["ptr %err"]
+        if self.uses_tape:
+            lines += tape.BEGIN
+            self.declare("memset", "void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            args.append("ptr %tape")
+        own = len(args)
         for k, p in enumerate(params[4:]):
             slot(f"a{k}", HEADER_SLOTS + k, p.type)
             args.append(f"{llvm_type(p.type)} %a{k}")
@@ -127,10 +136,10 @@ class Module:
                 outer.insert(0, f"i32 %o{d}")
             first, tids = "%c0", [*outer, "i32 %i", *["i32 0"] * (4 - n)]
         lines += ["  br label %threads", "threads:", f"  %i = phi i32 [ {first}, %rows ], [ %i.next, %threads ]",
-                  f"  call void @body({', '.join([args[0], *tids, *args[1:]])})",
+                  f"  call void @body({', '.join([*args[:own], *tids, *args[own:]])})",
                   "  %i.next = add nsw i32 %i, 1", "  %more = icmp slt i32 %i.next, %stop", f"  br i1 %more, label %threads, label %row.latch, !llvm.loop {loop}",
                   "row.latch:", "  %row.next = add i64 %next, 0", "  %again = icmp slt i64 %row.next, %end", "  br i1 %again, label %rows, label %done",
-                  "done:", "  ret void", "}"]  # fmt: skip
+                  "done:", *(tape.END if self.uses_tape else ()), "  ret void", "}"]  # fmt: skip
         return "\n".join(lines)
 
     def declare(self, name: str, signature: str) -> str:
@@ -159,6 +168,8 @@ class FunctionText:
 
     def text(self) -> str:
         params = ["ptr %err"]
+        if self.m.uses_tape and self.name == "body":
+            params.append("ptr %tape")
         for k, p in enumerate(self.f.params):
             self.names[id(p)] = f"%p{k}"
             params.append(f"{llvm_type(p.type)} %p{k}")
@@ -319,6 +330,15 @@ class FunctionText:
         if zero:
             self.m.declare("memset", "void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
             self.lines.append(f"  call void @llvm.memset.p0.i64(ptr align 16 {name}, i8 0, i64 {size}, i1 false)")
+
+    def emit_zero_memory(self, i: ir.Instr) -> None:
+        self.m.declare("memset", "void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+        self.lines.append(f"  call void @llvm.memset.p0.i64(ptr {self.ref(i.args[0])}, i8 0, i64 {i.attr}, i1 false)")
+
+    def emit_tape_push(self, i: ir.Instr) -> None:
+        self.put(f"call ptr @{i.op}(ptr %tape, i64 {i.attr})", i)
+
+    emit_tape_pop = emit_tape_push
 
     def emit_atomic(self, i: ir.Instr) -> None:
         base, offset, *values = i.args

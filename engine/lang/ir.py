@@ -79,6 +79,9 @@ class Function:
     def __init__(self, name: str, params: list[Param]):
         self.name, self.params, self.body = name, params, Region()
         self.callees: list[Function] = []
+        #: what autodiff makes of a call: None (looks inside), "constant" (no gradient), or a `Function` that, given the
+        #: arguments and the gradients of the results, returns the gradients of the float arguments
+        self.gradient: Any = None
 
     @property
     def result_types(self) -> list[T.ScalarType]:
@@ -185,7 +188,8 @@ _op("bitcast", 1, None, "attr")
 _op("offset", 2, None)  # address plus a number of bytes
 
 #: Operations that read or write memory, report or call; never folded, never moved.
-EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call"}
+#: `tape_push` and `tape_pop` give the address of a frame (attr: bytes) on a stack of the thread; autodiff emits them.
+EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call", "tape_push", "tape_pop", "zero_memory"}
 STRUCTURED = {"if", "for", "while"}
 #: Cheap pure operations that may run although their branch is not taken.
 _COSTLY = {"div", "mod", "pow", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",

@@ -1,0 +1,537 @@
+"""Reverse mode: a kernel becomes a function that runs it forward, then backward, thread by thread.
+
+The forward part is a copy of the kernel. Backward, values are taken from the forward part where both lie in straight
+line; values from inside a branch are yielded out of it. Inside loops the backward part computes pure operations again
+from what it cannot compute again (*leaves*: carried values, results of inner loops and branches, loads from memory that
+the kernel changes). The forward loop pushes the leaves of a pass as one frame on a tape of the thread; the backward loop
+runs the passes in reverse order and pops them. Only leaves that the backward part asks for are on the tape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import config
+from engine import types as T
+from engine.autodiff.activity import Activity
+from engine.autodiff.adjoint_rules import RULES
+from engine.autodiff.errors import GradientError
+from engine.autodiff.forward_sweep import ForwardSweep, Frame
+from engine.autodiff.memory_roots import UNKNOWN
+from engine.autodiff.shadows import Shadowed
+from engine.lang import ir
+from engine.lang.prune import prune
+
+_ZERO = 0.0
+
+
+class Adjoint:
+    """The backward form of a kernel.
+
+    Attributes:
+        function: Parameters of the kernel, then an address of gradients for each parameter in `shadowed`, then an
+            address of the memory after the launch for each parameter in `after`.
+        loads, stores: Groups of array arguments whose values it reads, and those that it writes while it replays the
+            kernel (it must get a copy of these).
+        ordered: It must run in thread order on one thread, as the kernel must have.
+    """
+
+    def __init__(self, kernel: Shadowed, groups: set[Any], plain: set[Any] = frozenset()):
+        """Differentiates.
+
+        Args:
+            kernel: What to differentiate.
+            groups: Groups of array arguments with a gradient.
+            plain: Those of them where each thread touches only gradients of its own.
+        """
+        self.shadowed = kernel.shadowed
+        work = _Reverse(kernel, Activity(kernel, groups), plain)
+        self.function = work.function
+        self.after = work.after_params
+        self.loads, self.stores = work.live_groups()
+        self.ordered = work.ordered
+        if config.verify_ir:
+            ir.verify(self.function)
+
+
+class _Scope:
+    """One region during the backward sweep: its code so far, and what is known of the region's values there."""
+
+    def __init__(self, parent: _Scope | None, region: ir.Region, kind: str):
+        self.parent, self.region, self.kind = parent, region, kind
+        self.base: _Scope = parent.base if kind == "branch" else self
+        self.primal, self.adjoint = ir.Region(), ir.Region()
+        before = parent.chain if parent else []
+        seen: dict = {}
+        self.primal_chain = [*before, seen]
+        self.chain = [*self.primal_chain, {}]
+        self.values: dict[int, ir.Value] = {}
+        self.adjoints: dict[int, ir.Value] = {}
+        self.outer: dict[int, tuple[ir.Value, ir.Value]] = {}
+        self.frame: Frame | None = None
+        self.position: ir.Value | None = None  # of a loop: which pass this is
+        self.loop: ir.Instr | None = None
+
+
+class _Operation:
+    """What a rule sees of the operation that it differentiates."""
+
+    def __init__(self, work: _Reverse, instr: ir.Instr, scope: _Scope, g: ir.Value):
+        self.work, self.instr, self.scope, self.g, self.b = work, instr, scope, g, work.b
+
+    def x(self, k: int) -> ir.Value:
+        return self.work.get(self.instr.args[k], self.scope)
+
+    @property
+    def y(self) -> ir.Value:
+        return self.work.get(self.instr, self.scope)
+
+    def operand(self, k: int) -> ir.Value:
+        return self.instr.args[k]
+
+    def const(self, value: float) -> ir.Value:
+        return self.b.const(value, self.instr.type)
+
+    def op(self, name: str, *args: ir.Value) -> ir.Value:
+        return self.b.op(name, *args)
+
+    def times(self, slope: ir.Value) -> ir.Value:
+        """Gradient times a slope that is finite wherever the operation's result is used."""
+        activity = self.work.activity
+        if id(self.instr) in activity.chosen and any(id(a) in activity.risky for a in self.instr.args):
+            return self.gated(slope)
+        return self.b.op("mul", self.g, slope)
+
+    def gated(self, slope: ir.Value) -> ir.Value:
+        """Gradient times slope, zero where the gradient is zero even if the slope is infinite."""
+        some = self.b.op("ne", self.g, self.const(_ZERO))
+        return self.b.op("select", some, self.b.op("mul", self.g, slope), self.const(_ZERO))
+
+
+class _Reverse:
+    def __init__(self, kernel: Shadowed, activity: Activity, plain: set[Any]):
+        self.kernel, self.activity, self.roots, self.plain = kernel, activity, kernel.roots, plain
+        self.source = kernel.function
+        self.homes: dict[int, ir.Region] = {}
+        self.owners: dict[int, tuple[ir.Instr, int]] = {}
+        self.index_homes(self.source.body, self.source.params)
+        self.sweep = ForwardSweep(self.source, activity.working)
+        self.function, self.b = self.sweep.function, self.sweep.b
+        self.after_params: list[int] = []
+        self._after: dict[int, ir.Param] = {}
+        self.frames: list[Frame] = []
+        self.reloads: list[tuple[ir.Instr, ir.Instr]] = []
+        self.exported: dict[int, ir.Value] = {}
+        self.trips: dict[int, ir.Param] = {}
+        root = _Scope(None, self.source.body, "root")
+        root.values = self.sweep.map
+        root.primal_chain[-1] = root.chain[0] = self.b._seen[0]
+        self.at(root)
+        self.reverse(root)
+        self.ordered = self.uses_atomic_results()
+        self.function.body.instrs += root.adjoint.instrs
+        self.finish()
+
+    def refuse(self, why: str) -> GradientError:
+        return GradientError(f"kernel '{self.source.name}': {why}")
+
+    def index_homes(self, region: ir.Region, params) -> None:
+        for p in params:
+            self.homes[id(p)] = region
+        for i in region.instrs:
+            self.homes[id(i)] = region
+            for r in i.results:
+                self.homes[id(r)] = region
+            for k, inner in enumerate(i.regions):
+                self.owners[id(inner)] = (i, k)
+                self.index_homes(inner, inner.params)
+
+    # where code goes -------------------------------------------------------------------------------------------
+    def at(self, scope: _Scope) -> None:
+        """Emits into the backward part of `scope` from now on."""
+        self.b.region, self.b._seen = scope.adjoint, scope.chain
+
+    # values of the forward part --------------------------------------------------------------------------------
+    def scope_of(self, v: ir.Value, scope: _Scope) -> _Scope:
+        home = self.homes[id(v)]
+        while scope.region is not home:
+            scope = scope.parent
+        return scope
+
+    def get(self, v: ir.Value, scope: _Scope) -> ir.Value:
+        """The value of `v` in the backward code of `scope`."""
+        if isinstance(v, ir.Const):
+            return v
+        scope = self.scope_of(v, scope)
+        found = scope.values.get(id(v))
+        return found if found is not None else self.materialise(v, scope)
+
+    def materialise(self, v: ir.Value, scope: _Scope) -> ir.Value:
+        """Makes a value available: again from its operands, from the tape, or out of the branch that computed it."""
+        kept = self.b.region, self.b._seen
+        stack = [(v, scope)]
+        while stack:
+            x, s = stack[-1]
+            if id(x) in s.values:
+                stack.pop()
+                continue
+            if s.base.kind == "root":
+                s.values[id(x)] = self.export(x, s.base.region)
+            elif s.loop is not None and s.loop.op == "for" and x is s.region.params[0]:
+                self.b.region, self.b._seen = s.primal, s.primal_chain
+                s.values[id(x)] = self.loop_index(x, s)
+            elif self.is_recomputable(x):
+                missing = [(a, self.scope_of(a, s)) for a in x.args if not isinstance(a, ir.Const)]
+                missing = [(a, t) for a, t in missing if id(a) not in t.values]
+                if missing:
+                    stack += missing
+                    continue
+                args = tuple(self.get(a, s) for a in x.args)
+                self.b.region, self.b._seen = s.primal, s.primal_chain
+                if x.op == "load":
+                    again = self.b.effect("load", x.type, args)
+                    self.reloads.append((again, x))
+                    s.values[id(x)] = again
+                else:
+                    s.values[id(x)] = self.b.op(x.op, *args, type=x.type)
+            else:
+                s.values[id(x)] = self.from_tape(x, s)
+            stack.pop()
+        self.b.region, self.b._seen = kept
+        return scope.values[id(v)]
+
+    def is_recomputable(self, v: ir.Value) -> bool:
+        if not isinstance(v, ir.Instr):
+            return False
+        return v.op in ir.OPS or (v.op == "load" and self.kernel.is_constant_load(v))
+
+    def loop_index(self, index: ir.Value, scope: _Scope) -> ir.Value:
+        start, _, step = (self.get(a, scope.parent) for a in scope.loop.args[:3])
+        k = self.b.op("cast", scope.position, type=index.type)
+        return self.b.op("add", start, self.b.op("mul", k, step))
+
+    def from_tape(self, v: ir.Value, scope: _Scope) -> ir.Value:
+        base = scope.base
+        new = self.export(v, base.region)
+        if isinstance(new, ir.Const):
+            return new
+        load = base.frame.keep(new)
+        scope.primal.instrs.append(load)
+        return load
+
+    def export(self, v: ir.Value, base: ir.Region) -> ir.Value:
+        """The value of `v` in the forward part, yielded out of the branches between it and `base`."""
+        found = self.exported.get(id(v))
+        if found is not None:
+            return found
+        value, region = self.sweep.map[id(v)], self.homes[id(v)]
+        while region is not base:
+            owner, k = self.owners[id(region)]
+            new = self.sweep.branches.get(id(owner))
+            if new is not None and not isinstance(value, ir.Const):
+                new.regions[k].yields.append(value)
+                new.regions[1 - k].yields.append(self.b.const(0, value.type))
+                value = ir.Result(new, len(new.results), value.type)
+                new.results.append(value)
+            region = self.homes[id(owner)]
+        self.exported[id(v)] = value
+        return value
+
+    # gradients -------------------------------------------------------------------------------------------------
+    def add(self, v: ir.Value, g: ir.Value, scope: _Scope) -> None:
+        """Adds to the gradient of a value."""
+        if id(v) not in self.activity.active:
+            return
+        if self.homes[id(v)] is scope.region:
+            old = scope.adjoints.get(id(v))
+            scope.adjoints[id(v)] = g if old is None else self.b.op("add", old, g)
+        else:
+            old = scope.outer.get(id(v))
+            scope.outer[id(v)] = (v, g if old is None else self.b.op("add", old[1], g))
+
+    def reverse(self, scope: _Scope) -> None:
+        """Backward code for the instructions of a region."""
+        for i in reversed(scope.region.instrs):
+            if i.op in ir.OPS:
+                g = scope.adjoints.pop(id(i), None)
+                if g is not None:
+                    self.reverse_op(i, g, scope)
+            elif i.op in ir.STRUCTURED:
+                if id(i) in self.activity.working:
+                    (self.reverse_if if i.op == "if" else self.reverse_loop)(i, scope)
+            elif i.op in ("load", "store", "atomic", "call", "alloca"):
+                getattr(self, "reverse_" + i.op)(i, scope)
+
+    def reverse_op(self, i: ir.Instr, g: ir.Value, scope: _Scope) -> None:
+        operation = _Operation(self, i, scope, g)
+        for a, rule in zip(i.args, RULES[i.op]):
+            if rule is not None and id(a) in self.activity.active:
+                self.add(a, rule(operation), scope)
+
+    # structure -------------------------------------------------------------------------------------------------
+    def reverse_if(self, i: ir.Instr, scope: _Scope) -> None:
+        gs = [scope.adjoints.pop(id(r), None) for r in i.results]
+        condition = self.get(i.args[0], scope)
+        children = []
+        for region in i.regions:
+            child = _Scope(scope, region, "branch")
+            children.append(child)
+            taken = not isinstance(condition, ir.Const) or bool(condition.value) == (region is i.regions[0])
+            if not taken:
+                continue
+            self.at(child)
+            for y, g in zip(region.yields, gs):
+                if g is not None:
+                    self.add(y, g, child)
+            self.reverse(child)
+        self.at(scope)
+        touched = {k: v for c in children for k, (v, _) in c.outer.items()}
+        codes = [c.primal.instrs + c.adjoint.instrs for c in children]
+        if not touched and not any(codes):
+            return
+        pairs = []
+        for k, v in touched.items():
+            pairs.append([c.outer[k][1] if k in c.outer else self.b.const(_ZERO, v.type) for c in children])
+        if not any(codes):
+            outs = [self.b.op("select", condition, a, b) for a, b in pairs]
+        else:
+            regions = []
+            for n, code in enumerate(codes):
+                region = ir.Region()
+                region.instrs, region.yields = code, [p[n] for p in pairs]
+                regions.append(region)
+            outs = self.b.structured("if", (condition,), tuple(regions), [v.type for v in touched.values()])
+        for v, g in zip(touched.values(), outs):
+            self.add(v, g, scope)
+
+    def trip_count(self, i: ir.Instr, scope: _Scope) -> ir.Value:
+        """How many passes a loop made, as int64."""
+        if i.op == "while":
+            key = self.trips.get(id(i))
+            if key is None:
+                key = self.trips[id(i)] = ir.Param("passes", T.int64)
+                self.homes[id(key)] = self.homes[id(i)]
+                self.sweep.map[id(key)] = self.sweep.counts[id(i)]
+            return self.get(key, scope)
+        b = self.b
+        start, stop, step = (b.op("cast", self.get(a, scope), type=T.int64) for a in i.args[:3])
+        one, zero = b.const(1, T.int64), b.const(0, T.int64)
+        if isinstance(step, ir.Const):
+            span = b.op("sub", stop, start) if step.value > 0 else b.op("sub", start, stop)
+        else:
+            up = b.op("gt", step, zero)
+            span = b.op("select", up, b.op("sub", stop, start), b.op("sub", start, stop))
+        size = b.op("abs", step)
+        if not (isinstance(size, ir.Const) and size.value == 1):
+            span = b.op("div", b.op("add", b.op("max", span, zero), b.op("sub", size, one)), size)
+        return b.op("max", span, zero)
+
+    def reverse_loop(self, i: ir.Instr, scope: _Scope) -> None:
+        b, active = self.b, self.activity.active
+        body = i.regions[-1]
+        first, bounds = (1, 3) if i.op == "for" else (0, 0)
+        carried = [k for k, r in enumerate(i.results) if id(r) in active or id(body.params[first + k]) in active]
+        starts = [scope.adjoints.pop(id(i.results[k]), None) for k in carried]
+        count = self.trip_count(i, scope)
+        child = _Scope(scope, body, "loop")
+        child.loop, child.position = i, ir.Param("k", T.int64)
+        child.frame = Frame(self.sweep.bodies[id(i)])
+        gs = [ir.Param("g", i.results[k].type) for k in carried]
+        self.at(child)
+        for k, g in zip(carried, gs):
+            self.add(body.yields[k], g, child)
+        self.reverse(child)
+        yields = []
+        for k, g in zip(carried, gs):
+            p = body.params[first + k]
+            yields.append(child.adjoints.get(id(p), b.const(_ZERO, g.type)))
+        sums = [ir.Param("sum", v.type) for v, _ in child.outer.values()]
+        yields += [b.op("add", s, g) for s, (_, g) in zip(sums, child.outer.values())]
+        self.at(scope)
+        code = child.primal.instrs + child.adjoint.instrs
+        if child.frame.slots:
+            code.insert(0, child.frame.pop)
+            self.frames.append(child.frame)
+        region = ir.Region([child.position, *gs, *sums])
+        region.instrs, region.yields = code, yields
+        inits = [b.const(_ZERO, g.type) if s is None else s for s, g in zip(starts, gs)]
+        inits += [b.const(_ZERO, s.type) for s in sums]
+        minus = b.const(-1, T.int64)
+        args = (b.op("add", count, minus), minus, minus, *inits)
+        outs = b.structured("for", args, (region,), [p.type for p in (*gs, *sums)])
+        for k, g in zip(carried, outs):
+            self.add(i.args[bounds + k], g, scope)
+        for (v, _), g in zip(child.outer.values(), outs[len(gs) :]):
+            self.add(v, g, scope)
+
+    # memory ----------------------------------------------------------------------------------------------------
+    def guarded(self, twin: ir.Value, scope: _Scope, type: T.ScalarType | None, run) -> ir.Value | None:
+        """Runs `run(address)` where the twin of an address is not null; its result, or zero."""
+        address = self.get(twin, scope)
+        if id(twin) not in self.kernel.uncertain:
+            return run(address)
+        b = self.b
+        there = b.op("ne", b.op("bitcast", address, type=T.uint64), b.const(0, T.uint64))
+        regions = (ir.Region(), ir.Region())
+        previous = b.enter(regions[0])
+        out = run(address)
+        b.leave(previous)
+        if type is None:
+            b.structured("if", (there,), regions, [])
+            return None
+        regions[0].yields, regions[1].yields = [out], [b.const(_ZERO, type)]
+        return b.structured("if", (there,), regions, [type])[0]
+
+    def is_own(self, address: ir.Value) -> bool:
+        roots = self.roots.of(address)
+        return all(isinstance(g, tuple) and g[0] == "local" or g in self.plain for g in roots)
+
+    def reverse_load(self, i: ir.Instr, scope: _Scope) -> None:
+        g = scope.adjoints.pop(id(i), None)
+        twin = self.kernel.shadow(i.args[0])
+        if g is None or twin is None or not self.roots.of(i.args[0]) & self.activity.groups:
+            return
+        offset = self.get(i.args[1], scope)
+
+        def run(address: ir.Value) -> None:
+            if self.is_own(i.args[0]):
+                old = self.b.load(address, offset, i.type)
+                self.b.store(address, offset, self.b.op("add", old, g))
+            else:
+                self.b.effect("atomic", i.type, (address, offset, g), "add")
+
+        self.guarded(twin, scope, None, run)
+
+    def reverse_store(self, i: ir.Instr, scope: _Scope) -> None:
+        value = i.args[2]
+        if not value.type.is_float:
+            return
+        roots = self.roots.of(i.args[0])
+        if UNKNOWN in roots and id(value) in self.activity.active:
+            raise self.refuse(
+                "stores a value with a gradient through a raw address; pass the array as an argument to differentiate this kernel"
+            )
+        twin = self.kernel.shadow(i.args[0])
+        if twin is None or not roots & self.activity.groups:
+            return
+        offset = self.get(i.args[1], scope)
+
+        def run(address: ir.Value) -> ir.Value:
+            g = self.b.load(address, offset, value.type)
+            self.b.store(address, offset, self.b.const(_ZERO, value.type))
+            return g
+
+        self.add(value, self.guarded(twin, scope, value.type, run), scope)
+
+    def reverse_alloca(self, i: ir.Instr, scope: _Scope) -> None:
+        # what is left belongs to the content before: none, since every pass of a loop starts with a fresh array
+        if scope.base.kind == "loop" and ("local", id(i)) in self.activity.groups:
+            self.b.effect("zero_memory", None, (self.get(self.kernel.shadow(i), scope),), i.attr[0])
+
+    def reverse_atomic(self, i: ir.Instr, scope: _Scope) -> None:
+        value = i.args[-1]
+        if not value.type.is_float or not self.activity.touches(i):
+            return
+        roots = self.roots.of(i.args[0])
+        if scope.adjoints.pop(id(i), None) is not None:
+            raise self.refuse(
+                f"a gradient would flow through the value that atomic_{i.attr} returns, which depends on the order of the "
+                "threads; read the array in a launch of its own"
+            )
+        twin = self.kernel.shadow(i.args[0])
+        if UNKNOWN in roots or twin is None:
+            raise self.refuse(f"atomic_{i.attr} on a raw address has no gradient; pass the array as an argument")
+        if i.attr in ("add", "sub"):
+            if id(value) in self.activity.active:
+                offset = self.get(i.args[1], scope)
+                g = self.guarded(twin, scope, value.type, lambda address: self.b.load(address, offset, value.type))
+                self.add(value, g if i.attr == "add" else self.b.op("neg", g), scope)
+        elif i.attr in ("min", "max"):
+            self.reverse_extreme(i, twin, scope)
+        else:
+            raise self.refuse(
+                f"atomic_{i.attr} on an array with a gradient cannot be differentiated; "
+                "use it on integers, or set requires_grad=False"
+            )
+
+    def reverse_extreme(self, i: ir.Instr, twin: ir.Value, scope: _Scope) -> None:
+        """The gradient goes to the value that is there after the launch; the first thread that gave it takes all."""
+        array, total = i.args[0], self.get(i.args[1], scope)
+        while isinstance(array, ir.Instr) and array.op == "offset":
+            total = self.b.op("add", total, self.get(array.args[1], scope))
+            array = array.args[0]
+        others = [
+            x
+            for x in ir.walk(self.source.body)
+            if x.op in ("load", "store", "atomic")
+            and self.roots.of(x.args[0]) & self.roots.of(i.args[0])
+            and not (x.op == "atomic" and x.attr == i.attr)
+        ]
+        if array not in self.source.params or others or id(twin) in self.kernel.uncertain:
+            raise self.refuse(
+                f"atomic_{i.attr} can be differentiated where the kernel does nothing else with the array; split the kernel"
+            )
+        k = self.source.params.index(array)
+        after = self._after.get(k)
+        if after is None:
+            after = self._after[k] = ir.Param(array.name + ".after", T.pointer)
+            self.after_params.append(k)
+            self.function.params.append(after)
+        b, t, value = self.b, i.type, i.args[2]
+        won = b.op("eq", self.get(value, scope), b.load(after, total, t))
+        regions = (ir.Region(), ir.Region())
+        address, offset = self.get(twin, scope), self.get(i.args[1], scope)
+        previous = b.enter(regions[0])
+        taken = b.effect("atomic", t, (address, offset, b.const(_ZERO, t)), "exch")
+        b.leave(previous)
+        regions[0].yields, regions[1].yields = [taken], [b.const(_ZERO, t)]
+        self.add(value, b.structured("if", (won,), regions, [t])[0], scope)
+
+    def reverse_call(self, i: ir.Instr, scope: _Scope) -> None:
+        gs = [scope.adjoints.pop(id(r), None) for r in i.results]
+        if i.attr.gradient == "constant" or all(g is None for g in gs):
+            return
+        floats = [r for r in i.results if r.type.is_float]
+        given = [self.b.const(_ZERO, r.type) if g is None else g for r, g in zip(i.results, gs) if r in floats]
+        outs = self.b.call(i.attr.gradient, (*(self.get(a, scope) for a in i.args), *given))
+        for a, g in zip((a for a in i.args if a.type.is_float), outs):
+            self.add(a, g, scope)
+
+    # finishing -------------------------------------------------------------------------------------------------
+    def uses_atomic_results(self) -> bool:
+        used = {id(a) for i in ir.walk(self.source.body) for a in i.args}
+        used |= {id(y) for i in ir.walk(self.source.body) for r in i.regions for y in r.yields}
+        return any(i.op == "atomic" and id(i) in used for i in ir.walk(self.source.body))
+
+    def finish(self) -> None:
+        """Removes what the backward part does not need of the forward part, and lays out the tape."""
+        accesses = [*self.sweep.accesses, *self.reloads]
+        self.accesses = [(new, self.roots.of(old.args[0])) for new, old in accesses]
+        writes = [(new, roots) for new, roots in self.accesses if new.op != "load"]
+        by_roots: dict[Any, list[ir.Instr]] = {}
+        wakes: dict[int, list[ir.Instr]] = {}
+        for new, roots in self.accesses:
+            if new.op == "store":
+                continue
+            if roots not in by_roots:
+                by_roots[roots] = [w for w, other in writes if other & roots]
+            wakes[id(new)] = by_roots[roots]
+        optional = {id(w) for w, _ in writes}
+        for frame in self.frames:
+            frame.place()
+            for slot in frame.slots:
+                optional.add(id(slot.store))
+                wakes[id(slot.load)] = [slot.store]
+        prune(self.function, optional, wakes)
+        present = {id(i) for i in ir.walk(self.function.body)}
+        self.accesses = [(new, roots) for new, roots in self.accesses if id(new) in present]
+        for frame in self.frames:
+            frame.lay_out(present)
+        for new, roots in self.accesses:
+            if new.op != "load" and UNKNOWN in roots:
+                raise self.refuse("writes through a raw address what it reads again; it cannot be replayed")
+
+    def live_groups(self) -> tuple[set[Any], set[Any]]:
+        loads = {g for new, roots in self.accesses if new.op != "store" for g in roots if not isinstance(g, tuple)}
+        stores = {g for new, roots in self.accesses if new.op != "load" for g in roots if not isinstance(g, tuple)}
+        return loads - {UNKNOWN}, stores - {UNKNOWN}
