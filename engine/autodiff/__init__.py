@@ -1,0 +1,1 @@
+"""Gradients: IR → IR differentiation, and the tape that applies it to launches."""

@@ -1,0 +1,211 @@
+"""`Tape`: records launches and copies, and computes gradients by going through them backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import config, taping
+from engine.arrays import array
+from engine.autodiff.buffers import Buffer, Buffers
+from engine.autodiff.errors import TapeError
+from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord
+from engine.capture import recording
+from engine.cpu.runtime import runtime
+from engine.kernel import Code, Variant
+
+_SERIAL = 1 << 62
+
+
+class Tape:
+    """Records what happens in its `with` block; `backward` then computes gradients of arrays with `requires_grad`.
+
+    ```
+    tape = Tape()
+    with tape:
+        launch(kernel, dim=n, inputs=[x], outputs=[loss])
+    tape.backward(loss)
+    x.grad
+    ```
+    Gradients are added to `grad`; `zero()` resets them. Arrays in between need no `requires_grad`: the tape keeps their
+    gradients itself. Contents that the backward pass needs are saved before an operation on the tape overwrites them.
+    If they were changed where the tape did not see it, `backward` refuses.
+
+    What `x.grad` of an array that the tape overwrites means: the gradient with respect to its contents before the tape,
+    or, for an array whose first use on the tape is a launch that writes all of it, after that launch.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    # recording -------------------------------------------------------------------------------------------------
+    def __enter__(self) -> Tape:
+        if recording() is not None:
+            raise TapeError("a tape cannot record inside a capture; capture the launches without the tape")
+        taping.begin(self)
+        for buffer in self._buffers:
+            buffer.fingerprint = None
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        taping.end(self)
+        self._take_fingerprints()
+
+    def reset(self) -> None:
+        """Forgets everything recorded; gradients stay as they are."""
+        self._records: list[Any] = []
+        self._buffers = Buffers()
+        self._raw_reader: str | None = None
+        self._raw_conflict: str | None = None
+
+    @property
+    def launches(self) -> list[Any]:
+        """What was recorded, in order."""
+        return self._records
+
+    def record_func(self, backward: Callable[[], None], arrays: Sequence[array] = ()) -> None:
+        """Calls `backward()` when the backward pass comes here; it works on `grad` of the given arrays."""
+        record = FunctionRecord(backward, arrays, self._buffers)
+        for buffer in record.buffers:
+            buffer.varied = buffer.touched = True
+        self._records.append(record)
+
+    def record_launch(
+        self, name: str, variant: Variant, args: Sequence[Any], dims: Sequence[int], total: int, values: list
+    ) -> bool:
+        """Notes a launch that is about to run; returns whether it has to run in thread order."""
+        record = LaunchRecord(name, variant, args, dims, total, values)
+        record.bind(self._buffers)
+        written = {id(record.buffers[n]): record.buffers[n] for n in record.written()}
+        kept = record.carries or any(b.varied for b in written.values())
+        if kept:
+            self._records.append(record)
+            for buffer, version in record.needed_versions():
+                buffer.readers.append((record, version))
+        for b in record.buffers:
+            if b is not None:
+                b.touched = True
+        if record.carries and record.memory.reads_raw:
+            self._raw_reader = name
+        if record.memory.writes_raw and self._raw_reader is not None:
+            self._raw_conflict = f"kernel '{name}' wrote through raw addresses after kernel '{self._raw_reader}' read through them"
+        for buffer in written.values():
+            self.before_write(buffer)
+            buffer.varied = buffer.varied or record.carries
+        return record.memory.ordered
+
+    def record_copy(self, dest: array, src: array) -> None:
+        """Notes that `src` is about to be copied to `dest`."""
+        if not dest.size:
+            return
+        record = CopyRecord(dest, src, self._buffers)
+        if record.carries or record.dest_buffer.varied:
+            self._records.append(record)
+        record.src_buffer.touched = record.dest_buffer.touched = True
+        self.before_write(record.dest_buffer)
+        record.dest_buffer.varied = record.dest_buffer.varied or record.carries
+
+    def record_fill(self, dest: array, index: Any = ...) -> None:
+        """Notes that `dest` (or the part of it at `index`) is about to be set to constants."""
+        if not dest.size:
+            return
+        record = FillRecord(dest, index, self._buffers)
+        if record.buffer.varied:
+            self._records.append(record)
+        self.before_write(record.buffer)
+
+    def before_write(self, buffer: Buffer) -> None:
+        """Saves the contents of a buffer if the backward pass needs them."""
+        if any(v == buffer.version and r.needs(buffer, v) for r, v in buffer.readers):
+            buffer.snapshot()
+        buffer.version += 1
+        buffer.readers = [(r, v) for r, v in buffer.readers if v >= buffer.version]
+
+    def _take_fingerprints(self) -> None:
+        for buffer in self._buffers:
+            live = any(v == buffer.version for _, v in buffer.readers)
+            buffer.fingerprint = buffer.current_fingerprint() if live else None
+
+    def _check_unchanged(self) -> None:
+        for buffer in self._buffers:
+            if buffer.fingerprint is None or buffer.fingerprint == buffer.current_fingerprint():
+                continue
+            for record, version in buffer.readers:
+                if version == buffer.version and record.needs(buffer, version):
+                    raise TapeError(
+                        f"{record.describe(buffer)} was changed after the tape ended, and its gradient needs the old "
+                        "contents; call backward() before changing it, or make the change inside the tape"
+                    )
+        if self._raw_conflict:
+            raise TapeError(
+                f"{self._raw_conflict}; the tape cannot restore such memory, call backward() before it is rewritten"
+            )
+
+    # backward --------------------------------------------------------------------------------------------------
+    def backward(self, loss: array | None = None, grads: dict[array, Any] | None = None) -> None:
+        """Adds the gradient of `loss` (an array of size 1) to `grad` of every array with `requires_grad`.
+
+        Args:
+            loss: Its gradient starts as 1.
+            grads: Instead of or besides it: what the gradients of other arrays start as (arrays or NumPy arrays).
+
+        Raises:
+            TapeError: Something that the gradient needs was changed outside the tape.
+            GradientError: A recorded launch has no gradient.
+        """
+        if loss is not None and (not isinstance(loss, array) or loss.size != 1 or loss.dtype.kind != "scalar"):
+            got = f"shape {loss.shape}" if isinstance(loss, array) else type(loss).__name__
+            raise TapeError(f"backward: loss must be an array with one number, got {got}; or pass grads={{array: gradient}}")
+        with taping.NotTaped():
+            self._check_unchanged()
+            seeds = dict(grads or {})
+            if loss is not None:
+                seeds[loss] = 1.0
+            for a in seeds:
+                self._buffers.of(a)
+            for buffer in self._buffers:
+                buffer.begin_gradient()
+            for a, value in seeds.items():
+                given = value.numpy() if isinstance(value, array) else np.asarray(value)
+                target = self._buffers.of(a).gradient_of(a)
+                target[...] = given if given.ndim == 0 else given.reshape(target.shape)
+            for record in reversed(self._records):
+                record.backward(self)
+            for buffer in self._buffers:
+                buffer.end_gradient()
+
+    def run(self, code: Code, dims: Sequence[int], total: int, values: list, serial: bool) -> None:
+        """Runs compiled code over a grid."""
+        block, job, address = code.new_block()
+        code.packer(block, 0, *dims, code.error_address, *values)
+        alone = serial or (config.deterministic and code.module.has_float_atomics)
+        job[2], job[3] = total, _SERIAL if alone else code.grain
+        runtime().run(address, 1)
+
+    # gradients -------------------------------------------------------------------------------------------------
+    @property
+    def gradients(self) -> dict[array, array]:
+        """Gradients by array, of every array on the tape with `requires_grad`."""
+        return {a: a.grad for a in self._leaves()}
+
+    def _leaves(self) -> list[array]:
+        found: dict[int, array] = {}
+        for a in self._buffers.arrays():
+            root: Any = a
+            while isinstance(root, array):
+                if root.grad is not None:
+                    found[id(root)] = root
+                root = root._owner
+        return list(found.values())
+
+    def zero(self) -> None:
+        """Sets every gradient to zero."""
+        with taping.NotTaped():
+            for a in self._leaves():
+                a.grad.zero_()
+
+    def gradient(self, a: array) -> np.ndarray:
+        """The gradient of any array on the tape, as left by the last `backward`."""
+        return self._buffers.of(a).gradient_of(a)
