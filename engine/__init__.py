@@ -20,6 +20,9 @@ from engine.arrays import (
     zeros,
     zeros_like,
 )  # fmt: skip
+from engine.autodiff.errors import GradientError, TapeError
+from engine.autodiff.gradcheck import gradcheck, jacobian, jacobian_fd
+from engine.autodiff.tape import Tape
 from engine.cache import clear as clear_kernel_cache
 from engine.capture import Graph, ScopedCapture, capture_begin, capture_end, capture_launch
 from engine.constants import *  # noqa: F403

@@ -13,6 +13,7 @@ from engine.array_data import as_shape, element, element_type, numbers, tail, va
 from engine.capture import record_copy, record_fill, refuse_host_write
 from engine.device import Device, get_device
 from engine.errors import EngineError
+from engine.taping import active_tape
 
 MAX_DIMS = 4
 _ALIGN = 64
@@ -212,7 +213,7 @@ class array:
     def assign(self, source: Any) -> array:
         """Copies `source` (array, NumPy array or list of the same shape) into this array."""
         values = source._data if isinstance(source, array) else np.asarray(numbers(source))
-
+        _note_write(self, source)
         if isinstance(source, array) and record_copy(self, source):
             return self
         refuse_host_write("assign() from Python data")
@@ -223,7 +224,7 @@ class array:
 
     def zero_(self) -> None:
         """Sets every element to zero."""
-
+        _note_write(self)
         if not record_fill(self, 0):
             self._data[...] = np.zeros((), self._data.dtype)
 
@@ -231,6 +232,7 @@ class array:
         """Sets every element to `value`."""
 
         value = self._fillable(value)
+        _note_write(self)
         if not record_fill(self, value):
             self._data[...] = value
 
@@ -259,6 +261,7 @@ class array:
 
     def __setitem__(self, index, value):
         refuse_host_write("assigning to elements")
+        _note_write(self, value, index)
         try:
             self._data[index] = numbers(value)
         except (ValueError, TypeError) as error:
@@ -310,7 +313,9 @@ class array:
         return self if get_device(device) == self.device else clone(self, device)
 
     def astype(self, dtype: Any) -> array:
-        return array(self._data, dtype=dtype)
+        out = array(self._data, dtype=dtype)
+        _note_write(out, self)
+        return out
 
     # protocols -------------------------------------------------------------------------------------------------
     @property
@@ -328,6 +333,20 @@ class array:
 
     def __repr__(self) -> str:
         return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self._data}"
+
+
+def _note_write(dest: array, source: Any = None, index: Any = ...) -> None:
+    """Tells the tape that records, if any, that `dest` (or its part at `index`) is about to be written."""
+    tape = active_tape()
+    if tape is None:
+        return
+    if not isinstance(source, array):
+        tape.record_fill(dest, index)
+        return
+    part = dest._data[index]
+    if not np.may_share_memory(part, dest._data):
+        raise EngineError("assigning an array to chosen elements is not recorded on a tape; use a slice, or a kernel")
+    tape.record_copy(dest if index is ... else array._view(part, dest.dtype, dest.device, dest), source)
 
 
 class _ArrayOf:
@@ -445,6 +464,7 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
         dest, src = dest.flatten()[dest_offset : dest_offset + count], src.flatten()[src_offset : src_offset + count]
     if dest.size != src.size:
         raise EngineError(f"copy: got {src.size} elements into {dest.size}; give count= or arrays of one size")
+    _note_write(dest, src)
     if not record_copy(dest, src):
         dest._data[...] = src._data.reshape(dest._data.shape)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError
+from engine.taping import active_tape
 
 
 class _Recording(threading.local):
@@ -75,8 +76,14 @@ class NotRecorded:
         _recording.graphs = self._held
 
 
+def _refuse_tape(what: str) -> None:
+    if active_tape() is not None:
+        raise EngineError(f"{what} inside a tape is not recorded on it; launch the kernels one by one")
+
+
 def capture_begin(device: Any = None, **_: Any) -> None:
     """Starts recording: launches, copies and fills are noted, not run."""
+    _refuse_tape("a capture")
     _recording.graphs.append(Graph())
 
 
@@ -92,6 +99,7 @@ def capture_launch(graph: Graph, stream: Any = None) -> None:
     if not isinstance(graph, Graph):
         raise EngineError(f"capture_launch: got {type(graph).__name__}; expected the graph of a finished ScopedCapture")
     outer = recording()
+    _refuse_tape("replaying a graph")
     if outer is None:
         graph.launch()
     elif outer is graph:

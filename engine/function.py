@@ -62,6 +62,8 @@ class Function:
         self._instances: dict[Any, tuple[ir.Function, Any]] = {}
         self._compiling: set[Any] = set()
         self._source: Source | None = None
+        #: what autodiff makes of calls, see `ir.Function.gradient`
+        self.gradient: Any = None
 
     def __call__(self, *args, **kw):
         return self.function(*args, **kw)
@@ -150,6 +152,7 @@ class Function:
         compiler = Compiler(self.source, call_function, debug, returns=self.hints.get("return", Any))
         compiled, result = compiler.compile(self.__name__, params, arguments)
         ir.finish(compiled, check=config.verify_ir)
+        compiled.gradient = self.gradient
         return compiled, result
 
 

@@ -29,7 +29,7 @@ from engine.modules import find_kernel, get_module
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
 Layout = tuple[tuple[int, int], ...] | None
 _INT_LIMIT = 1 << 31
-_SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
+SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
 
@@ -48,7 +48,7 @@ class Code:
         )
         self.grain = max(32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
         if self.module.has_prints:
-            self.grain = _SERIAL
+            self.grain = SERIAL
         data = jit.compile_text(self.text)
         self.code = jit.load_object(data, ["kernel"])
         self.address = self.code["kernel"]
@@ -67,7 +67,7 @@ class Code:
         return block, job, ctypes.addressof(job)
 
     def current_grain(self) -> int:
-        return _SERIAL if config.deterministic and self.module.has_float_atomics else self.grain
+        return SERIAL if config.deterministic and self.module.has_float_atomics else self.grain
 
     def before_launch(self) -> None:
         """What Python printed so far comes before what the launch prints."""

@@ -13,7 +13,8 @@ from engine.capture import recording
 from engine.cpu.runtime import runtime
 from engine.device import get_device
 from engine.errors import LaunchError
-from engine.kernel import Kernel
+from engine.kernel import SERIAL, Kernel
+from engine.taping import active_tape
 
 _MOST = 2**31
 
@@ -45,9 +46,9 @@ class Launch:
 
     def _bind(self) -> None:
         *dims, total = _extents(self.dim, self.kernel.__name__)
-        self.variant, values = self.kernel.pack(self.args)
+        self.variant, self.values = self.kernel.pack(self.args)
         self.block, self.job, self.address = self.variant.new_block()
-        self.block.raw = self.variant.block(*dims, self.variant.error_address, *values)
+        self.block.raw = self.variant.block(*dims, self.variant.error_address, *self.values)
         self.job[2], self.job[3] = total, self.variant.current_grain()
 
     def set_dim(self, dim: Any) -> None:
@@ -70,11 +71,19 @@ class Launch:
         self.args = list(values)
         self._bind()
 
+    def _record(self, tape: Any) -> None:
+        *dims, total = _extents(self.dim, self.kernel.__name__)
+        ordered = total and tape.record_launch(self.kernel.__name__, self.variant, self.args, dims, total, self.values)
+        self.job[3] = SERIAL if ordered else self.variant.current_grain()
+
     def launch(self, stream: Any = None) -> None:
         graph = recording()
         if graph is not None:
             graph.add(self.job, (self.block, self.args, self.variant), self.variant)
             return
+        tape = active_tape()
+        if tape is not None:
+            self._record(tape)
         if self.variant.observed:
             self.variant.before_launch()
         runtime().run(self.address, 1)
@@ -122,8 +131,13 @@ def launch(
         return None
     if variant.observed:
         variant.before_launch()
+    grain = variant.current_grain()
+    tape = active_tape()
+    if tape is not None and record_tape:
+        if tape.record_launch(kernel.__name__, variant, args, (d0, d1, d2, d3), total, values):
+            grain = SERIAL
     block = variant.block(d0, d1, d2, d3, variant.error_address, *values)
-    runtime().launch(variant.address, block, total, variant.current_grain())
+    runtime().launch(variant.address, block, total, grain)
     if variant.observed:
         variant.after_launch()
     return None

@@ -44,7 +44,9 @@ class KernelMemory:
         self.ordered = any(id(i) in used for i in atomics)
         plain_adds = {id(i) for i in atomics if i.attr in ("add", "sub") and id(i) not in used}
         #: a plain atomic addition does not depend on what was there
-        self.loads = {k for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds for k in roots.of(i.args[0])}
+        self.loads = {
+            k for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds for k in roots.of(i.args[0])
+        }
         self.stores = set(roots.stored)
         self.reads_raw, self.writes_raw = UNKNOWN in self.loads, UNKNOWN in self.stores
         self.accesses: dict[int, list[Access] | None] = access_forms(flat)
@@ -204,13 +206,17 @@ class LaunchRecord:
     def overwrites(self, n: int) -> bool:
         a = self.arrays[n]
         alone = self.groups.count(self.groups[n]) == 1 and a.is_contiguous
-        return alone and overwrites(self.accesses(n), self.values, self.dims, self.total, self.memory.arity, a._data.nbytes)
+        return alone and overwrites(
+            self.accesses(n), self.values, self.dims, self.total, self.memory.arity, a._data.nbytes
+        )
 
     def accesses(self, n: int) -> list[Access] | None:
         return self.memory.accesses.get(self.memory.pointers[n])
 
     def describe(self, buffer: Buffer) -> str:
-        names = [self.memory.function.params[self.memory.pointers[n]].name for n, b in enumerate(self.buffers) if b is buffer]
+        names = [
+            self.memory.function.params[self.memory.pointers[n]].name for n, b in enumerate(self.buffers) if b is buffer
+        ]
         return f"argument '{names[0]}' of kernel '{self.name}'"
 
     def needed_versions(self) -> list[tuple[Buffer, int]]:
@@ -265,7 +271,9 @@ class FunctionRecord:
 
     def __init__(self, backward: Any, arrays: Sequence[array], buffers: Buffers):
         if not callable(backward):
-            raise TapeError(f"record_func: backward is {type(backward).__name__}; expected a function without arguments")
+            raise TapeError(
+                f"record_func: backward is {type(backward).__name__}; expected a function without arguments"
+            )
         self.function = backward
         self.buffers = [buffers.of(a) for a in arrays]
 

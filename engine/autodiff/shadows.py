@@ -51,7 +51,9 @@ class Shadowed:
         new.body.instrs = cloner.locals + new.body.instrs
         self._shadows, self.uncertain = cloner.shadows, cloner.uncertain
         self.roots = MemoryRoots(new, {id(new.params[k]): g for k, g in groups.items()})
-        self.local_twins = {("local", id(a)): cloner.shadows[id(a)] for a in self.roots.locals.values() if id(a) in cloner.shadows}
+        self.local_twins = {
+            ("local", id(a)): cloner.shadows[id(a)] for a in self.roots.locals.values() if id(a) in cloner.shadows
+        }
 
     def is_constant_load(self, load: ir.Instr) -> bool:
         """Whether a load gives the same value however often it is done: nothing in the kernel writes there."""

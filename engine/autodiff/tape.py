@@ -14,9 +14,7 @@ from engine.autodiff.errors import TapeError
 from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord
 from engine.capture import recording
 from engine.cpu.runtime import runtime
-from engine.kernel import Code, Variant
-
-_SERIAL = 1 << 62
+from engine.kernel import SERIAL, Code, Variant
 
 
 class Tape:
@@ -90,7 +88,9 @@ class Tape:
         if record.carries and record.memory.reads_raw:
             self._raw_reader = name
         if record.memory.writes_raw and self._raw_reader is not None:
-            self._raw_conflict = f"kernel '{name}' wrote through raw addresses after kernel '{self._raw_reader}' read through them"
+            self._raw_conflict = (
+                f"kernel '{name}' wrote through raw addresses after kernel '{self._raw_reader}' read through them"
+            )
         for buffer in written.values():
             self.before_write(buffer)
             buffer.varied = buffer.varied or record.carries
@@ -157,7 +157,9 @@ class Tape:
         """
         if loss is not None and (not isinstance(loss, array) or loss.size != 1 or loss.dtype.kind != "scalar"):
             got = f"shape {loss.shape}" if isinstance(loss, array) else type(loss).__name__
-            raise TapeError(f"backward: loss must be an array with one number, got {got}; or pass grads={{array: gradient}}")
+            raise TapeError(
+                f"backward: loss must be an array with one number, got {got}; or pass grads={{array: gradient}}"
+            )
         with taping.NotTaped():
             self._check_unchanged()
             seeds = dict(grads or {})
@@ -178,11 +180,9 @@ class Tape:
 
     def run(self, code: Code, dims: Sequence[int], total: int, values: list, serial: bool) -> None:
         """Runs compiled code over a grid."""
-        block, job, address = code.new_block()
-        code.packer(block, 0, *dims, code.error_address, *values)
         alone = serial or (config.deterministic and code.module.has_float_atomics)
-        job[2], job[3] = total, _SERIAL if alone else code.grain
-        runtime().run(address, 1)
+        block = code.block(*dims, code.error_address, *values)
+        runtime().launch(code.address, block, total, SERIAL if alone else code.grain)
 
     # gradients -------------------------------------------------------------------------------------------------
     @property

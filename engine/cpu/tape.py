@@ -56,5 +56,8 @@ define internal ptr @tape_pop(ptr %tape, i64 %size) alwaysinline nounwind {
 """
 
 #: Lines of the kernel's entry that make an empty stack, and those that free it.
-BEGIN = ["  %tape = alloca [24 x i8], align 16", "  call void @llvm.memset.p0.i64(ptr align 16 %tape, i8 0, i64 24, i1 false)"]
+BEGIN = [
+    "  %tape = alloca [24 x i8], align 16",
+    "  call void @llvm.memset.p0.i64(ptr align 16 %tape, i8 0, i64 24, i1 false)",
+]
 END = ["  %tape.memory = load ptr, ptr %tape, align 8", "  call void @free(ptr %tape.memory)"]
