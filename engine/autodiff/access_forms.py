@@ -1,8 +1,8 @@
 """Where a kernel reads and writes its arrays, as far as the thread index alone tells.
 
-An access is *own* if its byte offset is a sum of thread indices times strides, plus a constant, and no two threads come to
-the same place. Gradients of arrays with own accesses only need no atomic additions; an array that every thread writes at
-its own place, all of it, has no older contents that matter.
+An access is *own* if its byte offset is a sum of thread indices times strides, plus a constant, and no two threads come
+to the same place. Gradients of arrays with own accesses only need no atomic additions; an array that is written whole,
+every thread at its own place, has no older contents that matter.
 """
 
 from __future__ import annotations

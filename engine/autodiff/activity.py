@@ -1,4 +1,4 @@
-"""Which values carry a gradient: they depend on something with a gradient, and something with a gradient depends on them."""
+"""Which values carry a gradient: they depend on something with one, and something with one depends on them."""
 
 from __future__ import annotations
 

@@ -207,8 +207,10 @@ out:
 
 @functools.cache
 def _fingerprint() -> Any:
-    address = jit.load_object(jit.compile_text(_FINGERPRINT, level=2), ["fingerprint"])["fingerprint"]
-    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
+    code = jit.load_object(jit.compile_text(_FINGERPRINT, level=2), ["fingerprint"])
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(code["fingerprint"])
+    function.code = code  # lives as long as the function
+    return function
 
 
 class Buffers:

@@ -181,8 +181,8 @@ def gradcheck(
                         return False
                     at = tuple(int(k) for k in np.argwhere(wrong)[0])
                     raise GradientError(
-                        f"gradcheck: {experiment.name(a)}{list(at)}: gradient {f[at]:.9g}, finite difference {e[at]:.9g} "
-                        f"({int(wrong.sum())} of {wrong.size} entries differ)"
+                        f"gradcheck: {experiment.name(a)}{list(at)}: gradient {f[at]:.9g}, "
+                        f"finite difference {e[at]:.9g} ({int(wrong.sum())} of {wrong.size} entries differ)"
                     )
         return True
 

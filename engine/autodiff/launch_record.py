@@ -60,7 +60,7 @@ class KernelMemory:
         return found
 
     def adjoint(self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int]) -> Adjoint:
-        """The backward form for the arguments with gradients, the sharing of memory, and the groups with own accesses."""
+        """The backward form, given which arguments have gradients, which share memory, which are accessed own."""
         key = (shadowed, groups, plain)
         found = self._adjoints.get(key)
         if found is None:

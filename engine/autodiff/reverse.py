@@ -2,9 +2,9 @@
 
 The forward part is a copy of the kernel. Backward, values are taken from the forward part where both lie in straight
 line; values from inside a branch are yielded out of it. Inside loops the backward part computes pure operations again
-from what it cannot compute again (*leaves*: carried values, results of inner loops and branches, loads from memory that
-the kernel changes). The forward loop pushes the leaves of a pass as one frame on a tape of the thread; the backward loop
-runs the passes in reverse order and pops them. Only leaves that the backward part asks for are on the tape.
+from what it cannot compute again (*leaves*: carried values, results of inner loops and branches, loads from memory
+that the kernel changes). The forward loop pushes the leaves of a pass as one frame on a tape of the thread; the
+backward loop runs the passes in reverse order and pops them. Only leaves that the backward part asks for are on the tape.
 """
 
 from __future__ import annotations
@@ -384,7 +384,7 @@ class _Reverse:
 
     def is_own(self, address: ir.Value) -> bool:
         roots = self.roots.of(address)
-        return all(isinstance(g, tuple) and g[0] == "local" or g in self.plain for g in roots)
+        return all((isinstance(g, tuple) and g[0] == "local") or g in self.plain for g in roots)
 
     def reverse_load(self, i: ir.Instr, scope: _Scope) -> None:
         g = scope.adjoints.pop(id(i), None)
@@ -409,7 +409,7 @@ class _Reverse:
         roots = self.roots.of(i.args[0])
         if UNKNOWN in roots and id(value) in self.activity.active:
             raise self.refuse(
-                "stores a value with a gradient through a raw address; pass the array as an argument to differentiate this kernel"
+                "stores a value with a gradient through a raw address; pass the array as an argument instead"
             )
         twin = self.kernel.shadow(i.args[0])
         if twin is None or not roots & self.activity.groups:
@@ -435,8 +435,8 @@ class _Reverse:
         roots = self.roots.of(i.args[0])
         if scope.adjoints.pop(id(i), None) is not None:
             raise self.refuse(
-                f"a gradient would flow through the value that atomic_{i.attr} returns, which depends on the order of the "
-                "threads; read the array in a launch of its own"
+                f"a gradient would flow through the value that atomic_{i.attr} returns, which depends on the order of "
+                "the threads; read the array in a launch of its own"
             )
         twin = self.kernel.shadow(i.args[0])
         if UNKNOWN in roots or twin is None:
@@ -469,7 +469,7 @@ class _Reverse:
         ]
         if array not in self.source.params or others or id(twin) in self.kernel.uncertain:
             raise self.refuse(
-                f"atomic_{i.attr} can be differentiated where the kernel does nothing else with the array; split the kernel"
+                f"atomic_{i.attr} can be differentiated where the kernel does nothing else with the array; split it"
             )
         k = self.source.params.index(array)
         after = self._after.get(k)

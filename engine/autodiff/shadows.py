@@ -104,7 +104,7 @@ class _Twins(Cloner):
             self.shadows[id(new)] = twin
 
     def load_once(self, i: ir.Instr) -> None:
-        """Loads of memory that the kernel does not write are done once where they are equal: one gradient to add, too."""
+        """Equal loads of memory that the kernel does not write are done once: one gradient to add, too."""
         args = self.values(i.args)
         key = ("load", *map(id, args), i.type.name)
         for scope in reversed(self.b._seen):
@@ -142,7 +142,7 @@ class _Twins(Cloner):
             self.join(out, *parts)
 
     def begin_loop_region(self, i: ir.Instr, region: ir.Region, new: ir.Region) -> None:
-        for k, at in _changing_pointers(i):
+        for _, at in _changing_pointers(i):
             twin = ir.Param("grad", T.pointer)
             new.params.append(twin)
             self.shadows[id(self.map[id(region.params[at])])] = twin
