@@ -131,10 +131,21 @@ class array:
             else:
                 self._data = _allocate(shape, self.dtype)
         self._owner = owner
+        self._keep(data)
         self._bind()
         self.grad: array | None = None
         self._requires_grad = False
         self.requires_grad = requires_grad
+
+    def _keep(self, value: Any) -> None:
+        """Keeps alive what structs in `value` refer to: an element holds addresses only."""
+        if self.dtype.kind == "struct" and isinstance(value, (list, tuple)):
+            for item in value:
+                self._keep(item)
+        elif hasattr(type(value), "__engine_struct__"):
+            held = self.dtype.arrays(value)
+            if held:
+                self._owner = (self._owner, held)
 
     @classmethod
     def _view(cls, data: np.ndarray, dtype: Any, device: Device, owner: Any = None) -> array:
@@ -231,6 +242,7 @@ class array:
     def fill_(self, value: Any) -> None:
         """Sets every element to `value`."""
 
+        self._keep(value)
         value = self._fillable(value)
         _note_write(self)
         if not record_fill(self, value):
@@ -262,6 +274,7 @@ class array:
     def __setitem__(self, index, value):
         refuse_host_write("assigning to elements")
         _note_write(self, value, index)
+        self._keep(value)
         try:
             self._data[index] = numbers(value)
         except (ValueError, TypeError) as error:

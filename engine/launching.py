@@ -47,6 +47,9 @@ class Launch:
     def _bind(self) -> None:
         *dims, total = _extents(self.dim, self.kernel.__name__)
         self.variant, self.values = self.kernel.pack(self.args)
+        structs = (getattr(type(a), "__engine_struct__", None) for a in self.args)
+        #: arrays that struct arguments refer to now
+        self.held = [x for t, a in zip(structs, self.args) if t is not None for x in t.arrays(a)]
         self.block, self.job, self.address = self.variant.new_block()
         self.block.raw = self.variant.block(*dims, self.variant.error_address, *self.values)
         self.job[2], self.job[3] = total, self.variant.current_grain()
@@ -79,7 +82,7 @@ class Launch:
     def launch(self, stream: Any = None) -> None:
         graph = recording()
         if graph is not None:
-            graph.add(self.job, (self.block, self.args, self.variant), self.variant)
+            graph.add(self.job, (self.block, list(self.args), self.variant, self.held), self.variant)
             return
         tape = active_tape()
         if tape is not None:

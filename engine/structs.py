@@ -83,6 +83,17 @@ class StructType:
                 out.extend(value._values)
         return out
 
+    def arrays(self, instance: Any) -> list[array]:
+        """The arrays that `instance` refers to, those of inner structs too."""
+        out: list[array] = []
+        for name, t in self.fields.items():
+            value = getattr(instance, name)
+            if t.kind == "struct":
+                out += t.arrays(value)
+            elif t.kind == "array" and value is not None:
+                out.append(value)
+        return out
+
     def lift(self, b: Any, instance: Any) -> Any:
         from engine.lang.values import Val
 
@@ -130,6 +141,30 @@ def _array_slots(value: Any, t: ArrayType) -> tuple:
     return value._slots
 
 
+def _fitted(place: str, t: Any, value: Any) -> Any:
+    """`value` as a field of type `t` holds it; raises EngineError if it does not fit."""
+    try:
+        if t.kind == "array":
+            _array_slots(value, t)
+            return value
+        if t.kind == "struct":
+            fits = getattr(type(value), "__engine_struct__", None) is t
+        elif t.kind == "scalar":
+            fits = isinstance(value, (bool, int, float, np.generic)) and not (
+                t.is_int and isinstance(value, (float, np.floating)) and not float(value).is_integer()
+            )
+        elif not isinstance(value, t):
+            return t(*np.ravel(np.asarray(value)).tolist())
+        else:
+            fits = True
+    except (EngineError, ValueError, TypeError):
+        fits = False
+    if not fits:
+        got = f"{type(value).__name__} {value!r}".splitlines()[0][:60]
+        raise EngineError(f"{place} got {got}; expected {T.type_name(t)}")
+    return value
+
+
 def struct(cls: type) -> type:
     """Class decorator: makes an annotated class a struct of the kernel language; fields start at zero."""
     module = inspect.getmodule(cls)
@@ -169,11 +204,7 @@ def struct(cls: type) -> type:
         t = fields.get(name)
         if t is None:
             raise EngineError(f"struct {cls.__name__} has no field '{name}'; its fields are {', '.join(fields)}")
-        if t.kind in ("vec", "mat", "quat", "transform") and not isinstance(value, t):
-            value = t(*np.ravel(np.asarray(value)).tolist())
-        elif t.kind == "array":
-            _array_slots(value, t)
-        object.__setattr__(self, name, value)
+        object.__setattr__(self, name, _fitted(f"{cls.__name__}.{name}", t, value))
 
     def __repr__(self):
         return f"{cls.__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in fields)})"
