@@ -10,8 +10,15 @@ from collections.abc import Callable
 BROKE, CONTINUED, RETURNED, RESULT = "%break", "%continue", "%return", "%result"
 
 
-def may_return(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.Return) for n in ast.walk(node))
+_COMPOUND = (ast.If, ast.For, ast.While, ast.With)
+
+
+def may_return(node: ast.stmt) -> bool:
+    """Whether a statement may return from the function; looks at statements only."""
+    if isinstance(node, ast.Return):
+        return True
+    inner = (*getattr(node, "body", ()), *getattr(node, "orelse", ())) if isinstance(node, _COMPOUND) else ()
+    return any(map(may_return, inner))
 
 
 def may_exit_loop(stmts: list[ast.stmt]) -> set[type]:

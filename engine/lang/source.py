@@ -28,7 +28,10 @@ class Source:
             )
         tree = _parse_block(self.lines, code.co_firstlineno)
         kind = ast.Lambda if self.name == "<lambda>" else ast.FunctionDef
-        found = [n for n in ast.walk(tree) if isinstance(n, kind) and getattr(n, "name", self.name) == self.name]
+        first = tree.body[-1] if tree.body else tree
+        first = first.body[0] if isinstance(first, ast.If) else first  # the wrapper of indented code
+        nodes = [first] if isinstance(first, ast.FunctionDef) else ast.walk(tree)
+        found = [n for n in nodes if isinstance(n, kind) and getattr(n, "name", self.name) == self.name]
         if not found or (kind is ast.Lambda and len(found) > 1):
             raise KernelSyntaxError(
                 f"{self.filename}:{code.co_firstlineno}: no definition of {self.name} alone on this line; "
