@@ -52,6 +52,7 @@ from engine.errors import (
     LaunchError,
 )
 from engine.function import Function, func
+from engine.interop import *  # noqa: F403
 from engine.kernel import Kernel, kernel, overload
 from engine.lang.calls import static
 from engine.launching import Launch, launch

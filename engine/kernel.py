@@ -19,6 +19,7 @@ from engine import types as T
 from engine.arrays import ArrayType, array
 from engine.cpu import emit_llvm, jit
 from engine.errors import EngineError, KernelAssertionError, LaunchError
+from engine.foreign import share
 from engine.function import call_function, parameter
 from engine.lang import ir
 from engine.lang.compiler import Compiler
@@ -306,6 +307,7 @@ class Kernel:
             raise LaunchError(
                 f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}"
             )
+        args = [self._adopted(name, t, a) for (name, t), a in zip(parameters, args)]
         values: list = []
         types: list = []
         contiguous, rows = True, ()
@@ -330,6 +332,16 @@ class Kernel:
             variant = self.variant(types, layout, aliased=True)
         return variant, values
 
+    def _adopted(self, name: str, t: Any, a: Any) -> Any:
+        """An array over the memory of `a` if it is an array of another library, else `a`."""
+        if type(a) is array or getattr(t, "kind", None) != "array" or not hasattr(a, "__array_interface__"):
+            return a
+        try:
+            dtype = None if T.is_generic(t) else t.dtype
+            return share(np.asarray(a), dtype, f"a {type(a).__name__}", "pass a contiguous copy")
+        except EngineError as error:
+            raise LaunchError(f"kernel '{self.__name__}': argument '{name}': {error}") from None
+
     def _plain(self, name: str, t: Any, a: Any, values: list) -> Any:
         """Appends the scalars of a non-array argument; returns its type."""
         if T.is_generic(t):
@@ -352,10 +364,6 @@ class Kernel:
             if a is None:
                 values += (0,) * t.count
                 return t
-            if hasattr(a, "__array_interface__") and t.dtype is not Any:
-                raise LaunchError(
-                    f"kernel '{self.__name__}': argument '{name}' got a NumPy array; expected {t.name}; wrap it: from_numpy(x, dtype={T.type_name(t.dtype)})"
-                )
         elif kind == "struct":
             if getattr(type(a), "__engine_struct__", None) is t:
                 values += t.flatten(a)

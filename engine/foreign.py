@@ -1,0 +1,79 @@
+"""Engine arrays over memory that another library owns: shared or refused, never copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import types as T
+from engine.arrays import MAX_DIMS, array
+from engine.device import get_device
+from engine.errors import EngineError
+
+
+def share(values: np.ndarray, dtype: Any, source: str, remedy: str) -> array:
+    """An array over the memory of `values`, whose trailing dimensions are the components of `dtype`.
+
+    Args:
+        values: the foreign memory, seen by NumPy; it is kept alive.
+        dtype: element type, or None for the scalar type of `values`.
+        source: what `values` was, for messages ("from_torch: a tensor").
+        remedy: how to make a copy that fits, for messages ("tensor.contiguous()").
+
+    Raises:
+        EngineError: element type, shape or strides do not fit, so that only a copy could be wrapped.
+    """
+    scalar = scalar_type_of(values.dtype, source)
+    dtype = scalar if dtype is None or dtype is Any else T.as_type(dtype)
+    if getattr(dtype, "kind", None) in (None, "struct", "array"):
+        raise EngineError(
+            f"{source} cannot be an array of {T.type_name(dtype)}; expected a number, vector or matrix type"
+        )
+    if dtype.scalar is not scalar:
+        if not same_bits(dtype.scalar, scalar):
+            raise EngineError(
+                f"{source} of {scalar.name} was asked for as {T.type_name(dtype)}; shared memory keeps its type: "
+                f"convert the source to {dtype.scalar.name} first, or ask for another dtype"
+            )
+        values = values.view(dtype.np_dtype)
+    values = _with_components(values, dtype, source)
+    head = values.ndim - len(dtype.shape)
+    if head > MAX_DIMS:
+        raise EngineError(f"{source} has {head} dimensions of {T.type_name(dtype)}; expected 1 to {MAX_DIMS}")
+    step = values.itemsize
+    for extent, stride in zip(reversed(values.shape[head:]), reversed(values.strides[head:])):
+        if extent > 1 and stride != step and values.size:
+            raise EngineError(
+                f"{source} has strides of {values.strides} bytes; the components of each {T.type_name(dtype)} must lie "
+                f"side by side in memory; make a packed copy: {remedy}"
+            )
+        step *= extent
+    return array._view(values, dtype, get_device("cpu"))
+
+
+def _with_components(values: np.ndarray, dtype: Any, source: str) -> np.ndarray:
+    tail = tuple(dtype.shape)
+    if values.ndim >= len(tail) and values.shape[values.ndim - len(tail) :] == tail:
+        pass
+    elif tail and values.ndim and values.shape[-1] == dtype.count:
+        values = values.reshape(values.shape[:-1] + tail)
+    else:
+        wanted = ", ".join(("...", *map(str, tail)))
+        raise EngineError(f"{source} has shape {tuple(values.shape)}; expected ({wanted}) for {T.type_name(dtype)}")
+    return values[None] if values.ndim == len(tail) else values
+
+
+def scalar_type_of(dtype: np.dtype, source: str) -> T.ScalarType:
+    """The engine type of NumPy numbers; raises EngineError where there is none (complex numbers, text, big endian)."""
+    found = T.as_type(dtype)
+    if not isinstance(found, T.ScalarType):
+        raise EngineError(
+            f"{source} of {dtype} has no engine type; expected bool, an integer, float16, float32 or float64"
+        )
+    return found
+
+
+def same_bits(a: T.ScalarType, b: T.ScalarType) -> bool:
+    """Whether memory of one type may be read as the other: integers of one size, and bool with 8-bit integers."""
+    return a is b or (a.size == b.size and not a.is_float and not b.is_float)

@@ -1,0 +1,235 @@
+"""PyTorch: tensors and arrays over the same memory, and kernels inside torch's automatic differentiation."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine import types as T
+from engine.arrays import array
+from engine.device import Device, get_device
+from engine.errors import EngineError
+from engine.foreign import share
+from engine.interop.kernel_call import KernelCall
+from engine.interop.optional import require
+from engine.kernel import Kernel
+
+_torch = functools.partial(require, "torch", "sharing arrays with PyTorch")
+
+
+# types and devices ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _types() -> dict[T.ScalarType, Any]:
+    torch = _torch()
+    return {t: getattr(torch, t.name) for t in T.SCALARS.values() if hasattr(torch, t.name)}
+
+
+def dtype_from_torch(torch_dtype: Any) -> T.ScalarType:
+    """The engine type of a torch dtype; raises EngineError where there is none."""
+    for ours, theirs in _types().items():
+        if theirs == torch_dtype:
+            return ours
+    raise EngineError(
+        f"torch type {torch_dtype} has no engine type; convert the tensor to one of {', '.join(map(str, _types()))}"
+    )
+
+
+def dtype_to_torch(dtype: Any) -> Any:
+    """The torch dtype of an engine type; of a vector or matrix, that of its components."""
+    scalar = getattr(T.as_type(dtype), "scalar", None)
+    if getattr(T.as_type(dtype), "kind", None) == "struct" or scalar not in _types():
+        raise EngineError(f"type {T.type_name(dtype)} has no torch type; expected a number, vector or matrix type")
+    return _types()[scalar]
+
+
+def device_from_torch(torch_device: Any) -> Device:
+    """The engine's device for a torch device; raises EngineError if it is not available here."""
+    return get_device(str(_torch().device(torch_device)))
+
+
+def device_to_torch(device: Any) -> Any:
+    """The torch device for an engine device."""
+    return _torch().device(str(get_device(device)))
+
+
+# arrays -----------------------------------------------------------------------------------------------------------
+
+
+def from_torch(t: Any, dtype: Any = None, requires_grad: bool | None = None, grad: Any = None) -> array:
+    """An array over the memory of a tensor, which it keeps alive; gradients are shared too.
+
+    Args:
+        t: a dense tensor on the CPU.
+        dtype: element type; a vector or matrix type takes the trailing dimensions. None: the tensor's scalar type.
+        requires_grad: whether the array has a gradient; None: as the tensor does.
+        grad: array or tensor to use as gradient. By default that of the tensor, made of zeros if it has none yet.
+
+    Raises:
+        EngineError: not a tensor, on another device, or only a copy would fit `dtype`.
+    """
+    torch = _torch()
+    if not isinstance(t, torch.Tensor):
+        raise EngineError(f"from_torch: got {type(t).__name__}; expected a torch.Tensor")
+    if t.layout != torch.strided or t.is_conj() or t.is_neg():
+        raise EngineError(
+            f"from_torch: got a tensor of layout {t.layout}; expected a dense one: t.to_dense().resolve_neg()"
+        )
+    if t.device.type != "cpu":
+        raise EngineError(f"from_torch: the tensor is on {t.device}; this build computes on the CPU: tensor.cpu()")
+    dtype_from_torch(t.dtype)  # refuses bfloat16, complex, quantised
+    out = share(t.detach().numpy(), dtype, "from_torch: a tensor", "tensor.contiguous()")
+    if requires_grad is None:
+        requires_grad = t.requires_grad or grad is not None
+    if requires_grad:
+        _share_gradient(out, t, grad)
+    return out
+
+
+def _share_gradient(out: array, t: Any, grad: Any) -> None:
+    if isinstance(grad, array):
+        if grad.shape != out.shape or grad.dtype is not out.dtype:
+            raise EngineError(
+                f"from_torch: grad is {grad.shape} of {T.type_name(grad.dtype)}; "
+                f"expected {out.shape} of {T.type_name(out.dtype)}"
+            )
+    else:
+        if grad is None:
+            grad = _gradient_of(t)
+        grad = share(grad.detach().numpy(), out.dtype, "from_torch: a gradient", "grad.contiguous()")
+    out.grad = grad
+    out._requires_grad = True
+
+
+def _gradient_of(t: Any) -> Any:
+    torch = _torch()
+    with warnings.catch_warnings():  # torch warns when the gradient of an intermediate value is asked for
+        warnings.simplefilter("ignore")
+        if t.grad is None:
+            made = torch.zeros_like(t, memory_format=torch.preserve_format, requires_grad=False)
+            if not (t.is_leaf and t.requires_grad):
+                return made
+            t.grad = made
+        return t.grad
+
+
+def to_torch(a: array, requires_grad: bool | None = None) -> Any:
+    """A tensor over the memory of an array, which it keeps alive; vectors and matrices become trailing dimensions.
+
+    Args:
+        a: array of numbers, vectors or matrices.
+        requires_grad: whether torch follows the tensor; None: as the array does. Its `grad` is then the array's.
+
+    Raises:
+        EngineError: an array of structs, or with negative strides, which tensors cannot have.
+    """
+    torch = _torch()
+    if not isinstance(a, array):
+        raise EngineError(f"to_torch: got {type(a).__name__}; expected an engine array")
+    dtype_to_torch(a.dtype)
+    if any(s < 0 for s in a.strides):
+        raise EngineError(
+            "to_torch: the array is a reversed view, and tensors have no negative strides; pack it: a.contiguous()"
+        )
+    if requires_grad is None:
+        requires_grad = a.requires_grad
+    t = _tensor(torch, a)
+    if requires_grad:
+        t.requires_grad_(True)
+        if a.grad is not None:
+            t.grad = _tensor(torch, a.grad)
+    return t
+
+
+def _tensor(torch: Any, a: array) -> Any:
+    with warnings.catch_warnings():  # a read-only source stays the user's responsibility, as in torch.from_dlpack
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(a.numpy())
+
+
+# automatic differentiation ----------------------------------------------------------------------------------------
+
+
+def function(
+    fn: Kernel | Callable,
+    *,
+    num_outputs: int = 1,
+    launch_dims: Any = None,
+    output_dims: Any = None,
+    dtypes: Sequence[Any] | None = None,
+) -> Callable:
+    """Makes a kernel, or Python code that launches kernels, a differentiable function of tensors.
+
+    A kernel takes its inputs as tensors or numbers; its last `num_outputs` arguments are allocated and returned.
+    Any other callable receives arrays where it was given tensors, and returns an array or a tuple of arrays.
+    The launches are recorded on a `Tape`, and `backward()` of the result runs it.
+
+    Args:
+        fn: the kernel or callable.
+        num_outputs: how many of the kernel's last arguments are outputs.
+        launch_dims: launch dimensions of the kernel; None: the shape of the first array argument.
+        output_dims: shape of the outputs in elements, or a dict by argument name; None: the launch dimensions.
+        dtypes: for a callable, the element type of each positional argument (None: the tensor's own).
+
+    Returns:
+        A function of tensors that returns one tensor, or a tuple of them.
+    """
+    if isinstance(fn, Kernel):
+        call = KernelCall(fn, num_outputs, launch_dims, output_dims)
+        run, types = call.launch, [t.dtype if t.kind == "array" else None for _, t in call.inputs]
+    else:
+        run, types = fn, dtypes
+
+    @functools.wraps(getattr(fn, "function", fn))
+    def on_tensors(*args: Any) -> Any:
+        chosen = list(types or [])[: len(args)]
+        out = _bridge().apply(run, chosen + [None] * (len(args) - len(chosen)), *args)
+        return out[0] if len(out) == 1 else out
+
+    return on_tensors
+
+
+@functools.cache
+def _bridge() -> Any:
+    torch = _torch()
+    from engine.autodiff import Tape
+
+    class Bridge(torch.autograd.Function):
+        """Runs engine code on a tape; backward runs the tape."""
+
+        @staticmethod
+        def forward(ctx: Any, run: Callable, types: list, *args: Any) -> tuple:
+            ours = list(args)
+            for k, a in enumerate(args):
+                if isinstance(a, torch.Tensor):
+                    ours[k] = share(a.detach().numpy(), types[k], f"argument {k}: a tensor", "tensor.contiguous()")
+                    ours[k].requires_grad = ctx.needs_input_grad[k + 2]
+            tape = Tape()
+            with tape:
+                made = run(*ours)
+            outputs = made if isinstance(made, tuple) else (made,)
+            for out in outputs:
+                if not isinstance(out, array):
+                    raise EngineError(f"torch.function: the callable returned {type(out).__name__}; expected arrays")
+            # torch refuses backward() if one of these was changed in place since
+            ctx.save_for_backward(*(a for a in args if isinstance(a, torch.Tensor)))
+            ctx.tape, ctx.inputs, ctx.outputs = tape, ours, outputs
+            return tuple(to_torch(out, requires_grad=False) for out in outputs)
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, *grads: Any) -> tuple:
+            _ = ctx.saved_tensors
+            ctx.tape.zero()
+            seeds = {}
+            for out, g in zip(ctx.outputs, grads):
+                if g is not None and out.requires_grad:
+                    seeds[out] = share(g.contiguous().numpy(), out.dtype, "backward: a gradient", "grad.contiguous()")
+            ctx.tape.backward(grads=seeds)
+            found = [to_torch(a.grad).clone() if isinstance(a, array) and a.requires_grad else None for a in ctx.inputs]
+            return (None, None, *found)
+
+    return Bridge

@@ -1,0 +1,105 @@
+"""Tensors and arrays over one memory, with one gradient."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import engine as en
+
+torch = pytest.importorskip("torch")
+
+TYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"]
+
+
+@en.kernel
+def double(x: en.array(dtype=float)):
+    i = en.tid()
+    x[i] = x[i] * 2.0
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types_map_both_ways(name):
+    ours, theirs = getattr(en, name), getattr(torch, name)
+    assert en.dtype_from_torch(theirs) is ours and en.dtype_to_torch(ours) is theirs
+    t = en.to_torch(en.ones(3, dtype=ours))
+    assert t.dtype is theirs and en.from_torch(t).dtype is ours
+
+
+def test_vectors_map_to_their_components():
+    assert en.dtype_to_torch(en.vec3) is torch.float32 and en.dtype_to_torch(en.mat22d) is torch.float64
+    assert tuple(en.to_torch(en.zeros((4, 2), dtype=en.transform)).shape) == (4, 2, 7)
+    assert en.from_torch(torch.zeros(5, 3, 3), dtype=en.mat33).shape == (5,)
+
+
+def test_devices_map():
+    assert en.device_from_torch("cpu") == "cpu" and en.device_to_torch("cpu") == torch.device("cpu")
+    with pytest.raises(en.EngineError, match="cuda"):
+        en.device_from_torch("cuda:0")
+
+
+def test_memory_is_shared_both_ways():
+    t = torch.ones(6)
+    a = en.from_torch(t)
+    en.launch(double, 6, inputs=[a])
+    assert a.ptr == t.data_ptr() and (t == 2).all()
+    en.to_torch(a).add_(1)
+    assert (a.numpy() == 3).all()
+
+
+def test_strides_are_kept():
+    t = torch.arange(12.0).reshape(3, 4)
+    en.launch(double, 2, inputs=[en.from_torch(t[0, ::2])])
+    np.testing.assert_array_equal(t[0], [0, 1, 4, 3])
+    assert en.from_torch(t.T).strides == (4, 16)
+    assert en.to_torch(en.from_torch(t).transpose()).stride() == (1, 4)
+
+
+def test_memory_lives_as_long_as_either_side():
+    a, t = en.from_torch(torch.full((1000,), 3.0)), en.to_torch(en.full(1000, 4.0, dtype=float))
+    gc.collect()
+    junk = [torch.zeros(1000) for _ in range(20)]
+    assert (a.numpy() == 3).all() and (t == 4).all() and junk
+
+
+def test_gradients_are_shared():
+    t = torch.ones(3, requires_grad=True)
+    a = en.from_torch(t)
+    assert a.requires_grad and a.grad.ptr == t.grad.data_ptr()
+    a.grad.fill_(5.0)
+    np.testing.assert_array_equal(t.grad, 5)
+    b = en.zeros(3, dtype=float, requires_grad=True)
+    u = en.to_torch(b)
+    (u * 3).sum().backward()
+    np.testing.assert_array_equal(b.grad.numpy(), 3)
+    assert en.from_torch(t, requires_grad=False).grad is None
+
+
+def test_gradient_may_be_given():
+    g = en.zeros(2, dtype=en.vec3)
+    assert en.from_torch(torch.ones(2, 3), dtype=en.vec3, grad=g).grad is g
+    with pytest.raises(en.EngineError, match="grad is"):
+        en.from_torch(torch.ones(3, 3), dtype=en.vec3, grad=g)
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype", "message"),
+    [
+        (lambda: np.zeros(3), None, "got ndarray; expected a torch.Tensor"),
+        (lambda: torch.zeros(3, dtype=torch.bfloat16), None, "bfloat16 has no engine type"),
+        (lambda: torch.zeros(3, dtype=torch.complex64), None, "complex64 has no engine type"),
+        (lambda: torch.eye(3).to_sparse(), None, "expected a dense one"),
+        (lambda: torch.zeros(3, device="meta"), None, "tensor is on meta"),
+        (lambda: torch.zeros(3, 4).T, en.vec3, "side by side.*contiguous"),
+        (lambda: torch.zeros(3, 4), en.vec3, r"shape \(3, 4\)"),
+        (lambda: torch.zeros(3, 3, dtype=torch.float64), en.vec3, "float64 was asked for as vec3"),
+    ],
+)
+def test_tensor_is_refused_with_the_reason(make, dtype, message):
+    with pytest.raises(en.EngineError, match=message):
+        en.from_torch(make(), dtype=dtype)
+
+
+def test_reversed_view_has_no_tensor():
+    with pytest.raises(en.EngineError, match="negative strides"):
+        en.to_torch(en.zeros(4, dtype=float)[::-1])
