@@ -307,7 +307,7 @@ class Kernel:
             raise LaunchError(
                 f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}"
             )
-        args = [self._adopted(name, t, a) for (name, t), a in zip(parameters, args)]
+        args = self.adopt(args)
         values: list = []
         types: list = []
         contiguous, rows = True, ()
@@ -332,8 +332,11 @@ class Kernel:
             variant = self.variant(types, layout, aliased=True)
         return variant, values
 
+    def adopt(self, args: Sequence[Any]) -> list[Any]:
+        """The arguments, with arrays of ours over the memory of those of other libraries."""
+        return [self._adopted(name, t, a) for (name, t), a in zip(self.parameters, args)]
+
     def _adopted(self, name: str, t: Any, a: Any) -> Any:
-        """An array over the memory of `a` if it is an array of another library, else `a`."""
         if type(a) is array or getattr(t, "kind", None) != "array" or not hasattr(a, "__array_interface__"):
             return a
         try:

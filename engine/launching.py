@@ -137,7 +137,7 @@ def launch(
     grain = variant.current_grain()
     tape = active_tape()
     if tape is not None and record_tape:
-        if tape.record_launch(kernel.__name__, variant, args, (d0, d1, d2, d3), total, values):
+        if tape.record_launch(kernel.__name__, variant, kernel.adopt(args), (d0, d1, d2, d3), total, values):
             grain = SERIAL
     block = variant.block(d0, d1, d2, d3, variant.error_address, *values)
     runtime().launch(variant.address, block, total, grain)

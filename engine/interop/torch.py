@@ -195,7 +195,7 @@ def function(
 @functools.cache
 def _bridge() -> Any:
     torch = _torch()
-    from engine.autodiff import Tape
+    from engine.autodiff.tape import Tape
 
     class Bridge(torch.autograd.Function):
         """Runs engine code on a tape; backward runs the tape."""
@@ -214,6 +214,7 @@ def _bridge() -> Any:
             for out in outputs:
                 if not isinstance(out, array):
                     raise EngineError(f"torch.function: the callable returned {type(out).__name__}; expected arrays")
+            ctx.set_materialize_grads(False)
             # torch refuses backward() if one of these was changed in place since
             ctx.save_for_backward(*(a for a in args if isinstance(a, torch.Tensor)))
             ctx.tape, ctx.inputs, ctx.outputs = tape, ours, outputs
@@ -226,7 +227,7 @@ def _bridge() -> Any:
             ctx.tape.zero()
             seeds = {}
             for out, g in zip(ctx.outputs, grads):
-                if g is not None and out.requires_grad:
+                if g is not None:
                     seeds[out] = share(g.contiguous().numpy(), out.dtype, "backward: a gradient", "grad.contiguous()")
             ctx.tape.backward(grads=seeds)
             found = [to_torch(a.grad).clone() if isinstance(a, array) and a.requires_grad else None for a in ctx.inputs]

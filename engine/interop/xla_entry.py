@@ -3,8 +3,8 @@
 XLA hands over a frame with pointers to its buffers. The entry copies the kernel's argument block, puts the pointers
 in their places and gives the job to the thread pool; for each batch of `vmap` it moves the pointers on. No Python.
 
-Source: XLA FFI, C interface (xla/ffi/api/c_api.h); the byte offsets below are those of its structs, to which later minor
-versions only append.
+Source: XLA FFI, C interface (xla/ffi/api/c_api.h); the byte offsets below are those of its structs, to which later
+minor versions only append.
 """
 
 from __future__ import annotations
@@ -194,7 +194,8 @@ def _text(buffers: list[_Buffer], own_rank: int, block_size: int, message: str) 
                       f"  %all{k} = mul i64 %count, {b.size}",
                       f"  %same{k} = icmp eq ptr %source{k}, %data{k}",
                       f"  %bytes{k} = select i1 %same{k}, i64 0, i64 %all{k}",
-                      f"  call void @llvm.memcpy.p0.p0.i64(ptr %data{k}, ptr %source{k}, i64 %bytes{k}, i1 0)"]  # fmt: skip
+                      f"  call void @llvm.memcpy.p0.p0.i64(ptr %data{k}, ptr %source{k}, i64 %bytes{k}, i1 0)",
+                      ]  # fmt: skip
     lines += ["  br label %head", "head:", "  %batch = phi i64 [ 0, %prepare ], [ %batch1, %body ]",
               "  %more = icmp slt i64 %batch, %count", "  br i1 %more, label %body, label %done", "body:"]  # fmt: skip
     for k, b in enumerate(buffers):

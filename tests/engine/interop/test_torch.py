@@ -103,3 +103,97 @@ def test_tensor_is_refused_with_the_reason(make, dtype, message):
 def test_reversed_view_has_no_tensor():
     with pytest.raises(en.EngineError, match="negative strides"):
         en.to_torch(en.zeros(4, dtype=float)[::-1])
+
+
+# automatic differentiation ----------------------------------------------------------------------------------------
+
+
+@en.kernel
+def damped(x: en.array(dtype=en.float64), k: en.array(dtype=en.float64), dt: en.float64, y: en.array(dtype=en.float64)):
+    i = en.tid()
+    y[i] = x[i] * en.exp(-k[0] * dt) + en.sin(x[i])
+
+
+@en.kernel
+def lengths(v: en.array(dtype=en.vec3d), out: en.array(dtype=en.float64)):
+    i = en.tid()
+    out[i] = en.length(v[i])
+
+
+@en.kernel
+def split(x: en.array(dtype=float), a: en.array(dtype=float), b: en.array(dtype=float)):
+    i = en.tid()
+    a[i] = x[i] * x[i]
+    b[i] = 3.0 * x[i]
+
+
+def test_kernel_inside_torch_has_the_gradient_of_finite_differences():
+    run = en.torch.function(damped)
+    x = torch.linspace(-1, 1, 5, dtype=torch.float64, requires_grad=True)
+    k = torch.tensor([0.7], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, k: run(x, k, 0.3), (x, k))
+    assert torch.autograd.gradcheck(lambda x, k: run(run(x * 2, k, 0.3), k, 0.1).square().sum(), (x, k))
+
+
+def test_vectors_are_trailing_dimensions():
+    v = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(en.torch.function(lengths), (v,))
+
+
+def test_only_used_outputs_and_wanted_inputs_get_gradients():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    a, b = en.torch.function(split, num_outputs=2)(x)
+    b.sum().backward(retain_graph=True)
+    np.testing.assert_allclose(x.grad, [3, 3])
+    (a.sum() + a.sum()).backward()
+    np.testing.assert_allclose(x.grad, [7, 11])
+    k = torch.tensor([0.5], dtype=torch.float64)
+    y = en.torch.function(damped)(torch.ones(2, dtype=torch.float64), k.requires_grad_(), 0.1)
+    y.sum().backward()
+    assert k.grad is not None
+    assert not en.torch.function(split, num_outputs=2)(torch.ones(2))[0].requires_grad
+
+
+def test_python_code_with_several_launches_is_differentiable():
+    def energy(x):
+        y, z, out = en.zeros_like(x), en.zeros_like(x), en.zeros_like(x)
+        en.launch(split, x.shape[0], inputs=[x, y, z])
+        en.launch(split, x.shape[0], inputs=[y, out, z])
+        return out
+
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = en.torch.function(energy)(x)
+    y.sum().backward()
+    np.testing.assert_allclose(y.detach(), [1, 16, 81])
+    np.testing.assert_allclose(x.grad, [4, 32, 108])
+
+
+def test_input_changed_before_backward_is_noticed():
+    x = torch.ones(3, requires_grad=True)
+    y = x * 1
+    a, _ = en.torch.function(split, num_outputs=2)(y)
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        a.sum().backward()
+
+
+def test_optimiser_of_torch_minimises_through_a_kernel():
+    x = torch.tensor([3.0, -2.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([x], line_search_fn="strong_wolfe")
+
+    def closure():
+        optimiser.zero_grad()
+        a, b = en.torch.function(split, num_outputs=2)(x)
+        loss = (a + b).sum()
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    np.testing.assert_allclose(x.detach(), -1.5, atol=1e-4)
+
+
+def test_what_a_callable_returns_is_checked():
+    with pytest.raises(en.EngineError, match="returned int; expected arrays"):
+        en.torch.function(lambda x: 3)(torch.ones(2))
+    with pytest.raises(en.EngineError, match="got 1 inputs; expected 3: x, k, dt"):
+        en.torch.function(damped)(torch.ones(2, dtype=torch.float64))
