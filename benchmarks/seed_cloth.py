@@ -23,23 +23,22 @@ import sim
 FPS, SUBSTEPS = 60, 32
 
 
-def build(m, s, dim_x=64, dim_y=32):
+def build(m, s, dim_x=64, dim_y=32, device="cpu"):
     """The scene of the course through the API that both programs share; `m` is the core module, `s` the simulation module."""
     builder = s.ModelBuilder()
     builder.add_cloth_grid(
         pos=m.vec3(0.0, 4.0, -1.6), rot=m.quat_from_axis_angle(m.vec3(1.0, 0.0, 0.0), math.pi * 0.5), vel=m.vec3(0.0, 0.0, 0.0),
         dim_x=dim_x, dim_y=dim_y, cell_x=6.4 / dim_x, cell_y=3.2 / dim_y, mass=0.1 * 64 * 32 / (dim_x * dim_y), fix_left=True,
-        tri_ke=1.0e3, tri_ka=1.0e3, tri_kd=1.0e1, **EXTRA.get(s.__name__, {}),
+        tri_ke=1.0e3, tri_ka=1.0e3, tri_kd=1.0e1,
     )  # fmt: skip
     builder.add_shape_sphere(body=-1, pos=m.vec3(0.0, 0.0, 0.0), radius=2.0, ke=1.0e2, kd=1.0e2, kf=1.0e1)
-    model = builder.finalize(**({"device": "cpu"}))
+    model = builder.finalize(device=device)
     model.ground = True
     model.soft_contact_ke = 1.0e4
     model.soft_contact_kd = 1.0e2
     return model
 
 
-EXTRA: dict = {}
 
 
 def stepper(m, s, solver: str):

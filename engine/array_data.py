@@ -47,6 +47,8 @@ def element(dtype: Any, value: Any) -> Any:
 
 def numbers(value: Any) -> Any:
     """An element, array or NumPy data as something NumPy can assign from."""
+    if hasattr(value, "numpy") and hasattr(value, "dtype"):
+        return value.numpy()
     if isinstance(value, T.Composite):
         return np.array(value._values).reshape(value.shape)
     if hasattr(type(value), "__engine_struct__"):

@@ -16,7 +16,6 @@ from engine.errors import EngineError
 from engine.taping import active_tape
 
 MAX_DIMS = 4
-_ALIGN = 64
 _SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that strides are constants
 
 
@@ -46,12 +45,10 @@ class ArrayType:
         return hash((id(self.dtype), self.ndim))
 
 
-def _allocate(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def _allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> np.ndarray:
     full = shape + tail(dtype)
     size = math.prod(full) * dtype.np_dtype.itemsize
-    raw = np.empty(size + _ALIGN, dtype=np.uint8)
-    start = -raw.ctypes.data % _ALIGN
-    return raw[start : start + size].view(dtype.np_dtype).reshape(full)
+    return device.memory.allocate(size, False).view(dtype.np_dtype).reshape(full)
 
 
 def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, owner: Any) -> np.ndarray:
@@ -65,6 +62,11 @@ def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, ow
     buffer = (ctypes.c_uint8 * max(reach, capacity)).from_address(ptr)
     buffer.owner = owner
     return np.ndarray(shape + tail(dtype), dtype.np_dtype, buffer, strides=tuple(steps))
+
+
+def _as_slices(index: tuple) -> tuple:
+    """An index that never reads: numbers become slices of one element."""
+    return tuple(slice(i, i + 1 or None) if isinstance(i, (int, np.integer)) else i for i in index)
 
 
 def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int) -> bool:
@@ -115,21 +117,21 @@ class array:
         self.device: Device = get_device(device)
         if data is not None:
             if isinstance(data, array):
-                data, dtype = data._data, data.dtype if dtype is Any else dtype
+                data, dtype = data.numpy(), data.dtype if dtype is Any else dtype
             values, self.dtype = values_of(data, dtype, ndim)
             if shape is not None:
                 values = self._reshaped(values, as_shape(shape) + tail(self.dtype))
             self._data = values
-            if copy or not values.flags.writeable or not self._components_adjoin():
-                self._data = _allocate(values.shape[: values.ndim - len(tail(self.dtype))], self.dtype)
-                self._data[...] = values
+            if copy or not self.device.is_cpu or not values.flags.writeable or not self._components_adjoin():
+                self._data = _allocate(values.shape[: values.ndim - len(tail(self.dtype))], self.dtype, self.device)
+                self.device.memory.write(self._data, values)
         else:
             self.dtype = element_type(dtype)
             shape = as_shape(shape if shape is not None else length)
             if ptr is not None and math.prod(shape):
                 self._data = _foreign(ptr, capacity, shape, strides, self.dtype, owner)
             else:
-                self._data = _allocate(shape, self.dtype)
+                self._data = _allocate(shape, self.dtype, self.device)
         self._owner = owner
         self._keep(data)
         self._bind()
@@ -173,7 +175,7 @@ class array:
         self._slots = (self.ptr, *self.shape, *self.strides)
         #: length of rows that is compiled in, 0 if none is; the layout that kernels are compiled for; memory from, to
         self._row = self.shape[-1] if self.ndim > 1 and self.shape[-1] <= _SHORT_ROW else 0
-        self._layout = (self.dtype, self.ndim, self.is_contiguous, self._row)
+        self._layout = (self.dtype, self.ndim, self.is_contiguous, self._row, self.device.ordinal)
         self._span = self._memory_span()
 
     def _memory_span(self) -> tuple[int, int]:
@@ -211,33 +213,34 @@ class array:
 
     # contents --------------------------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
-        """The contents as a NumPy array that shares this array's memory (components in trailing dimensions)."""
-        return self._data
+        """The contents as a NumPy array (components in trailing dimensions): shared on the CPU, a copy from CUDA."""
+        return self.device.memory.read(self._data)
 
     def list(self) -> list:
         """The contents as a flat list of element values."""
-        flat = self._data.reshape((self.size, *tail(self.dtype)))
+        flat = self.numpy().reshape((self.size, *tail(self.dtype)))
         if self.dtype.kind == "scalar":
             return flat.tolist()
         return [element(self.dtype, row) for row in flat]
 
     def assign(self, source: Any) -> array:
         """Copies `source` (array, NumPy array or list of the same shape) into this array."""
-        values = source._data if isinstance(source, array) else np.asarray(numbers(source))
-        _note_write(self, source)
-        if isinstance(source, array) and record_copy(self, source):
+        if isinstance(source, array) and source.dtype.np_dtype == self.dtype.np_dtype and source.size == self.size:
+            copy(self, source)
             return self
+        values = np.asarray(numbers(source))
+        _note_write(self, source)
         refuse_host_write("assign() from Python data")
         if values.size != self._data.size:
             raise EngineError(f"array.assign: got shape {values.shape}; expected {self._data.shape}")
-        self._data[...] = values.reshape(self._data.shape)
+        self.device.memory.write(self._data, values.reshape(self._data.shape))
         return self
 
     def zero_(self) -> None:
         """Sets every element to zero."""
         _note_write(self)
         if not record_fill(self, 0):
-            self._data[...] = np.zeros((), self._data.dtype)
+            self.device.memory.zero(self._data)
 
     def fill_(self, value: Any) -> None:
         """Sets every element to `value`."""
@@ -246,7 +249,7 @@ class array:
         value = self._fillable(value)
         _note_write(self)
         if not record_fill(self, value):
-            self._data[...] = value
+            self.device.memory.write(self._data, value)
 
     def _fillable(self, value: Any) -> Any:
         """`value` as NumPy data that fits one element: a number, or all components."""
@@ -266,6 +269,9 @@ class array:
         index = index if isinstance(index, tuple) else (index,)
         if len(index) > self.ndim:
             raise EngineError(f"array has {self.ndim} dimensions; got {len(index)} indices")
+        if not self.device.is_cpu and len(index) == self.ndim and all(isinstance(i, (int, np.integer)) for i in index):
+            narrow = self._data[_as_slices(index)]  # an address on the device: fetch that element
+            return element(self.dtype, self.device.memory.read(narrow).reshape(self._data.shape[self.ndim :])[()])
         part = self._data[index]
         if np.ndim(part) == len(tail(self.dtype)):
             return element(self.dtype, part)
@@ -276,7 +282,11 @@ class array:
         _note_write(self, value, index)
         self._keep(value)
         try:
-            self._data[index] = numbers(value)
+            if self.device.is_cpu:
+                self._data[index] = numbers(value)
+            else:
+                where = _as_slices(index if isinstance(index, tuple) else (index,))
+                self.device.memory.write(self._data[where], numbers(value))
         except (ValueError, TypeError) as error:
             raise EngineError(f"array: {error}") from None
 
@@ -318,25 +328,41 @@ class array:
             raise EngineError(
                 f"array.view: {T.type_name(dtype)} has {dtype.size} bytes, {T.type_name(self.dtype)} {self.dtype.size}"
             )
-        data = np.ascontiguousarray(self._data) if not self.is_contiguous else self._data
-        flat = data.reshape(-1).view(dtype.np_dtype)
+        if not self.is_contiguous:
+            return clone(self).view(dtype)
+        flat = self._data.reshape(-1).view(dtype.np_dtype)
         return array._view(flat.reshape(self.shape + tail(dtype)), dtype, self.device, self)
 
     def to(self, device: Any) -> array:
         return self if get_device(device) == self.device else clone(self, device)
 
     def astype(self, dtype: Any) -> array:
-        out = array(self._data, dtype=dtype)
+        out = array(self.numpy(), dtype=dtype, device=self.device)
         _note_write(out, self)
         return out
 
     # protocols -------------------------------------------------------------------------------------------------
     @property
     def __array_interface__(self) -> dict:
+        if not self.device.is_cpu:
+            raise AttributeError("an array on a CUDA device has no __array_interface__; use .numpy()")
         return self._data.__array_interface__
 
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        if not self.device.is_cuda:
+            raise AttributeError("an array on the CPU has no __cuda_array_interface__")
+        return {
+            "shape": self._data.shape,
+            "typestr": self._data.dtype.str,
+            "data": (self.ptr, False),
+            "strides": None if self.is_contiguous else self._data.strides,
+            "stream": int(self.device.stream),
+            "version": 3,
+        }
+
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        return np.asarray(self._data, dtype=dtype)
+        return np.asarray(self.numpy(), dtype=dtype)
 
     def __dlpack__(self, **kw):
         return self._data.__dlpack__(**kw)
@@ -345,7 +371,7 @@ class array:
         return self._data.__dlpack_device__()
 
     def __repr__(self) -> str:
-        return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self._data}"
+        return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self.numpy()}"
 
 
 def _note_write(dest: array, source: Any = None, index: Any = ...) -> None:
@@ -398,7 +424,7 @@ def zeros(
 ) -> array:
     """Array of `shape` filled with zeros."""
     out = empty(shape, dtype, device, requires_grad, length)
-    out._data[...] = np.zeros((), out._data.dtype)
+    out.device.memory.zero(out._data)
     record_fill(out, 0)
     return out
 
@@ -417,7 +443,7 @@ def full(
         known = isinstance(value, (T.Composite, bool, int, float)) and not isinstance(value, np.generic)
         dtype = type(value) if known or hasattr(type(value), "__engine_struct__") else np.asarray(value).dtype
     out = empty(shape, dtype, device, requires_grad, length)
-    out._data[...] = out._fillable(value)
+    out.device.memory.write(out._data, out._fillable(value))
     record_fill(out, out._fillable(value))
     return out
 
@@ -448,7 +474,7 @@ def ones_like(src: array, device: Any = None, requires_grad: bool | None = None,
 
 def full_like(src: array, value: Any, device: Any = None, requires_grad: bool | None = None, **_) -> array:
     out = _like(src, device, requires_grad)
-    out._data[...] = out._fillable(value)
+    out.device.memory.write(out._data, out._fillable(value))
     record_fill(out, out._fillable(value))
     return out
 
@@ -478,8 +504,10 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
     if dest.size != src.size:
         raise EngineError(f"copy: got {src.size} elements into {dest.size}; give count= or arrays of one size")
     _note_write(dest, src)
-    if not record_copy(dest, src):
-        dest._data[...] = src._data.reshape(dest._data.shape)
+    if dest.device.is_cuda and src.device == dest.device and dest.is_contiguous and src.is_contiguous:
+        dest.device.memory.copy_within(dest._data, src._data)
+    elif not record_copy(dest, src):
+        dest.device.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
 
 
 def from_numpy(

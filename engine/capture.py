@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.device import get_device
 from engine.errors import EngineError
 from engine.taping import active_tape
 
@@ -81,21 +82,47 @@ def _refuse_tape(what: str) -> None:
         raise EngineError(f"{what} inside a tape is not recorded on it; launch the kernels one by one")
 
 
+class CudaGraph:
+    """A CUDA graph: what the driver recorded on a device's stream, and what must stay alive for it."""
+
+    def __init__(self, device: Any):
+        self.device, self.keep, self.executable = device, [], None
+
+    def launch(self) -> None:
+        """Puts the whole graph on the device's stream."""
+        from engine.cuda.driver import call
+
+        self.device.start()
+        call("cuGraphLaunch", self.executable, self.device.stream)
+
+
 def capture_begin(device: Any = None, **_: Any) -> None:
-    """Starts recording: launches, copies and fills are noted, not run."""
+    """Starts recording on a device: launches, copies and fills are noted, not run."""
     _refuse_tape("a capture")
-    _recording.graphs.append(Graph())
+    place = get_device(device)
+    if place.is_cuda:
+        place.begin_capture(CudaGraph(place))
+    else:
+        _recording.graphs.append(Graph())
 
 
-def capture_end(device: Any = None, **_: Any) -> Graph:
+def capture_end(device: Any = None, **_: Any) -> Graph | CudaGraph:
     """Ends recording; returns the graph."""
-    if not _recording.graphs:
+    place = get_device(device)
+    graph = place.capturing if place.is_cuda else recording()
+    if graph is None:
         raise EngineError("capture_end: nothing is being recorded; call capture_begin() first")
+    if place.is_cuda:
+        graph.executable = place.end_capture()
+        return graph
     return _recording.graphs.pop()
 
 
-def capture_launch(graph: Graph, stream: Any = None) -> None:
-    """Replays a graph; every job has finished when this returns."""
+def capture_launch(graph: Graph | CudaGraph, stream: Any = None) -> None:
+    """Replays a graph; on the CPU every job has finished when this returns."""
+    if isinstance(graph, CudaGraph):
+        graph.launch()
+        return
     if not isinstance(graph, Graph):
         raise EngineError(f"capture_launch: got {type(graph).__name__}; expected the graph of a finished ScopedCapture")
     outer = recording()
@@ -112,14 +139,15 @@ class ScopedCapture:
     """Records the launches of a `with` block: `with ScopedCapture() as c: ...` then `capture_launch(c.graph)`."""
 
     def __init__(self, device: Any = None, **_: Any):
-        self.graph: Graph | None = None
+        self.graph: Graph | CudaGraph | None = None
+        self.device = get_device(device)
 
     def __enter__(self) -> ScopedCapture:
-        capture_begin()
+        capture_begin(self.device)
         return self
 
     def __exit__(self, kind, *_) -> None:
-        graph = capture_end()
+        graph = capture_end(self.device)
         if kind is None:
             self.graph = graph
 
@@ -138,7 +166,7 @@ def _byte_job(name: str, slots: list[int], size: int) -> tuple[Any, Any]:
 def record_copy(dest: Any, src: Any) -> bool:
     """Notes a copy between arrays if a graph is being recorded."""
     graph = recording()
-    if graph is None:
+    if graph is None or not dest.device.is_cpu:
         return False
     if (
         not (dest.is_contiguous and src.is_contiguous)
@@ -156,7 +184,7 @@ def record_copy(dest: Any, src: Any) -> bool:
 def record_fill(dest: Any, value: Any) -> bool:
     """Notes a fill if a graph is being recorded."""
     graph = recording()
-    if graph is None:
+    if graph is None or not dest.device.is_cpu:
         return False
     if not dest.is_contiguous:
         raise EngineError("fill inside a capture needs a contiguous array; use a kernel instead")

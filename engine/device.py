@@ -6,6 +6,7 @@ import os
 import platform
 from typing import Any
 
+from engine.cpu.memory import HostMemory
 from engine.errors import EngineError
 
 
@@ -17,6 +18,13 @@ class Device:
         self.is_cpu, self.is_cuda = alias == "cpu", alias.startswith("cuda")
         self.arch, self.is_uva, self.is_mempool_supported, self.is_mempool_enabled = 0, False, False, False
         self.sm_count, self.ordinal, self.context, self.stream = 0, -1, None, None
+        self.memory: Any = HostMemory()
+
+    def synchronize(self) -> None:
+        """Waits for all work; on the CPU it has finished when `launch` returns."""
+
+    def start(self) -> Device:
+        return self
 
     @property
     def total_memory(self) -> int:
@@ -57,15 +65,24 @@ def get_device(ident: Any = None) -> Device:
         return ident
     if ident == "cpu":
         return _cpu
-    if str(ident).startswith("cuda") or isinstance(ident, int):
-        raise EngineError(
-            f"device '{ident}' is not available: the CUDA backend is not part of this version; use device=\"cpu\""
-        )
+    if isinstance(ident, int):
+        ident = f"cuda:{ident}"
+    if isinstance(ident, str) and (ident == "cuda" or ident.startswith("cuda:")):
+        found = get_cuda_devices()
+        index = ident.partition(":")[2] or "0"
+        if index.isdigit() and int(index) < len(found):
+            return found[int(index)].start()
+        if found:
+            raise EngineError(f"device '{ident}' is not there; available: {', '.join(map(str, get_devices()))}")
+        from engine.cuda.driver import why_not
+
+        raise EngineError(f"device '{ident}' is not available: {why_not()}; use device=\"cpu\"")
     raise EngineError(f"there is no device '{ident}'; available: {', '.join(map(str, get_devices()))}")
 
 
 def get_devices() -> list[Device]:
-    return [_cpu]
+    """All devices of this machine, the CPU first."""
+    return [_cpu, *get_cuda_devices()]
 
 
 def get_preferred_device() -> Device:
@@ -78,15 +95,25 @@ def is_cpu_available() -> bool:
 
 
 def is_cuda_available() -> bool:
-    return False
+    """Whether a CUDA device can be used."""
+    return bool(get_cuda_devices())
 
 
 def get_cuda_devices() -> list[Device]:
-    return []
+    """The CUDA devices of this machine; empty where driver or packages are missing."""
+    from engine.cuda.driver import devices
+
+    return list(devices())
 
 
 def get_cuda_device_count() -> int:
-    return 0
+    """How many CUDA devices there are."""
+    return len(get_cuda_devices())
+
+
+def get_cuda_device(ordinal: int | None = None) -> Device:
+    """A CUDA device; the first one unless `ordinal` names another."""
+    return get_device(f"cuda:{ordinal or 0}")
 
 
 def is_device_available(device: Any) -> bool:

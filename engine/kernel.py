@@ -18,6 +18,7 @@ from engine import config
 from engine import types as T
 from engine.arrays import ArrayType, array
 from engine.cpu import emit_llvm, jit
+from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import share
 from engine.function import call_function, parameter
@@ -35,6 +36,11 @@ _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16
            "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
 
 
+def block_format(types: list[T.ScalarType]) -> str:
+    """Layout of the argument block for `struct`: 4 launch extents, the error record, then scalars, 8 bytes each."""
+    return "<" + "q" * 4 + "Q" + "".join(_FORMAT[t.name] for t in types)
+
+
 class Code:
     """Machine code of a kernel's IR, with its argument block and launch properties."""
 
@@ -43,7 +49,7 @@ class Code:
         self.module = emit_llvm.Module(function, arity, aliased)
         self.alias_sensitive = self.module.alias_sensitive
         self.text = self.module.text()
-        self.format = "<" + "q" * 4 + "Q" + "".join(_FORMAT[p.type.name] for p in function.params[4:])
+        self.format = block_format([p.type for p in function.params[4:]])
         cost = self.module.size * (
             0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0
         )
@@ -235,10 +241,12 @@ class Kernel:
         ir.finish(compiled, check=config.verify_ir)
         return compiled, compiler.tid_arity
 
-    def variant(self, types: list[Any], layout: Layout = (), aliased: bool = False) -> Variant:
+    def variant(self, types: list[Any], layout: Layout = (), aliased: bool = False, device: Device | None = None) -> Any:
         """The compiled form for argument types and layout, `aliased` if arrays that share memory matter to it."""
         debug = config.mode == "debug"
-        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), layout, debug, aliased)
+        on_cuda = device is not None and device.is_cuda
+        where = device.ordinal if on_cuda else -1
+        key = (tuple(t if isinstance(t, ArrayType) else id(t) for t in types), layout, debug, aliased, where)
         found = self._variants.get(key)
         if found is None:
             with _compile_lock:
@@ -247,7 +255,13 @@ class Kernel:
                     import time
 
                     start = time.perf_counter()
-                    found = self._variants[key] = Variant(self, types, layout, debug, aliased)
+                    if on_cuda:
+                        from engine.cuda.variant import CudaVariant
+
+                        found = CudaVariant(self, types, layout, debug, device)
+                    else:
+                        found = Variant(self, types, layout, debug, aliased)
+                    self._variants[key] = found
                     if config.verbose:
                         print(
                             f"compiled {self.__name__} in {1e3 * (time.perf_counter() - start):.1f} ms ({found.module.size} instructions)"
@@ -261,7 +275,24 @@ class Kernel:
         return [t for _, t in self.parameters]
 
     def _any_variant(self) -> Variant:
-        return next(iter(self._variants.values())) if self._variants else self.variant(self._concrete_types())
+        ready = [v for v in self._variants.values() if isinstance(v, Variant)]
+        if ready:
+            return ready[0]
+        any_form = next(iter(self._variants.values()), None)
+        return self.variant(any_form.types if any_form else self._concrete_types())
+
+    def cuda(self) -> str:
+        """The kernel's CUDA C++ text (needs neither GPU nor driver)."""
+        from engine.cuda.emit_cuda import Source as CudaSource
+
+        form = self._any_variant()
+        return CudaSource(form.function, form.arity).text()
+
+    def ptx(self, arch: int = 75) -> str:
+        """The kernel's PTX for compute capability `arch` (needs NVRTC, no GPU)."""
+        from engine.cuda.nvrtc import compile_text
+
+        return compile_text(self.cuda(), f"compute_{arch}", self.__name__).decode(errors="replace").rstrip("\0")
 
     def ir(self) -> str:
         """The kernel's intermediate representation as text."""
@@ -273,9 +304,10 @@ class Kernel:
         return str(jit.optimise(text)) if optimised else text
 
     # launching -------------------------------------------------------------------------------------------------
-    def pack(self, args: Sequence[Any]) -> tuple[Variant, list]:
-        """The variant that fits the arguments, and their scalars in order."""
-        key, values = [config.mode], []
+    def pack(self, args: Sequence[Any], device: Device | None = None) -> tuple[Any, list]:
+        """The variant that fits the arguments on `device` (None: the current one), and their scalars in order."""
+        device = device or get_device()
+        key, values = [config.mode, device.ordinal], []
         for a in args:
             kind = type(a)
             if kind is array:
@@ -285,12 +317,12 @@ class Kernel:
                 key.append(kind)
                 values.append(a)
             else:
-                return self._fit(args)
+                return self._fit(args, device)
         key = tuple(key)
         variant = self._seen.get(key)
         if variant is not None and not (variant.alias_sensitive and _share_memory(args)):
             return variant, values
-        variant, values = self._fit(args)
+        variant, values = self._fit(args, device)
         # numbers that reach the kernel as they are: launches like this one need no second look
         if not variant.aliased and all(
             type(a) is array or t.is_float or (type(a) is int and t in (T.int32, T.int64))
@@ -299,7 +331,7 @@ class Kernel:
             self._seen[key] = variant
         return variant, values
 
-    def _fit(self, args: Sequence[Any]) -> tuple[Variant, list]:
+    def _fit(self, args: Sequence[Any], device: Device) -> tuple[Any, list]:
         """`pack` with every check and conversion; raises LaunchError where an argument does not fit."""
         parameters = self.parameters
         if len(args) != len(parameters):
@@ -319,6 +351,11 @@ class Kernel:
                         self._refuse(name, pattern, a)
                 elif t.kind != "array" or a.dtype is not t.dtype or a.ndim != t.ndim:
                     self._refuse(name, t, a)
+                if a.device is not device:
+                    raise LaunchError(
+                        f"kernel '{self.__name__}': argument '{name}' lives on {a.device}, the launch runs on {device}; "
+                        f"copy it with .to('{device}') or launch with device='{a.device}'"
+                    )
                 contiguous = contiguous and a.is_contiguous
                 if a._row:
                     rows += ((k, a._row),)
@@ -327,7 +364,7 @@ class Kernel:
                 t = self._plain(name, t, a, values)
             types.append(t)
         layout = rows if contiguous else None
-        variant = self.variant(types, layout)
+        variant = self.variant(types, layout, device=device)
         if variant.alias_sensitive and _share_memory(args):
             variant = self.variant(types, layout, aliased=True)
         return variant, values

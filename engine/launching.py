@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +13,13 @@ import numpy as np
 from engine.arrays import array
 from engine.capture import recording
 from engine.cpu.runtime import runtime
-from engine.device import get_device
+from engine.device import Device, get_device
 from engine.errors import LaunchError
 from engine.kernel import SERIAL, Kernel
 from engine.taping import active_tape
 
 _MOST = 2**31
+_launch_lock = threading.RLock()
 
 
 def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
@@ -36,20 +39,46 @@ def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
     return d0, d1, d2, d3, total
 
 
+def _device_of(args: Sequence[Any], device: Any) -> Device:
+    """Where a launch runs: as told, else where its first array lives, else the current device."""
+    if device is not None:
+        return get_device(device)
+    for a in args:
+        if type(a) is array:
+            return a.device
+    return get_device()
+
+
+def _run_on_cuda(device: Any, variant: Any, total: int, address: int, args: Any) -> None:
+    if active_tape() is not None:
+        raise LaunchError("a tape cannot record launches on a CUDA device yet; run the differentiated part on device='cpu'")
+    variant.run(total, address)
+    if device.capturing is not None:
+        device.capturing.keep.append((variant, args))
+    if variant.observed:
+        variant.after_launch()
+
+
 class Launch:
     """A launch with its arguments bound: `launch()` runs it again, `set_param_by_name` changes an argument."""
 
-    def __init__(self, kernel: Kernel, dim: Any, args: list[Any]):
+    def __init__(self, kernel: Kernel, dim: Any, args: list[Any], device: Any = None):
         self.kernel, self.args = kernel, list(args)
         self.dim = dim
+        self.device = _device_of(args, device)
         self._bind()
 
     def _bind(self) -> None:
         *dims, total = _extents(self.dim, self.kernel.__name__)
-        self.variant, self.values = self.kernel.pack(self.args)
+        self.variant, self.values = self.kernel.pack(self.args, self.device)
         structs = (getattr(type(a), "__engine_struct__", None) for a in self.args)
         #: arrays that struct arguments refer to now
         self.held = [x for t, a in zip(structs, self.args) if t is not None for x in t.arrays(a)]
+        if self.device.is_cuda:
+            self.total, self.block = total, ctypes.create_string_buffer(self.variant.size)
+            self.variant.packer(self.block, 0, *dims, self.variant.error_address, *self.values)
+            self.address = ctypes.addressof(self.block)
+            return
         self.block, self.job, self.address = self.variant.new_block()
         self.block.raw = self.variant.block(*dims, self.variant.error_address, *self.values)
         self.job[2], self.job[3] = total, self.variant.current_grain()
@@ -80,6 +109,10 @@ class Launch:
         self.job[3] = SERIAL if ordered else self.variant.current_grain()
 
     def launch(self, stream: Any = None) -> None:
+        if self.device.is_cuda:
+            if self.total:
+                _run_on_cuda(self.device, self.variant, self.total, self.address, self.args)
+            return
         graph = recording()
         if graph is not None:
             graph.add(self.job, (self.block, list(self.args), self.variant, self.held), self.variant)
@@ -116,21 +149,23 @@ def launch(
         raise LaunchError(
             f"launch: got {getattr(kernel, '__name__', kernel)!r}; expected a function decorated with @kernel"
         )
-    if device is not None:
-        get_device(device)
     if type(inputs) is array or type(outputs) is array:
         raise LaunchError(f"launch: inputs and outputs of '{kernel.__name__}' must be lists; write inputs=[array]")
     args = (*inputs, *outputs)
     if record_cmd:
-        return Launch(kernel, dim, list(args))
-    graph = recording()
-    if graph is not None:
-        bound = Launch(kernel, dim, list(args))
-        bound.launch()
+        return Launch(kernel, dim, list(args), device)
+    place = _device_of(args, device)
+    if place.is_cpu and recording() is not None:
+        Launch(kernel, dim, list(args), place).launch()
         return None
     d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
-    variant, values = kernel.pack(args)
+    variant, values = kernel.pack(args, place)
     if total == 0:
+        return None
+    if place.is_cuda:
+        with _launch_lock:
+            variant.packer(variant.buffer, 0, d0, d1, d2, d3, variant.error_address, *values)
+            _run_on_cuda(place, variant, total, variant.buffer_address, args)
         return None
     if variant.observed:
         variant.before_launch()

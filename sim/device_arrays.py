@@ -1,4 +1,6 @@
-"""The one place where host arrays become engine arrays."""
+"""The one place where host arrays become engine arrays, and where a model's device becomes the current one."""
+
+import functools
 
 import numpy as np
 
@@ -13,6 +15,19 @@ def device_array(values: np.ndarray, dtype: str, device=None, requires_grad: boo
     host = np.array(values, dtype=_HOST_TYPES.get(dtype, np.float32), order="C")
     has_grad = requires_grad and dtype not in _HOST_TYPES
     return en.array(host, dtype=getattr(en, dtype), device=device, requires_grad=has_grad)
+
+
+def on_model_device(step):
+    """Decorator: runs a function of `(…, model, …)` with the model's device current, so that its scratch arrays live there."""
+    position = step.__code__.co_varnames.index("model")
+
+    @functools.wraps(step)
+    def run(*args, **kw):
+        model = kw["model"] if "model" in kw else args[position]
+        with en.ScopedDevice(model.device):
+            return step(*args, **kw)
+
+    return run
 
 
 @en.struct

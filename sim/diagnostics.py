@@ -49,7 +49,7 @@ def find_divergence(state, *, distance_limit: float = 1.0e7, speed_limit: float 
 
 def _first(kernel, q, qd, distance_limit: float, speed_limit: float) -> int | None:
     n = q.shape[0]
-    first = en.full(1, n, dtype=int)
+    first = en.full(1, n, dtype=int, device=q.device)
     en.launch(kernel, dim=n, inputs=[q, qd, distance_limit, speed_limit], outputs=[first])
     found = int(first.numpy()[0])
     return found if found < n else None

@@ -124,9 +124,10 @@ class Bvh:
             )
         self.lowers, self.uppers = lowers, uppers
         self.device = lowers.device
-        self._descriptor = take_descriptor(self)
-        self.id = en.uint64(self._descriptor.ctypes.data)
-        self._build()
+        self._descriptor = take_descriptor(self, self.device)
+        self.id = en.uint64(self._descriptor.address)
+        with en.ScopedDevice(self.device):
+            self._build()
 
     def _build(self) -> None:
         lower, upper = self.lowers.numpy(), self.uppers.numpy()

@@ -1,7 +1,8 @@
 """Descriptors: what the id of a spatial structure points to.
 
 An id is the address of `DESCRIPTOR_WORDS` uint64 words of addresses and numbers, so that one integer hands a whole
-structure to a kernel. The descriptor of a dead structure is all zeros: queries through a stale id find nothing.
+structure to a kernel. It lies where the structure's kernels run: in host memory, or on the CUDA device. The descriptor
+of a dead structure is all zeros: queries through a stale id find nothing.
 """
 
 from __future__ import annotations
@@ -12,21 +13,52 @@ from typing import Any
 
 import numpy as np
 
+from engine.device import Device
+
 DESCRIPTOR_WORDS = 32
 
 _REUSE_AFTER = 1024
 """Descriptors of dead structures rest, zeroed, until this many others died: a stale id finds no stranger."""
 
-_resting: deque[np.ndarray] = deque()
+
+class Descriptor:
+    """The words of one structure; setting one makes it visible to later launches.
+
+    Attributes:
+        address: Where kernels find the words; the structure's id.
+    """
+
+    def __init__(self, device: Device):
+        self.device = device
+        self._words = np.zeros(DESCRIPTOR_WORDS, np.uint64)
+        self._memory = self._words
+        if device.is_cuda:
+            self._memory = device.memory.allocate(self._words.nbytes, True).view(np.uint64)
+        self.address = self._memory.ctypes.data
+
+    def __getitem__(self, which: Any) -> Any:
+        return self._words[which]
+
+    def __setitem__(self, which: Any, value: Any) -> None:
+        self._words[which] = value
+        if self.device.is_cuda:
+            self.device.memory.write(self._memory, self._words)
 
 
-def take_descriptor(owner: Any) -> np.ndarray:
-    """A zeroed descriptor that lives as long as `owner`; its address is `descriptor.ctypes.data`."""
-    words = _resting.popleft() if len(_resting) > _REUSE_AFTER else np.zeros(DESCRIPTOR_WORDS, np.uint64)
+_resting: dict[Device, deque[Descriptor]] = {}
+
+
+def take_descriptor(owner: Any, device: Device) -> Descriptor:
+    """A zeroed descriptor on `device` that lives as long as `owner`."""
+    resting = _resting.setdefault(device, deque())
+    words = resting.popleft() if len(resting) > _REUSE_AFTER else Descriptor(device)
     weakref.finalize(owner, _give_back, words)
     return words
 
 
-def _give_back(words: np.ndarray) -> None:
-    words[:] = 0
-    _resting.append(words)
+def _give_back(words: Descriptor) -> None:
+    try:
+        words[:] = 0
+    except Exception:
+        return  # the driver is shutting down
+    _resting[words.device].append(words)

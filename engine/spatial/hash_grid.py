@@ -197,14 +197,14 @@ class HashGrid:
         while cell_count > _MOST_BUCKETS << self._shift:
             self._shift += 1
         bucket_count = -(-cell_count // (1 << self._shift))
-        self._starts = en.zeros(cell_count + 1, dtype=en.int32)
-        self._bucket_starts = en.zeros(bucket_count, dtype=en.int32)
+        self._starts = en.zeros(cell_count + 1, dtype=en.int32, device=self.device)
+        self._bucket_starts = en.zeros(bucket_count, dtype=en.int32, device=self.device)
         self._ids = self._cells = self._bucket_cells = self._bucket_points = self._counts = None
         self._capacity = 0
-        self._descriptor = take_descriptor(self)
+        self._descriptor = take_descriptor(self, self.device)
         self._descriptor[[DIM_X, DIM_Y, DIM_Z]] = dims
         self._descriptor[STARTS] = self._starts.ptr
-        self.id = en.uint64(self._descriptor.ctypes.data)
+        self.id = en.uint64(self._descriptor.address)
 
     def reserve(self, num_points: int) -> None:
         """Make room for `num_points` points, so that no later `build` allocates."""
@@ -212,7 +212,7 @@ class HashGrid:
             return
         self._capacity = int(num_points)
         for name in ("_ids", "_cells", "_bucket_cells", "_bucket_points"):
-            setattr(self, name, en.empty(self._capacity, dtype=en.int32))
+            setattr(self, name, en.empty(self._capacity, dtype=en.int32, device=self.device))
         self._counts = en.empty((_block_count(self._capacity), self._bucket_starts.shape[0]), dtype=en.int32)
         self._descriptor[IDS] = self._ids.ptr
 

@@ -58,7 +58,10 @@ class Mesh:
         self.support_winding_number = support_winding_number
         self.device = self.points.device
         self._check()
+        with en.ScopedDevice(self.device):
+            self._build(velocities)
 
+    def _build(self, velocities: Any) -> None:
         positions = self.points.numpy()
         triangles = self.indices.numpy().reshape(-1, 3)
         corners = positions[triangles]
@@ -74,7 +77,7 @@ class Mesh:
         self._packets = en.array(packets, dtype=en.float32)
 
         self._dipoles = None
-        if support_winding_number:
+        if self.support_winding_number:
             self._dipoles = en.zeros((len(bvh.child), layout.DIPOLE_ROWS, layout.LANES), dtype=en.float32)
 
         topology = mesh_topology(positions, triangles)
@@ -85,8 +88,8 @@ class Mesh:
         self._face_normals = en.zeros(len(triangles), dtype=en.vec3)
         self._face_weights = en.zeros((len(triangles), CORNERS_AND_FACE), dtype=en.float32)
 
-        self._descriptor = take_descriptor(self)
-        self.id = en.uint64(self._descriptor.ctypes.data)
+        self._descriptor = take_descriptor(self, self.device)
+        self.id = en.uint64(self._descriptor.address)
         _meshes[int(self.id)] = self
         self._write_descriptor()
         self.velocities = velocities

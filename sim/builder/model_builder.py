@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import engine as en
 from sim.builder.bodies import BodyBuilder
 from sim.builder.cloth import ClothBuilder
 from sim.builder.column import Column, PairTable
@@ -151,6 +152,6 @@ class ModelBuilder(
                 self.add_shape_plane(
                     **self._ground, has_ground_collision=False, has_shape_collision=False, name="ground_plane"
                 )
-            return build_model(self, device, requires_grad)
+            return build_model(self, en.get_device(device), requires_grad)
         finally:
             undo()

@@ -4,8 +4,10 @@ from sim.collide.body_arrays import body_state
 from sim.collide.particle_contacts import ParticleContacts
 from sim.collide.rigid_contacts import RigidContacts
 from sim.collide.shapes import ShapePlacement
+from sim.device_arrays import on_model_device
 
 
+@on_model_device
 def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodies: bool = True) -> None:
     """Finds candidate contacts of particles and rigid shapes.
 
@@ -35,6 +37,7 @@ def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodie
             contacts.find(model, placement, body_q, float(model.rigid_contact_margin))
 
 
+@on_model_device
 def collide_in_step(model, state) -> None:
     """Finds the rigid contacts of one step, for the integrators.
 

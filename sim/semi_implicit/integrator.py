@@ -4,6 +4,7 @@ import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
+from sim.device_arrays import on_model_device
 from sim.forces.body_contact import push_bodies_apart
 from sim.forces.contact_response import rest_speed
 from sim.forces.grain_contact import push_grains_apart
@@ -47,6 +48,7 @@ class SemiImplicitIntegrator:
         self.membrane = membrane
         self.refresh_rigid_contacts = refresh_rigid_contacts
 
+    @on_model_device
     def simulate(self, model, state_in, state_out, dt: float, control=None):
         """Steps `state_in` by `dt` [s] into `state_out` and returns it.
 

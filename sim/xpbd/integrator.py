@@ -6,6 +6,7 @@ import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
+from sim.device_arrays import on_model_device
 from sim.forces.contact_response import rest_speed
 from sim.forces.particle_forces import activations
 from sim.semi_implicit.bodies import integrate_bodies
@@ -72,6 +73,7 @@ class XPBDIntegrator:
         self.enable_restitution = enable_restitution
         self.refresh_rigid_contacts = refresh_rigid_contacts
 
+    @on_model_device
     def simulate(self, model, state_in, state_out, dt: float, control=None):
         """Steps `state_in` by `dt` [s] into `state_out` and returns it; `state_in` stays as it is.
 

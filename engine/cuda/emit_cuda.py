@@ -1,0 +1,380 @@
+"""IR → CUDA C++ text.
+
+Below the front end everything is a scalar, so the text is straight C: one local variable a value, `if` and loops as they
+are in the IR. A kernel receives one argument block by value: 4 launch extents, the number of threads, the address of
+the error record, then the kernel's scalars, 8 bytes each. It strides over the grid, so any launch size fits.
+"""
+
+from __future__ import annotations
+
+import math
+
+from engine import types as T
+from engine.lang import ir
+
+HEADER_SLOTS = 5
+_INLINE_LIMIT = 400  # callees above this many instructions stay calls: NVRTC's time grows faster than the text
+_TYPES = {"bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long", "uint8": "unsigned char", "uint16": "unsigned short",
+          "uint32": "unsigned int", "uint64": "unsigned long long", "float16": "half_t", "float32": "float", "float64": "double", "ptr": "ptr_t"}  # fmt: skip
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "and": "&", "or": "|", "xor": "^", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_CALLS = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
+          "log10", "pow", "atan2"}  # fmt: skip
+
+PRELUDE = r"""
+typedef long long i64; typedef unsigned long long u64; typedef unsigned int u32; typedef char* ptr_t;
+struct half_t { unsigned short bits; };
+__device__ __forceinline__ float from_half(half_t h) { float f; asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h.bits)); return f; }
+__device__ __forceinline__ half_t to_half(float f) { half_t h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h.bits) : "f"(f)); return h; }
+template <class A> __device__ __forceinline__ A read(const char* p) { return *(const A*)p; }
+template <class A> __device__ __forceinline__ void write(char* p, A v) { *(A*)p = v; }
+template <class A, class B> __device__ __forceinline__ A same_bits(B b) { union { B b; A a; } u; u.b = b; return u.a; }
+// division that never faults: a zero divisor gives 0, the smallest integer by -1 wraps
+template <class A> __device__ __forceinline__ A divide(A a, A b) { return b == 0 ? A(0) : b == A(-1) && A(-1) < A(1) ? A(A(0) - a) : A(a / b); }
+template <class A> __device__ __forceinline__ A modulo(A a, A b) { return b == 0 || (b == A(-1) && A(-1) < A(1)) ? A(0) : A(a % b); }
+template <class A> __device__ __forceinline__ A shift_left(A a, A b) { return u64(b) < 8 * sizeof(A) ? A(a << b) : A(0); }
+template <class A> __device__ __forceinline__ A shift_right(A a, A b) { return u64(b) < 8 * sizeof(A) ? A(a >> b) : A(A(-1) < A(1) && a < A(0) ? A(-1) : A(0)); }
+template <class A> __device__ __forceinline__ A smaller(A a, A b) { return a < b ? a : b; }
+template <class A> __device__ __forceinline__ A larger(A a, A b) { return a > b ? a : b; }
+__device__ __forceinline__ half_t smaller(half_t a, half_t b) { return from_half(a) < from_half(b) ? a : b; }
+__device__ __forceinline__ half_t larger(half_t a, half_t b) { return from_half(a) > from_half(b) ? a : b; }
+// floats to integers saturate, nan gives 0
+template <class A> __device__ __forceinline__ A to_integer(double f, double lo, double hi, A most) {
+  return f != f ? A(0) : f <= lo ? A(lo) : f >= hi ? most : A(f); }
+// any read-modify-write on a 1, 2, 4 or 8 byte element, by compare-and-swap of the word around it
+template <class A, class F> __device__ A atomic_any(char* p, F change) {
+  if (sizeof(A) == 8) {
+    u64 old = *(volatile u64*)p, seen;
+    do { seen = old; A v; v = same_bits<A, u64>(seen); A n = change(v); u64 w = 0; union { A a; u64 u; } c; c.u = 0; c.a = n; w = c.u;
+         old = atomicCAS((u64*)p, seen, w); } while (old != seen);
+    return same_bits<A, u64>(old);
+  } else {
+    u32* word = (u32*)((u64)p & ~3ull); u32 shift = ((u64)p & 3) * 8; u32 mask = sizeof(A) == 4 ? 0xffffffffu : ((1u << (8 * sizeof(A))) - 1) << shift;
+    u32 old = *(volatile u32*)word, seen;
+    union { A a; u32 u; } c;
+    do { seen = old; c.u = (seen & mask) >> shift; A n = change(c.a); c.u = 0; c.a = n; old = atomicCAS(word, seen, (seen & ~mask) | (c.u << shift)); } while (old != seen);
+    c.u = (old & mask) >> shift; return c.a;
+  }
+}
+__device__ __forceinline__ float atomic_add(char* p, float v) { return atomicAdd((float*)p, v); }
+__device__ __forceinline__ double atomic_add(char* p, double v) { return atomicAdd((double*)p, v); }
+__device__ __forceinline__ int atomic_add(char* p, int v) { return atomicAdd((int*)p, v); }
+__device__ __forceinline__ u32 atomic_add(char* p, u32 v) { return atomicAdd((u32*)p, v); }
+__device__ __forceinline__ u64 atomic_add(char* p, u64 v) { return atomicAdd((u64*)p, v); }
+__device__ __forceinline__ i64 atomic_add(char* p, i64 v) { return (i64)atomicAdd((u64*)p, (u64)v); }
+template <class A> __device__ __forceinline__ A atomic_add(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o + v); }); }
+__device__ __forceinline__ half_t atomic_add(char* p, half_t v) { return atomic_any<half_t>(p, [v](half_t o) { return to_half(from_half(o) + from_half(v)); }); }
+template <class A> __device__ __forceinline__ A atomic_min(char* p, A v) { return atomic_any<A>(p, [v](A o) { return smaller(o, v); }); }
+template <class A> __device__ __forceinline__ A atomic_max(char* p, A v) { return atomic_any<A>(p, [v](A o) { return larger(o, v); }); }
+__device__ __forceinline__ int atomic_min(char* p, int v) { return atomicMin((int*)p, v); }
+__device__ __forceinline__ int atomic_max(char* p, int v) { return atomicMax((int*)p, v); }
+__device__ __forceinline__ u32 atomic_min(char* p, u32 v) { return atomicMin((u32*)p, v); }
+__device__ __forceinline__ u32 atomic_max(char* p, u32 v) { return atomicMax((u32*)p, v); }
+template <class A> __device__ __forceinline__ A atomic_exch(char* p, A v) { return atomic_any<A>(p, [v](A) { return v; }); }
+template <class A> __device__ __forceinline__ A atomic_and(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o & v); }); }
+template <class A> __device__ __forceinline__ A atomic_or(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o | v); }); }
+template <class A> __device__ __forceinline__ A atomic_xor(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o ^ v); }); }
+template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return same_bits<u64, A>(o) == same_bits<u64, A>(e) || o == e ? n : o; }); }
+extern "C" __device__ int printf(const char*, ...);
+"""
+
+
+def c_type(t: T.ScalarType) -> str:
+    return _TYPES[t.name]
+
+
+def literal(value, t: T.ScalarType) -> str:
+    if t is T.pointer:
+        return f"(ptr_t){int(value)}ull"
+    if t.is_bool:
+        return "true" if value else "false"
+    if t.is_float:
+        if t.bits == 16:
+            import struct
+
+            return f"half_t{{{struct.unpack('<H', struct.pack('<e', value))[0]}}}"
+        if math.isnan(value):
+            return "__int_as_float(0x7fc00000)" if t.bits == 32 else "__longlong_as_double(0x7ff8000000000000ll)"
+        if math.isinf(value):
+            sign = "-" if value < 0 else ""
+            return f"{sign}__int_as_float(0x7f800000)" if t.bits == 32 else f"{sign}__longlong_as_double(0x7ff0000000000000ll)"
+        text = float(value).hex()
+        return f"{text}{'f' if t.bits == 32 else ''}"
+    if t.name == "int64":
+        return f"({value}ll)" if value > -(2**63) else "(-9223372036854775807ll - 1)"
+    if t.name == "uint64":
+        return f"{value}ull"
+    if t.name == "int32":
+        return f"({value})" if value > -(2**31) else "(-2147483647 - 1)"
+    return f"{c_type(t)}({value})" if " " not in c_type(t) else f"({c_type(t)})({value})"
+
+
+class Source:
+    """CUDA C++ text of a kernel and what it calls."""
+
+    def __init__(self, kernel: ir.Function, tid_arity: int, name: str = "kernel"):
+        self.kernel, self.tid_arity, self.name = kernel, max(1, tid_arity), name
+        self.checks: list[str] = []
+        self.structs: list[str] = []
+        self.names: dict[int, str] = {}
+        everything = [*ir.all_callees(kernel), kernel]
+        self.size = sum(f.size() for f in everything)
+        self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
+        self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
+
+    def text(self) -> str:
+        functions = []
+        for k, f in enumerate(ir.all_callees(self.kernel)):
+            self.names[id(f)] = f"f{k}"
+            functions.append(self.device_function(f, f"f{k}"))
+        entry = self.entry()
+        return "\n".join([PRELUDE, *self.structs, *functions, entry])
+
+    def device_function(self, f: ir.Function, name: str) -> str:
+        body = Body(self, f)
+        outs = f.body.yields
+        result = "void"
+        if outs:
+            result = f"r_{name}"
+            self.structs.append(f"struct {result} {{ {' '.join(f'{c_type(v.type)} v{k};' for k, v in enumerate(outs))} }};")
+        params = ", ".join(["i64* err", *(f"{c_type(p.type)} {body.name(p)}" for p in f.params)])
+        body.region(f.body, "  ")
+        if outs:
+            body.lines.append(f"  return {result}{{{', '.join(body.ref(v) for v in outs)}}};")
+        inline = "__forceinline__" if f.size() <= _INLINE_LIMIT else "__noinline__"
+        return "\n".join([f"__device__ {inline} {result} {name}({params}) {{", *body.lines, "}"])
+
+    def entry(self) -> str:
+        body = Body(self, self.kernel)
+        params = self.kernel.params
+        fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [f"alignas(8) {c_type(p.type)} a{k};" for k, p in enumerate(params[4:])]
+        lines = [f"struct Args {{ {' '.join(fields)} }};", f'extern "C" __global__ void {self.name}(const Args args) {{', "  i64* err = args.err;"]
+        for k, p in enumerate(params[4:]):
+            lines.append(f"  const {c_type(p.type)} {body.name(p)} = args.a{k};")
+        lines += ["  const i64 total = args.dim0 * args.dim1 * args.dim2 * args.dim3;",
+                  "  for (i64 index = blockIdx.x * (i64)blockDim.x + threadIdx.x; index < total; index += (i64)gridDim.x * blockDim.x) {"]  # fmt: skip
+        tids = [body.name(p) for p in params[:4]]
+        n = self.tid_arity
+        if n == 1:
+            lines.append(f"    const int {tids[0]} = (int)index;")
+        else:
+            lines.append("    i64 rest = index;")
+            for d in range(n - 1, 0, -1):
+                lines.append(f"    const int {tids[d]} = (int)(rest % args.dim{d}); rest /= args.dim{d};")
+            lines.append(f"    const int {tids[0]} = (int)rest;")
+        for d in range(n, 4):
+            lines.append(f"    const int {tids[d]} = 0;")
+        body.region(self.kernel.body, "    ")
+        return "\n".join([*lines, *body.lines, "  }", "}"])
+
+
+class Body:
+    """Text of the instructions of one function."""
+
+    def __init__(self, source: Source, function: ir.Function):
+        self.source, self.function = source, function
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+
+    def name(self, v: ir.Value) -> str:
+        return self.names.setdefault(id(v), f"v{len(self.names)}")
+
+    def ref(self, v: ir.Value) -> str:
+        return literal(v.value, v.type) if isinstance(v, ir.Const) else self.names[id(v)]
+
+    def region(self, region: ir.Region, pad: str) -> None:
+        for i in region.instrs:
+            if i.op in ir.STRUCTURED or i.op in ir.EFFECTS:
+                getattr(self, "emit_" + i.op)(i, pad)
+            else:
+                value = self.pure(i)
+                self.lines.append(f"{pad}const {c_type(i.type)} {self.name(i)} = {value};")
+
+    def declare(self, values, pad: str, inits=None) -> None:
+        for k, v in enumerate(values):
+            init = f" = {self.ref(inits[k])}" if inits else ""
+            self.lines.append(f"{pad}{c_type(v.type)} {self.name(v)}{init};")
+
+    def assign(self, targets, values, pad: str) -> None:
+        """All targets at once: a yield may read what another one overwrites."""
+        pairs = [(self.name(t), self.ref(v), t.type) for t, v in zip(targets, values) if self.name(t) != self.ref(v)]
+        written = {t for t, _, _ in pairs}
+        temporary = {}
+        for k, (_, v, t) in enumerate(pairs):
+            if v in written:
+                temporary[k] = f"t{len(self.names)}_{len(self.lines)}"
+                self.lines.append(f"{pad}const {c_type(t)} {temporary[k]} = {v};")
+        for k, (t, v, _) in enumerate(pairs):
+            self.lines.append(f"{pad}{t} = {temporary.get(k, v)};")
+
+    # structure -------------------------------------------------------------------------------------------------
+    def emit_if(self, i: ir.Instr, pad: str) -> None:
+        self.declare(i.results, pad)
+        self.lines.append(f"{pad}if ({self.ref(i.args[0])}) {{")
+        for k, region in enumerate(i.regions):
+            if k:
+                self.lines.append(f"{pad}}} else {{")
+            self.region(region, pad + "  ")
+            self.assign(i.results, region.yields, pad + "  ")
+        self.lines.append(f"{pad}}}")
+
+    def emit_for(self, i: ir.Instr, pad: str) -> None:
+        start, stop, step, *inits = i.args
+        body = i.regions[0]
+        index, *params = body.params
+        self.declare(params, pad, inits)
+        n, t = self.name(index), c_type(index.type)
+        if isinstance(step, ir.Const):
+            go = f"{n} {'<' if step.value > 0 else '>'} {self.ref(stop)}"
+        else:
+            go = f"{self.ref(step)} > 0 ? {n} < {self.ref(stop)} : {n} > {self.ref(stop)}"
+        self.lines.append(f"{pad}for ({t} {n} = {self.ref(start)}; {go}; {n} += {self.ref(step)}) {{")
+        self.region(body, pad + "  ")
+        self.assign(params, body.yields, pad + "  ")
+        self.lines.append(f"{pad}}}")
+        for r, p in zip(i.results, params):
+            self.names[id(r)] = self.names[id(p)]
+
+    def emit_while(self, i: ir.Instr, pad: str) -> None:
+        guard, body = i.regions
+        self.declare(body.params, pad, i.args)
+        for p, q in zip(guard.params, body.params):
+            self.names[id(p)] = self.names[id(q)]
+        self.lines.append(f"{pad}while (true) {{")
+        self.region(guard, pad + "  ")
+        self.lines.append(f"{pad}  if (!({self.ref(guard.yields[0])})) break;")
+        self.region(body, pad + "  ")
+        self.assign(body.params, body.yields, pad + "  ")
+        self.lines.append(f"{pad}}}")
+        for r, p in zip(i.results, body.params):
+            self.names[id(r)] = self.names[id(p)]
+
+    # effects ---------------------------------------------------------------------------------------------------
+    def place(self, base: ir.Value, offset: ir.Value) -> str:
+        if isinstance(offset, ir.Const):
+            return self.ref(base) if offset.value == 0 else f"{self.ref(base)} + {offset.value}"
+        return f"{self.ref(base)} + {self.ref(offset)}"
+
+    def emit_load(self, i: ir.Instr, pad: str) -> None:
+        self.lines.append(f"{pad}const {c_type(i.type)} {self.name(i)} = read<{c_type(i.type)}>({self.place(*i.args)});")
+
+    def emit_store(self, i: ir.Instr, pad: str) -> None:
+        base, offset, value = i.args
+        self.lines.append(f"{pad}write<{c_type(value.type)}>({self.place(base, offset)}, {self.ref(value)});")
+
+    def emit_alloca(self, i: ir.Instr, pad: str) -> None:
+        size, zero = i.attr
+        name = self.name(i)
+        self.lines.append(f"{pad}alignas(16) char {name}_data[{size}]; char* const {name} = {name}_data;")
+        if zero:
+            self.lines.append(f"{pad}for (int k = 0; k < {size}; ++k) {name}_data[k] = 0;")
+
+    def emit_atomic(self, i: ir.Instr, pad: str) -> None:
+        base, offset, *values = i.args
+        t = c_type(i.type)
+        op, shown = i.attr, [self.ref(v) for v in values]
+        if op == "sub":
+            op, shown = "add", [f"to_half(-from_half({shown[0]}))" if i.type.name == "float16" else f"({t})(-{shown[0]})"]
+        args = ", ".join(f"({t})({s})" if i.type.name != "float16" else s for s in shown)
+        self.lines.append(f"{pad}const {t} {self.name(i)} = atomic_{op}({self.place(base, offset)}, {args});")
+
+    def emit_call(self, i: ir.Instr, pad: str) -> None:
+        name = self.source.names[id(i.attr)]
+        call = f"{name}({', '.join(['err', *map(self.ref, i.args)])})"
+        if not i.results:
+            self.lines.append(f"{pad}{call};")
+            return
+        whole = self.name(i)
+        self.lines.append(f"{pad}const r_{name} {whole} = {call};")
+        for k, r in enumerate(i.results):
+            self.lines.append(f"{pad}const {c_type(r.type)} {self.name(r)} = {whole}.v{k};")
+
+    def emit_print(self, i: ir.Instr, pad: str) -> None:
+        text = i.attr.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        shown = [f"(double){self.number(v)}" if v.type.is_float else f"(int){self.ref(v)}" if v.type.bits < 32 else self.ref(v) for v in i.args]
+        self.lines.append(f'{pad}printf({", ".join([chr(34) + text + chr(34), *shown])});')
+
+    def emit_check(self, i: ir.Instr, pad: str) -> None:
+        ok, *details = i.args
+        self.source.checks.append(i.attr)
+        code = len(self.source.checks)
+        notes = " ".join(f"err[{k + 1}] = {self.ref(d)};" for k, d in enumerate(details[:2]))
+        self.lines.append(f"{pad}if (!({self.ref(ok)}) && atomicCAS((u64*)err, 0ull, {code}ull) == 0ull) {{ {notes} }}")
+
+    # pure operations -------------------------------------------------------------------------------------------
+    def number(self, v: ir.Value) -> str:
+        """A value as C can compute with it: half precision computes in single."""
+        return f"from_half({self.ref(v)})" if v.type.name == "float16" else self.ref(v)
+
+    def pure(self, i: ir.Instr) -> str:
+        op, t = i.op, i.type
+        if op == "select":
+            c, a, b = map(self.ref, i.args)
+            return f"{c} ? {a} : {b}"
+        if op == "offset":
+            return f"{self.ref(i.args[0])} + {self.ref(i.args[1])}"
+        if op == "cast":
+            return self.cast(i)
+        if op == "bitcast":
+            return self.bitcast(i)
+        xs = [self.number(a) for a in i.args]
+        out = self.arithmetic(op, i.args[0].type, xs)
+        return f"to_half({out})" if t.name == "float16" else out
+
+    def arithmetic(self, op: str, t: T.ScalarType, xs: list[str]) -> str:
+        c = c_type(t)
+        single = t.is_float and t.bits < 64
+        if op in ("div", "mod") and not t.is_float:
+            return f"{'divide' if op == 'div' else 'modulo'}<{c}>({', '.join(xs)})"
+        if op == "mod":
+            return f"{'fmodf' if single else 'fmod'}({', '.join(xs)})"
+        if op in ("shl", "shr"):
+            return f"{'shift_left' if op == 'shl' else 'shift_right'}<{c}>({', '.join(xs)})"
+        if op in _INFIX:
+            text = f"{xs[0]} {_INFIX[op]} {xs[1]}"
+            narrow = not t.is_float and not t.is_bool and t.bits < 32 and op in ("add", "sub", "mul", "and", "or", "xor")
+            return f"({c})({text})" if narrow else text
+        if op == "neg":
+            return f"({c})(-{xs[0]})" if not t.is_float else f"-{xs[0]}"
+        if op == "not":
+            return f"!{xs[0]}" if t.is_bool else f"({c})(~{xs[0]})"
+        if op in ("min", "max"):
+            return f"{xs[0]} {'<' if op == 'min' else '>'} {xs[1]} ? {xs[0]} : {xs[1]}"
+        if op == "abs":
+            return f"{'fabsf' if single else 'fabs'}({xs[0]})" if t.is_float else f"({c})({xs[0]} < 0 ? -{xs[0]} : {xs[0]})"
+        if op == "sign":
+            zero, one = ("0.0f", "1.0f") if single else ("0", "1")
+            return f"{xs[0]} < {zero} ? -{one} : {one}" if t.is_float else f"({c})({xs[0]} < 0 ? -1 : 1)"
+        if op == "popcount":
+            return f"({c})__popcll((u64){xs[0]}{'' if t.bits == 64 else f' & {hex((1 << t.bits) - 1)}ull'})"
+        if op == "clz":
+            return f"({c})(__clzll((u64){xs[0]} & {hex((1 << t.bits) - 1)}ull) - {64 - t.bits})"
+        if op == "fma":
+            return f"{'fmaf' if single else 'fma'}({', '.join(xs)})"
+        if op in _CALLS:
+            return f"{op}{'f' if single else ''}({', '.join(xs)})"
+        raise AssertionError(f"no CUDA emission for {op}")
+
+    def cast(self, i: ir.Instr) -> str:
+        a, to = i.args[0], i.type
+        x = self.number(a)
+        if to.is_bool:
+            return f"{x} != 0"
+        if to.name == "float16":
+            return f"to_half((float){x})"
+        if to.is_float:
+            return f"({c_type(to)}){x}"
+        if a.type.is_float:
+            signed = to.family == "int"
+            low = -(2 ** (to.bits - 1)) if signed else 0
+            high = 2 ** (to.bits - signed)
+            if to.bits == 32 and a.type.bits <= 32:  # the conversion instruction saturates by itself
+                return f"{'__float2int_rz' if signed else '__float2uint_rz'}({x})"
+            most = literal(high - 1, to)
+            return f"to_integer<{c_type(to)}>((double){x}, {float(low)}, {float(high)}, {most})"
+        return f"({c_type(to)}){x}"
+
+    def bitcast(self, i: ir.Instr) -> str:
+        a, to = i.args[0], i.type
+        if a.type is T.pointer or to is T.pointer:
+            return f"({c_type(to)}){self.ref(a)}"
+        return f"same_bits<{c_type(to)}, {c_type(a.type)}>({self.ref(a)})"
