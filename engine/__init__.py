@@ -56,6 +56,7 @@ from engine.interop import *  # noqa: F403
 from engine.kernel import Kernel, kernel, overload
 from engine.lang.calls import static
 from engine.launching import Launch, launch
+from engine.library import expectations as _expectations
 from engine.library import linear_algebra as _linear_algebra
 from engine.library import memory as _memory
 from engine.library import random as _random
@@ -66,6 +67,7 @@ from engine.modules import Module, force_load, get_module, get_module_options, l
 from engine.session import constant, init, synchronize, synchronize_device
 from engine.structs import struct
 from engine.timing import ScopedTimer
+from engine.type_queries import dtype_from_numpy, dtype_to_numpy
 from engine.types import (
     NAMED_TYPES as _NAMED_TYPES,
 )  # fmt: skip
@@ -95,9 +97,13 @@ from engine.types import (
 
 globals().update(_NAMED_TYPES)
 # builtins of the kernel language, under names that do not hide an array constructor or a type of Python scope
-_PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix"}
+_PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix", "quaternion", "transformation"}
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})
 
 # written in the kernel language itself, so it needs the names above
+from engine.library import decompositions, frames, geometry, noises, norms, quaternions, sampling, search, special_functions  # noqa: E402, I001
+from engine.library.functions import FUNCTIONS as _FUNCTIONS  # noqa: E402
+
+globals().update({name: function for name, (function, _) in _FUNCTIONS.items()})
 from engine import utils as utils  # noqa: E402
 from engine.spatial import *  # noqa: E402, F403

@@ -61,6 +61,7 @@ class Composite(metaclass=CompositeMeta):
     """A vector, matrix, quaternion or transform value in Python scope; immutable shape, components assignable."""
 
     __slots__ = ("_values",)
+    __array_priority__ = 1000  # so that a NumPy scalar times a vector comes to the vector
     kind = "abstract"
 
     def __init__(self, *args: Any, **parts: Any):
@@ -84,7 +85,7 @@ class Composite(metaclass=CompositeMeta):
         except IndexError as error:
             raise IndexError(f"{type(self).__name__}: {error}") from None
         if not isinstance(part, np.ndarray):
-            return part
+            return self.scalar.in_python(part) if self.scalar.is_float else part
         return type_for_shape(part.shape, self.scalar)._of(part.ravel().tolist())
 
     def __setitem__(self, index, value):
@@ -199,7 +200,7 @@ for _k, _axis in enumerate("xyzw"):
     def _component(k=_k, axis=_axis):
         def get(self):
             if self.kind in ("vec", "quat") and k < self.count:
-                return self._values[k]
+                return self[k]
             raise AttributeError(f"{type(self).__name__} has no component '{axis}'")
 
         def put(self, value):

@@ -5,19 +5,25 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar, overload
+
+import numpy as np
 
 from engine import config
 from engine import types as T
-from engine.arrays import ArrayType
-from engine.errors import KernelSyntaxError, KernelTypeError
+from engine.arrays import ArrayType, array
+from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import ThreadIndexBase, Val, is_number, is_struct, leaves
 from engine.library.registry import RuleError
 from engine.structs import scalar_types
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def from_signature(sig: Any, values: list[ir.Value]) -> Any:
@@ -56,17 +62,32 @@ def _parameters(name: str, v: Any, params: list[ir.Param]) -> Any:
 class Function:
     """A function that kernels can call, made by `@func`. In Python scope it runs as the Python function it is."""
 
-    def __init__(self, function: Callable):
-        self.function, self.__name__, self.__doc__ = function, function.__name__, function.__doc__
-        self.__module__ = function.__module__
+    def __init__(self, function: Callable, earlier: tuple[Function, ...] = ()):
+        functools.update_wrapper(self, function, updated=())
+        self.function = self.func = function
+        self.key = function.__qualname__
         self._instances: dict[Any, tuple[ir.Function, Any]] = {}
         self._compiling: set[Any] = set()
         self._source: Source | None = None
         #: what autodiff makes of calls, see `ir.Function.gradient`
         self.gradient: Any = None
+        #: Every form that a call may mean, the last defined first; one where the function is not overloaded.
+        self.overloads: tuple[Function, ...] = (self,)
+        if earlier:
+            self.overloads += tuple(f for f in earlier if f.pattern != self.pattern)
 
     def __call__(self, *args, **kw):
-        return self.function(*args, **kw)
+        if len(self.overloads) == 1:
+            return self.function(*args, **kw)
+        found = choose(self.overloads, args, kw, type_of_value, _is_plain_number)
+        if found is None:
+            raise EngineError(_no_form(self, [*map(_shown, args), *(f"{k}={_shown(v)}" for k, v in kw.items())]))
+        return found.function(*args, **kw)
+
+    @property
+    def pattern(self) -> tuple[Any, ...]:
+        """What tells overloads apart: the annotated types in order."""
+        return tuple(_comparable(self.hints.get(name, Any)) for name in self.signature.parameters)
 
     @property
     def source(self) -> Source:
@@ -82,10 +103,20 @@ class Function:
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
         """Engine types of the annotated parameters and, as 'return', of the result; Any where the call decides."""
-        return {name: t if t is Any else T.as_type(t) for name, t in self.source.annotations().items()}
+        return {name: T.as_type(t) for name, t in self.source.annotations().items()}
 
     def compile_call(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> Any:
         """Emits a call with these arguments into `caller`; returns its value(s)."""
+        if len(self.overloads) > 1:
+            found = choose(self.overloads, args, kw, _type_of, _is_literal)
+            if found is None:
+                shown = [*map(caller.describe, args), *(f"{k}={caller.describe(v)}" for k, v in kw.items())]
+                raise caller.fail(_no_form(self, shown), node, KernelTypeError)
+            return found.compile_form(caller, args, kw, node)
+        return self.compile_form(caller, args, kw, node)
+
+    def compile_form(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> Any:
+        """Emits a call of this very form, without looking at overloads."""
         values = self._arguments(caller, args, kw, node)
         key = (caller.debug, tuple(map(_key, values.values())))
         if key in self._compiling:
@@ -135,10 +166,13 @@ class Function:
             v = caller.value(v, node)
         if not isinstance(v, Val):
             return v
-        if t is Any or not hasattr(t, "kind"):
-            return caller.emit.concrete(v)
-        if isinstance(t, ArrayType) and t.dtype is Any and v.kind == "array":
-            t = ArrayType(v.type.dtype, t.ndim)
+        if T.is_generic(t) or not hasattr(t, "kind"):
+            v = caller.emit.concrete(v)
+            if T.is_generic(t) and not T.fits(t, v.type):
+                raise caller.fail(
+                    f"{self.__name__}(): argument '{name}' got {v.type.name}; expected {T.type_name(t)}", node, KernelTypeError
+                )
+            return v
         try:
             return caller.as_type(v, t, node)
         except RuleError as error:
@@ -173,6 +207,102 @@ def call_function(compiler: Compiler, callee: Any, args: list, kw: dict, node: A
     return callee.compile_call(compiler, args, kw, node)
 
 
-def func(function: Callable) -> Function:
-    """Decorator: makes a Python function callable from kernels."""
-    return Function(function)
+# -- overloads -----------------------------------------------------------------------------------------------------
+
+
+def choose(
+    forms: tuple[Function, ...], args: Sequence, kw: dict[str, Any], type_of: Callable, literal: Callable
+) -> Function | None:
+    """The form that argument types fit best: exact types before literals that adapt, those before generic ones."""
+    best, best_cost = None, None
+    for form in forms:
+        try:
+            given = form.signature.bind(*args, **kw).arguments
+        except TypeError:
+            continue
+        costs = [_mismatch(form.hints.get(name, Any), type_of(a), literal(a)) for name, a in given.items()]
+        if None in costs:
+            continue
+        cost = (max(costs, default=0), sum(costs))
+        if best is None or cost < best_cost:
+            best, best_cost = form, cost
+    return best
+
+
+def _mismatch(wanted: Any, got: Any, literal: bool) -> int | None:
+    """0 for the very type, 1 for a literal that adapts, 2 for a generic parameter, None where it does not fit."""
+    if T.is_generic(wanted) or not hasattr(wanted, "kind"):
+        return 2 if not T.is_generic(wanted) or wanted is Any or T.fits(wanted, got) else None
+    if got is wanted or (got is not None and got == wanted):
+        return 0
+    if literal and wanted.kind == "scalar" and got is not None and got.kind == "scalar":
+        return 1 if wanted.is_float or (wanted.is_int and got.is_int) else None
+    return None
+
+
+def _type_of(a: Any) -> Any:
+    """Type of a compile-time or run-time argument; None where it has none."""
+    if isinstance(a, Val):
+        return a.type
+    return T.int32 if isinstance(a, ThreadIndexBase) else type_of_value(a)
+
+
+def type_of_value(a: Any) -> Any:
+    """The engine type that a Python value has where nothing else decides; None if it has none."""
+    if isinstance(a, np.generic):
+        return T.as_type(a.dtype)
+    for python, t in ((bool, T.bool_), (int, T.int32), (float, T.float32)):
+        if isinstance(a, python):
+            return t
+    if isinstance(a, T.Composite):
+        return T.as_type(type(a))
+    if isinstance(a, array):
+        return ArrayType(a.dtype, a.ndim)
+    return getattr(type(a), "__engine_struct__", None)
+
+
+def _is_literal(a: Any) -> bool:
+    return isinstance(a, Val) and a.literal
+
+
+def _is_plain_number(a: Any) -> bool:
+    return isinstance(a, (int, float)) and not isinstance(a, bool) and T.typed_scalar(a) is None
+
+
+def _comparable(t: Any) -> Any:
+    return repr(t) if T.is_generic(t) else t
+
+
+def _shown(a: Any) -> str:
+    t = type_of_value(a)
+    return T.type_name(t) if t is not None else type(a).__name__
+
+
+def _no_form(function: Function, args: list[str]) -> str:
+    forms = "; ".join(f"({', '.join(f.signature.parameters)})" for f in function.overloads)
+    return f"{function.__name__}() has no form for ({', '.join(args)}); it takes {forms}"
+
+
+@overload
+def func(f: Callable[P, R]) -> Callable[P, R]: ...
+
+
+@overload
+def func(*, name: str | None = None, module: Any = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def func(f: Callable | None = None, *, name: str | None = None, module: Any = None, **_: Any) -> Any:
+    """Decorator: makes a Python function callable from kernels.
+
+    Defined again under the same name in the same scope with other argument types, it becomes overloaded: a call takes
+    the form that its arguments fit best. With the same types the new definition replaces the old one.
+    """
+    earlier = sys._getframe(1).f_locals.get(f.__name__) if f is not None else None
+    if f is not None:
+        return Function(f, earlier.overloads if isinstance(earlier, Function) else ())
+
+    def make(g: Callable) -> Function:
+        again = sys._getframe(1).f_locals.get(g.__name__)
+        return Function(g, again.overloads if isinstance(again, Function) else ())
+
+    return make

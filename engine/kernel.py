@@ -21,7 +21,7 @@ from engine.cpu import emit_llvm, jit
 from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import share
-from engine.function import call_function, parameter
+from engine.function import call_function, parameter, type_of_value
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
@@ -440,23 +440,6 @@ def _share_memory(args: Sequence[Any]) -> bool:
     """Whether any two arrays overlap (by the bounds of their memory)."""
     spans = sorted([a._span for a in args if type(a) is array])
     return any(second[0] < first[1] for first, second in zip(spans, spans[1:]))
-
-
-def type_of_value(a: Any) -> Any:
-    """The engine type that a Python value has where nothing else decides; None if it has none."""
-    if isinstance(a, bool):
-        return T.bool_
-    if T.typed_scalar(a) is not None:
-        return T.typed_scalar(a)
-    if isinstance(a, np.generic):
-        return T.as_type(a.dtype)
-    if isinstance(a, int):
-        return T.int32
-    if isinstance(a, float):
-        return T.float32
-    if isinstance(a, T.Composite):
-        return T.as_type(type(a))
-    return getattr(type(a), "__engine_struct__", None)
 
 
 def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None:

@@ -53,6 +53,13 @@ class ScalarType:
             value = bits - (1 << self.bits) if self.family == "int" and bits >> (self.bits - 1) else bits
         return self._make(value)
 
+    def in_python(self, value: Any) -> Any:
+        """A number of this type as Python scope shows it: Python's own for float32, int32 and bool, else NumPy's.
+
+        A float64 becomes a plain `np.float64`, which adapts to what it meets.
+        """
+        return value if self.name in ("float32", "int32", "bool", "ptr") else self.np_dtype.type(value)
+
     def __instancecheck__(self, value: Any) -> bool:
         return isinstance(value, self.np_dtype.type)
 

@@ -56,16 +56,34 @@ def _open(*parts: Any) -> bool:
     return any(p is Any or isinstance(p, ScalarPattern) for p in parts)
 
 
-def vector(length: Any = Any, dtype: Any = Any) -> Any:
-    """Vector type of `length` components of scalar type `dtype`; `Any` leaves one open, for annotations."""
+def _is_type_like(x: Any) -> bool:
+    return x is Any or isinstance(as_type(x), (ScalarType, ScalarPattern))
+
+
+def _value(name: str, args: tuple, **kw: Any) -> Any:
+    """The constructor of a value that kernels know under the same name."""
+    from engine.library import registry
+
+    return registry.call_in_python(name, args, {k: v for k, v in kw.items() if v is not Any})
+
+
+def vector(*args: Any, length: Any = Any, dtype: Any = Any) -> Any:
+    """Vector type `vector(length, dtype)` (`Any` leaves one open, for annotations), or the vector `vector(x, y, z)`."""
+    if args and not (len(args) == 1 and isinstance(args[0], int)) and not (len(args) == 2 and _is_type_like(args[1])):
+        if args[0] is not Any:
+            return _value("vector", args, length=length, dtype=dtype)
+    length, dtype = (*args, *(length, dtype)[len(args) :]) if args else (length, dtype)
     dtype = as_type(dtype)
     if _open(length, dtype):
         return CompositePattern("vec", dtype, (length,))
     return vector_of(int(length), _scalar("vector", dtype))
 
 
-def matrix(shape: Any = (Any, Any), dtype: Any = Any) -> Any:
-    """Matrix type of `shape` (rows, columns), stored row by row, of scalar type `dtype`; `Any` leaves one open."""
+def matrix(*args: Any, shape: Any = Any, dtype: Any = Any) -> Any:
+    """Matrix type `matrix((rows, columns), dtype)`, stored row by row, or a matrix of the given numbers or columns."""
+    if args and not (isinstance(args[0], (tuple, list)) and len(args) <= 2 and len(args[0]) == 2) and args[0] is not Any:
+        return _value("matrix", args, shape=shape, dtype=dtype)
+    shape, dtype = (*args, *(shape, dtype)[len(args) :]) if args else (shape, dtype)
     dtype = as_type(dtype)
     rows, cols = (Any, Any) if shape is Any else shape
     if _open(rows, cols, dtype):
@@ -73,17 +91,21 @@ def matrix(shape: Any = (Any, Any), dtype: Any = Any) -> Any:
     return matrix_of(int(rows), int(cols), _scalar("matrix", dtype))
 
 
-def quaternion(dtype: Any = float32) -> Any:
-    """Quaternion type (x, y, z, w) of scalar type `dtype`."""
-    dtype = as_type(dtype)
+def quaternion(*args: Any, dtype: Any = float32) -> Any:
+    """Quaternion type (x, y, z, w) `quaternion(dtype)`, or the quaternion `quaternion(x, y, z, w)`."""
+    if args and not (len(args) == 1 and _is_type_like(args[0])):
+        return _value("quaternion", args)
+    dtype = as_type(args[0] if args else dtype)
     if _open(dtype):
         return CompositePattern("quat", dtype, (4,))
     return composite("quat", _scalar("quaternion", dtype), (4,), "quat" + letter(dtype))
 
 
-def transformation(dtype: Any = float32) -> Any:
-    """Rigid transform type: position (3) then quaternion (4), of scalar type `dtype`."""
-    dtype = as_type(dtype)
+def transformation(*args: Any, dtype: Any = float32) -> Any:
+    """Rigid transform type `transformation(dtype)`: position (3) then quaternion (4); or the value `transformation(p, q)`."""
+    if args and not (len(args) == 1 and _is_type_like(args[0])):
+        return _value("transformation", args)
+    dtype = as_type(args[0] if args else dtype)
     if _open(dtype):
         return CompositePattern("transform", dtype, (7,))
     return composite("transform", _scalar("transformation", dtype), (7,), "transform" + letter(dtype))
@@ -146,3 +168,12 @@ def _named_types() -> dict[str, CompositeMeta]:
 
 NAMED_TYPES = _named_types()
 globals().update(NAMED_TYPES)
+
+
+def __getattr__(name: str) -> Any:
+    """Questions about types (`types_equal`, `type_is_vector`, …) live apart, because they know arrays too."""
+    from engine import type_queries
+
+    if not name.startswith("_") and hasattr(type_queries, name):
+        return getattr(type_queries, name)
+    raise AttributeError(f"module 'engine.types' has no attribute '{name}'")

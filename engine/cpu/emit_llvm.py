@@ -20,7 +20,7 @@ _CMP = {"eq": ("eq", "oeq"), "ne": ("ne", "une"), "lt": ("lt", "olt"), "le": ("l
 _ARITH = {"add": "add", "sub": "sub", "mul": "mul", "div": "div", "mod": "rem"}
 _INTRINSIC = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
               "log10", "pow", "atan2"}  # fmt: skip
-_LIBM = {"cbrt"}
+_LIBM = {"cbrt", "erf", "erfc"}
 _INLINE_LIMIT = 3000  # callees above this many instructions stay calls
 
 

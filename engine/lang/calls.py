@@ -19,10 +19,11 @@ from engine.library.registry import BUILTINS, Builtin, RuleError
 #: Python functions that mean a builtin inside kernels.
 _PYTHON = {builtins.min: "min", builtins.max: "max", builtins.abs: "abs", builtins.round: "round", builtins.len: "len",
            builtins.print: "print", builtins.pow: "pow", arrays.zeros: "zeros", arrays.empty: "empty",
-           T.vector: "vector", T.matrix: "matrix", math.fabs: "abs"}  # fmt: skip
+           T.vector: "vector", T.matrix: "matrix", T.quaternion: "quaternion", T.transformation: "transformation",
+           math.fabs: "abs"}  # fmt: skip
 _PYTHON |= {getattr(math, name): name for name in ("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "exp",
             "log", "log2", "log10", "pow", "floor", "ceil", "trunc", "sinh", "cosh", "tanh", "degrees", "radians",
-            "isnan", "isinf", "isfinite")}  # fmt: skip
+            "isnan", "isinf", "isfinite", "erf", "erfc", "copysign")}  # fmt: skip
 
 _CONSTRUCTORS = {"vec": "%vector", "mat": "%matrix", "quat": "%quaternion", "transform": "%transform"}
 _NUMPY_NAMES = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "absolute": "abs",

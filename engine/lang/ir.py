@@ -168,6 +168,8 @@ for _name, _np in (("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("asin", "arc
                    ("sinh", "sinh"), ("cosh", "cosh"), ("tanh", "tanh")):  # fmt: skip
     _op(_name, 1, _numpy(_np))
 _op("round", 1, lambda a: float(math.floor(abs(a) + 0.5)) * (-1.0 if a < 0 else 1.0) if math.isfinite(a) else a)
+_op("erf", 1, lambda a: math.erf(a))
+_op("erfc", 1, lambda a: math.erfc(a))
 _op("atan2", 2, _numpy("arctan2"))
 _op("pow", 2, _numpy("power"))
 _op("fma", 3, None)
@@ -193,7 +195,7 @@ EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call", "tape_
 STRUCTURED = {"if", "for", "while"}
 #: Cheap pure operations that may run although their branch is not taken.
 _COSTLY = {"div", "mod", "pow", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-           "tanh", "atan2", "cbrt"}  # fmt: skip
+           "tanh", "atan2", "cbrt", "erf", "erfc"}  # fmt: skip
 
 
 def is_cheap(instr: Instr) -> bool:

@@ -103,7 +103,7 @@ def lower(result: Any) -> Any:
         raise TypeError("not a constant")
     values = [c.value for c in result.comps]
     if result.is_scalar:
-        return values[0]
+        return values[0] if result.literal else result.type.in_python(values[0])
     if result.type.kind == "struct":
         return result.type.from_values(values)
     return result.type(*values)

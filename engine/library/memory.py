@@ -200,12 +200,3 @@ def _printf(c: Expressions, text: Any, *values: Any) -> None:
 
 def _emit_print(c: Expressions, text: str, args: list) -> None:
     c.b.effect("print", None, tuple(args), text)
-
-
-@builtin("expect_eq", "Testing", kernel_only=True)
-def _expect_eq(c: Expressions, a: Val, b: Val) -> None:
-    """Fails the launch if two values differ."""
-    import ast
-
-    same = c.compare(ast.Eq(), a, b, c.call_node)
-    c.check(same.value, "expect_eq: the values differ", c.call_node)

@@ -11,8 +11,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from engine import types as T
-from engine.errors import EngineError
+from engine.errors import EngineError, KernelTypeError
 from engine.lang import ir
 from engine.lang.values import Val, lift, lower
 
@@ -20,12 +22,31 @@ from engine.lang.values import Val, lift, lower
 class Builtin:
     """A function of the kernel language; callable from Python scope too where its operands are plain values."""
 
-    def __init__(self, name: str, rule: Callable, group: str, mutates: tuple[int, ...], kernel_only: bool):
+    def __init__(
+        self,
+        name: str,
+        rule: Callable,
+        group: str,
+        mutates: tuple[int, ...],
+        kernel_only: bool,
+        python: Callable | None,
+    ):
         self.name, self.rule, self.group, self.mutates, self.kernel_only = name, rule, group, mutates, kernel_only
+        #: What a call from Python does, where the rule needs a kernel.
+        self.python = python
         self.__name__, self.__doc__ = name, rule.__doc__
 
     def __call__(self, *args, **kw):
-        return call_in_python(self.name, args, kw)
+        if self.python is not None:
+            return self.python(*args, **kw)
+        out = call_in_python(self.name, args, kw)
+        if not self.mutates:
+            return out
+        out, *changed = out
+        for k, new in zip(self.mutates, changed):
+            if isinstance(args[k], T.Composite):  # numbers of Python scope cannot change in place
+                args[k]._values = new._values
+        return out
 
     @functools.cached_property
     def signature(self) -> inspect.Signature:
@@ -49,11 +70,17 @@ class Builtin:
 BUILTINS: dict[str, Builtin] = {}
 
 
-def builtin(name: str, group: str, mutates: tuple[int, ...] = (), kernel_only: bool = False):
+def builtin(
+    name: str,
+    group: str,
+    mutates: tuple[int, ...] = (),
+    kernel_only: bool = False,
+    python: Callable | None = None,
+):
     """Registers the decorated rule `(emit, *values) -> Val` as builtin `name`."""
 
     def register(rule: Callable) -> Callable:
-        BUILTINS[name] = Builtin(name, rule, group, mutates, kernel_only)
+        BUILTINS[name] = Builtin(name, rule, group, mutates, kernel_only, python)
         return rule
 
     return register
@@ -115,7 +142,8 @@ class Emit:
             if not v.is_scalar:
                 raise RuleError(f"{what} got {v.type.name}; expected a scalar")
         if not typed:
-            wide = T.float32 if any(v.type.is_float for v in vals) else vals[0].type
+            floats = [v.type for v in vals if v.type.is_float]
+            wide = (T.float64 if T.float64 in floats else T.float32) if floats else vals[0].type
             for v in vals:
                 if wide.is_int and v.type.bits > wide.bits:
                     wide = v.type
@@ -136,7 +164,8 @@ class Emit:
     def floating(self, what: str, *vals: Val) -> list[Val]:
         """Like `unify`, and the common type must be a float; integer literals become float32."""
         if all(v.literal for v in vals):
-            return [self.literal_as(v, T.float32) for v in vals]
+            wide = T.float64 if any(v.type is T.float64 for v in vals) else T.float32
+            return [self.literal_as(v, wide) for v in vals]
         out = self.unify(what, *vals)
         if not out[0].type.is_float:
             raise RuleError(f"{what} got {out[0].type.name}; expected a float; convert it, e.g. float(x)")
@@ -171,9 +200,6 @@ def _wider(a: T.ScalarType, b: T.ScalarType) -> str:
     return {"float32": "float", "int32": "int"}.get(best.name, best.name)
 
 
-_scratch = ir.Builder(ir.Function("python_scope", []))
-
-
 def call_in_python(name: str, args: tuple, kw: dict | None = None) -> Any:
     """Evaluates builtin `name` on Python values through the same rule that compiles it."""
     row = BUILTINS[name]
@@ -181,16 +207,14 @@ def call_in_python(name: str, args: tuple, kw: dict | None = None) -> Any:
         raise EngineError(f"{name}() works inside kernels only")
     builder = ir.Builder(ir.Function("python_scope", []))
     emit = Emit(builder)
-    vals = []
-    for a in args:
+
+    def lifted(a: Any) -> Any:
+        if type(a) is np.float64:  # adapts as a Python float does, and is a float64 where nothing else decides
+            return Val(T.float64, [ir.Const(float(a), T.float64)], literal=True)
         v = lift(builder, a)
-        vals.append(a if v is None else _wide(builder, v))
+        return a if v is None else v
+
     try:
-        return lower(row.rule(emit, *vals, **(kw or {})))
+        return lower(row.rule(emit, *map(lifted, args), **{k: lifted(a) for k, a in (kw or {}).items()}))
     except RuleError as error:
-        raise TypeError(f"{name}: {error}") from None
-
-
-def _wide(builder: ir.Builder, v: Val) -> Val:
-    # Python floats keep their 53 bits in Python scope unless they meet a typed value
-    return v
+        raise KernelTypeError(f"{name}: {error}") from None

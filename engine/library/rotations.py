@@ -12,6 +12,26 @@ from engine.library.registry import Emit, RuleError, builtin
 _QUAT, _TF, _SPATIAL = "Quaternion", "Transform", "Spatial"
 
 
+@builtin("quaternion", _QUAT)
+def _quaternion_of(e: Emit, *args: Any, dtype: Any = None) -> Val:
+    """Quaternion of x, y, z, w or of a 3-vector and w; zero without arguments."""
+    return _quaternion(e, T.quaternion(_scalar_of(e, "quaternion()", args, dtype)), *args)
+
+
+@builtin("transformation", _TF)
+def _transformation_of(e: Emit, *args: Any, p: Any = None, q: Any = None, dtype: Any = None) -> Val:
+    """Rigid transform of a position [m] and a quaternion; the identity without arguments."""
+    parts = tuple(a for a in (*args, p, q) if a is not None)
+    return _transform(e, T.transformation(_scalar_of(e, "transformation()", parts, dtype)), *args, p=p, q=q)
+
+
+def _scalar_of(e: Emit, what: str, args: tuple, dtype: Any) -> T.ScalarType:
+    if dtype is not None:
+        return T.as_type(dtype)
+    typed = [a.scalar for a in args if isinstance(a, Val) and (not a.literal or a.type is T.float64)]
+    return typed[0] if typed else T.float32
+
+
 @builtin("%quaternion", _QUAT)
 def _quaternion(e: Emit, t: Any, *args: Any) -> Val:
     comps = _flat(e, t, args)
@@ -24,10 +44,12 @@ def _quaternion(e: Emit, t: Any, *args: Any) -> Val:
 
 @builtin("%transform", _TF)
 def _transform(e: Emit, t: Any, *args: Any, p: Any = None, q: Any = None) -> Val:
-    args = tuple(a for a in (*args, p, q) if a is not None)
-    comps = _flat(e, t, args)
+    args = (*args, *(() if p is None else (p,)))
+    if not args and q is not None:
+        args = (Val(T.vector(3, t.scalar), [e.const(0, t.scalar)] * 3),)
+    comps = _flat(e, t, args if q is None else (*args, q))
     if not comps:
-        return e.zero(t)
+        comps = [e.const(0, t.scalar)] * 3
     if len(comps) == 3:
         comps += _identity(e, t.scalar).comps
     if len(comps) != 7:
@@ -222,6 +244,22 @@ def _get_translation(e: Emit, t: Val) -> Val:
 def _get_rotation(e: Emit, t: Val) -> Val:
     """Quaternion part."""
     return _parts(e, "transform_get_rotation()", t)[1]
+
+
+@builtin("transform_set_translation", _TF, mutates=(0,))
+def _set_translation(e: Emit, t: Val, p: Val):
+    """Replaces the position part [m] of a transform in place. Differentiable."""
+    _, q = _parts(e, "transform_set_translation()", t)
+    e.same("transform_set_translation()", p, Val(T.vector(3, t.scalar), t.comps[:3]))
+    return None, _make(p, q)
+
+
+@builtin("transform_set_rotation", _TF, mutates=(0,))
+def _set_rotation(e: Emit, t: Val, q: Val):
+    """Replaces the quaternion part of a transform in place. Differentiable."""
+    p, old = _parts(e, "transform_set_rotation()", t)
+    e.same("transform_set_rotation()", q, old)
+    return None, _make(p, q)
 
 
 @builtin("transform_multiply", _TF)

@@ -32,7 +32,8 @@ for _name, _doc in {
     "asin": "Arc sine [rad], in [-pi/2, pi/2].", "acos": "Arc cosine [rad], in [0, pi].", "atan": "Arc tangent [rad], in (-pi/2, pi/2).",
     "sinh": "Hyperbolic sine.", "cosh": "Hyperbolic cosine.", "tanh": "Hyperbolic tangent.", "exp": "e to the power x.",
     "log": "Natural logarithm.", "log2": "Logarithm to base 2.", "log10": "Logarithm to base 10.", "sqrt": "Square root.",
-    "cbrt": "Cube root.", "floor": "Largest whole number not above x.", "ceil": "Smallest whole number not below x.",
+    "cbrt": "Cube root.", "erf": "Error function.", "erfc": "Complementary error function, 1 - erf(x), accurate where it is small.",
+     "floor": "Largest whole number not above x.", "ceil": "Smallest whole number not below x.",
     "trunc": "x without its fraction.", "round": "Nearest whole number, halves away from zero.", "rint": "Nearest whole number, halves to even.",
 }.items():  # fmt: skip
     _float_function(_name, _name, _doc)
@@ -389,11 +390,55 @@ def _invert(e: Emit, a: Val) -> Val:
     return e.scalar(e.op("not", a.value))
 
 
-@builtin("popcount", _OP)
-def _popcount(e: Emit, a: Val) -> Val:
-    """Number of bits that are one."""
-    a = e.integer("popcount()", a)
-    return e.scalar(e.cast(e.op("popcount", a.value), T.int32))
+def _bit_count(name: str) -> None:
+    def rule(e: Emit, a: Val) -> Val:
+        """Number of bits that are one (int32). Not differentiable."""
+        a = e.integer(f"{name}()", a)
+        return e.scalar(e.cast(e.op("popcount", a.value), T.int32))
+
+    builtin(name, _OP)(rule)
+
+
+_bit_count("popcount")
+_bit_count("bit_count")
+
+
+@builtin("copysign", _MATH)
+def _copysign(e: Emit, x: Val, y: Val) -> Val:
+    """The size of x with the sign of y, the sign of a zero included. Differentiable in x."""
+    x, y = e.floating("copysign()", x, y)
+    bits = getattr(T, f"uint{x.type.bits}")
+    negative = e.op(
+        "ne", e.op("and", e.b.op("bitcast", y.value, type=bits), e.const(1 << x.type.bits - 1, bits)), e.const(0, bits)
+    )
+    size = e.op("abs", x.value)
+    return e.scalar(e.op("select", negative, e.op("neg", size), size))
+
+
+@builtin("div_approx", _MATH)
+def _div_approx(e: Emit, x: Val, y: Val) -> Val:
+    """Quotient where speed matters more than the last bit; on the CPU the exact quotient. Differentiable."""
+    x, y = e.floating("div_approx()", x, y)
+    return e.scalar(e.op("div", x.value, y.value))
+
+
+@builtin("inverse_approx", _MATH)
+def _inverse_approx(e: Emit, x: Val) -> Val:
+    """1/x where speed matters more than the last bit; on the CPU exact. Differentiable."""
+    (x,) = e.floating("inverse_approx()", x)
+    return e.scalar(e.op("div", e.const(1, x.type), x.value))
+
+
+@builtin("unot", _OP)
+def _unot(e: Emit, a: Val) -> Val:
+    """Whether a number is zero, or a bool false."""
+    return e.scalar(e.op("eq", a.value, e.const(0, a.type)))
+
+
+@builtin("pos", _OP)
+def _pos(e: Emit, a: Val) -> Val:
+    """The value itself."""
+    return a
 
 
 @builtin("bitcast", _OP)
