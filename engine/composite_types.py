@@ -65,7 +65,7 @@ class Composite(metaclass=CompositeMeta):
     kind = "abstract"
 
     def __init__(self, *args: Any, **parts: Any):
-        if parts:
+        if parts or (self.kind == "transform" and len(args) == 2):
             args = _from_parts(type(self), args, parts)
         self._values = gather(type(self), args)
 
@@ -139,6 +139,11 @@ class Composite(metaclass=CompositeMeta):
         out = object.__new__(cls)
         out._values = values
         return out
+
+    @classmethod
+    def zero(cls) -> Composite:
+        """The value whose components are all zero."""
+        return cls._of([_converter(cls.scalar)(0)] * cls.count)
 
     @classmethod
     def from_ptr(cls, ptr: int) -> Composite:
@@ -228,10 +233,14 @@ def _from_parts(cls: CompositeMeta, args: tuple, parts: dict) -> tuple:
     for name in parts:
         if name not in allowed:
             raise TypeError(f"got an unexpected keyword argument '{name}'")
-    if len(args) + len(parts) > 2 or (args and "p" in parts):
-        raise TypeError(f"{cls.__name__}() takes p (3 numbers) and q (4 numbers)")
-    p = args[0] if args else parts.get("p", (0, 0, 0))
-    return p, parts.get("q", (0, 0, 0, 1))
+    for k, name in enumerate(allowed):
+        if len(args) > k and name in parts:
+            raise TypeError(f"multiple values for argument '{name}'")
+    given = dict(zip(allowed, args)) | parts
+    for name, count in zip(allowed, (3, 4)):
+        if name in given and not (hasattr(given[name], "__len__") and len(given[name]) == count):
+            raise TypeError(f"{cls.__name__}(): argument '{name}' got {given[name]!r}; expected {count} numbers")
+    return given.get("p", (0, 0, 0)), given.get("q", (0, 0, 0, 1))
 
 
 def _apply(name: str, *args):
@@ -285,9 +294,11 @@ def gather(cls: CompositeMeta, args: Any) -> list:
     if columns and len(flat) == cls.count:  # vectors given to a matrix constructor are its columns
         rows, cols = cls.shape
         flat = [flat[c * rows + r] for r in range(rows) for c in range(cols)]
-    if len(flat) == 1 and cls.kind in ("vec", "mat"):
+    if len(flat) == 1 and not isinstance(flat[0], (bool, int, float, np.generic)) and not hasattr(flat[0], "__float__"):
+        raise TypeError(f"{cls.__name__}() got {type(flat[0]).__name__}; expected numbers")
+    if len(flat) == 1:
         flat = flat * cls.count
-    if len(flat) == 3 and cls.kind == "transform":
+    if len(flat) == 3 and len(args) == 1 and cls.kind == "transform":
         flat = [*flat, 0, 0, 0, 1]
     if len(flat) != cls.count:
         raise ValueError(f"{cls.__name__}() got {len(flat)} numbers; expected {cls.count}, one, or none")

@@ -195,7 +195,7 @@ def struct(cls: type) -> type:
             elif t.kind == "struct":
                 value = t.cls()
             else:
-                value = 0 if t.kind == "scalar" and not t.is_float else 0.0 if t.kind == "scalar" else t()
+                value = 0 if t.kind == "scalar" and not t.is_float else 0.0 if t.kind == "scalar" else t.zero()
             object.__setattr__(self, name, value)
             if name in given:
                 setattr(self, name, given[name])

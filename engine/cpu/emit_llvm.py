@@ -442,7 +442,10 @@ class FunctionText:
         elif op in ("min", "max"):
             a, b = map(self.ref, args)
             c = self.put(f"fcmp {'olt' if op == 'min' else 'ogt'} {t} {a}, {b}")
-            self.put(f"select i1 {c}, {t} {a}, {t} {b}", i)
+            pick = self.put(f"select i1 {c}, {t} {a}, {t} {b}", i if isinstance(args[1], ir.Const) else None)
+            if not isinstance(args[1], ir.Const):  # a NaN on the right counts as missing too
+                missing = self.put(f"fcmp uno {t} {b}, {b}")
+                self.put(f"select i1 {missing}, {t} {a}, {t} {pick}", i)
         elif op == "sign":
             c = self.put(f"fcmp olt {t} {self.ref(args[0])}, {literal(0.0, i.type)}")
             self.put(f"select i1 {c}, {t} {literal(-1.0, i.type)}, {t} {literal(1.0, i.type)}", i)

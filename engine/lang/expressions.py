@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +44,15 @@ _ATTRIBUTES = {
     "mat": "; its components are m[i, j]",
     "array": "; it has shape, size, ndim, dtype and ptr",
 }
+
+
+@functools.cache
+def language_names() -> dict[str, Any]:
+    """Types and builtins, which kernels may name without the module that they come from."""
+    from engine.library.functions import FUNCTIONS
+
+    rows = {name: row for name, row in BUILTINS.items() if name[0] != "%"}
+    return {**T.NAMED_TYPES, **rows, **{name: function for name, (function, _) in FUNCTIONS.items()}}
 
 
 class Expressions(Calls, Indexing):
@@ -106,7 +117,12 @@ class Expressions(Calls, Indexing):
             return found
         if node.id in self.local_names:
             raise self.fail(f"'{node.id}' is read before it is set", node, KernelNameError)
-        found = self.source.lookup(node.id, node)
+        try:
+            found = self.source.lookup(node.id, node)
+        except KernelNameError:
+            found = language_names().get(node.id)
+            if found is None:
+                raise
         return self.value(found, node) if is_number(found) else found
 
     @property
@@ -136,7 +152,21 @@ class Expressions(Calls, Indexing):
         left, right = self.value(left, node), self.value(right, node)
         if left.literal and right.literal and name in _FOLDED:
             return self.folded(name, left, right, node)
+        if "struct" in (left.kind, right.kind):
+            function = self.user_operator(name, left if left.kind == "struct" else right)
+            if function is not None:
+                call = ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node, node], []), node)
+                return self.compile_callee(self, function, [left, right], {}, call)
         return BUILTINS[name].rule(self.emit, left, right)
+
+    def user_operator(self, name: str, operand: Val) -> Any:
+        """The user's function (`add`, `mul`, …) that gives an operator on structs its meaning; None if there is none."""
+        module = sys.modules.get(operand.type.cls.__module__)
+        for scope in (self.source.closure(), self.source.globals, vars(module) if module else {}):
+            found = scope.get(name)
+            if hasattr(found, "compile_call"):
+                return found
+        return None
 
     def folded(self, name: str, left: Val, right: Val, node: ast.AST) -> Val:
         """Arithmetic on two plain numbers gives a plain number, at full precision."""

@@ -158,8 +158,8 @@ _op("mul", 2, lambda a, b: a * b)
 _op("div", 2, _div)  # integers truncate towards zero, as C and CUDA; a zero divisor gives 0
 _op("mod", 2, _mod)  # sign of the dividend, as C and CUDA
 _op("neg", 1, lambda a: -a)
-_op("min", 2, lambda a, b: a if a < b else b)
-_op("max", 2, lambda a, b: a if a > b else b)
+_op("min", 2, lambda a, b: a if a < b or b != b else b)  # a NaN counts as missing, as in C's fmin and fmax
+_op("max", 2, lambda a, b: a if a > b or b != b else b)
 _op("abs", 1, abs)
 _op("sign", 1, lambda a: -1 if a < 0 else 1)
 for _name in ("floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "exp", "log", "log2", "log10"):

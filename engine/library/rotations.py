@@ -44,17 +44,25 @@ def _quaternion(e: Emit, t: Any, *args: Any) -> Val:
 
 @builtin("%transform", _TF)
 def _transform(e: Emit, t: Any, *args: Any, p: Any = None, q: Any = None) -> Val:
-    args = (*args, *(() if p is None else (p,)))
-    if not args and q is not None:
-        args = (Val(T.vector(3, t.scalar), [e.const(0, t.scalar)] * 3),)
-    comps = _flat(e, t, args if q is None else (*args, q))
-    if not comps:
-        comps = [e.const(0, t.scalar)] * 3
-    if len(comps) == 3:
-        comps += _identity(e, t.scalar).comps
-    if len(comps) != 7:
-        raise RuleError(f"{t.name}() got {len(comps)} numbers; expected a 3-vector and a quaternion")
-    return Val(t, comps)
+    def number(x: Any) -> bool:
+        return isinstance(x, Val) and x.is_scalar
+
+    if p is None and q is None and len(args) in (0, 1, 7) and (not args or len(args) == 7 or number(args[0])):
+        comps = _flat(e, t, args)
+        return Val(t, comps * 7 if len(comps) == 1 else comps) if comps else e.call("transform_identity", t.scalar)
+    if len(args) == 1 and p is None and isinstance(args[0], Val) and args[0].kind == "transform":
+        return Val(t, _flat(e, t, args))
+    given = [*args]
+    if len(given) + (p is not None) + (q is not None) > 2 or any(number(a) for a in given):
+        raise RuleError(f"{t.name}() got {len(given)} values; expected a position and a quaternion, 7 numbers, or one")
+    if p is not None:
+        given.insert(0, p)
+    position = _flat(e, t, (given[0],)) if given else [e.const(0, t.scalar)] * 3
+    rotation = given[1] if len(given) > 1 else q
+    turned = _flat(e, t, (rotation,)) if rotation is not None else _identity(e, t.scalar).comps
+    if len(position) != 3 or len(turned) != 4:
+        raise RuleError(f"{t.name}() got {len(position)} and {len(turned)} numbers; expected 3 (position) and 4 (quaternion)")
+    return Val(t, [*position, *turned])
 
 
 def _identity(e: Emit, scalar: T.ScalarType) -> Val:

@@ -345,10 +345,22 @@ def _div(e: Emit, a: Val, b: Val) -> Val:
 
 @builtin("floordiv", _OP)
 def _floordiv(e: Emit, a: Val, b: Val) -> Val:
-    """Whole quotient: of integers truncated towards zero (as C and CUDA), of floats rounded down."""
+    """Whole quotient rounded down, as in Python; a zero integer divisor gives 0. Not differentiable."""
     a, b = e.unify("'//'", a, b)
     q = e.op("div", a.value, b.value)
-    return e.scalar(e.op("floor", q) if a.type.is_float else q)
+    if a.type.is_float:
+        return e.scalar(e.op("floor", q))
+    power = b.constant
+    if isinstance(power, int) and power > 0 and power & (power - 1) == 0:
+        return e.scalar(e.op("shr", a.value, e.const(power.bit_length() - 1, a.type)))
+    if a.type.family == "int":  # truncated; one less where signs differ and something is left over
+        zero = e.const(0, a.type)
+        left = e.op("ne", e.op("mod", a.value, b.value), zero)
+        apart = e.op("lt", e.op("xor", a.value, b.value), zero)
+        known = e.op("ne", b.value, zero)
+        below = e.op("and", e.op("and", left, apart), known)
+        q = e.op("sub", q, e.op("select", below, e.const(1, a.type), zero))
+    return e.scalar(q)
 
 
 @builtin("mod", _OP)
