@@ -24,7 +24,7 @@ class Body:
 
 def test_fields_start_at_zero_and_take_values():
     b = Body()
-    assert b.count == 0 and b.material.color == en.vec3() and b.points is None and b.pose == en.transform()
+    assert b.count == 0 and b.material.color == en.vec3() and b.points is None and b.pose == en.transform.zero()
     b.material.color = (1, 2, 3)
     b.count = 4
     assert b.material.color == en.vec3(1, 2, 3)
