@@ -38,7 +38,7 @@ class Experiment:
             variant, _ = what.pack(self.args)
             memory = KernelMemory.of(variant)
             arrays = pointer_arguments(variant.types, self.args)
-            known = [(a, k) for a, k in zip(arrays, memory.pointers) if a is not None]
+            known = [(a, n) for n, a in enumerate(arrays) if a is not None]
         else:
             known = [(a, None) for a in self.args if isinstance(a, array)]
         self.arrays: list[array] = []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 from engine import types as T
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, access_forms, is_own, overwrites
-from engine.autodiff.buffers import Buffer, Buffers, Copy
-from engine.autodiff.errors import TapeError
+from engine.autodiff.buffers import Buffer, Buffers, Copy, accumulate
+from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint
 from engine.autodiff.shadows import Shadowed
@@ -26,9 +27,13 @@ def stays_call(callee: ir.Function) -> bool:
 class KernelMemory:
     """What a compiled kernel does with its array arguments; the same for every launch.
 
+    Array arguments (and array fields of struct arguments) are counted through: argument n has the address
+    `pointers[n]` among the parameters.
+
     Attributes:
-        pointers: Indices of the address parameters, one for each array argument (or array field of a struct argument).
-        loads, stores: Those that it may read, or write (atomics do both).
+        pointers: Indices of the address parameters.
+        floats: Arguments with numbers that can have gradients.
+        loads, stores: Arguments that it may read, or write (atomics that return nothing only write).
         reads_raw, writes_raw: Whether it reads or writes through addresses that are not arguments.
         ordered: Whether what it does depends on the order of the threads: it uses what an atomic returns.
     """
@@ -36,21 +41,26 @@ class KernelMemory:
     def __init__(self, variant: Variant):
         self.function, self.arity = variant.function, variant.arity
         self.pointers = [k for k, p in enumerate(self.function.params) if p.type is T.pointer]
+        self.floats = frozenset(n for n, t in enumerate(element_types(variant.types)) if has_float(t))
         flat = inline(self.function, stays_call)
-        roots = MemoryRoots(flat, {id(flat.params[k]): k for k in self.pointers})
+        roots = MemoryRoots(flat, {id(flat.params[k]): n for n, k in enumerate(self.pointers)})
         instrs = list(ir.walk(flat.body))
         used = {id(a) for i in instrs for a in i.args} | {id(y) for i in instrs for r in i.regions for y in r.yields}
         atomics = [i for i in instrs if i.op == "atomic"]
         self.ordered = any(id(i) in used for i in atomics)
         plain_adds = {id(i) for i in atomics if i.attr in ("add", "sub") and id(i) not in used}
-        #: a plain atomic addition does not depend on what was there
-        self.loads = {
-            k for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds for k in roots.of(i.args[0])
-        }
-        self.stores = set(roots.stored)
-        self.reads_raw, self.writes_raw = UNKNOWN in self.loads, UNKNOWN in self.stores
+        reads = [i for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds]
+        loads = {g for i in reads for g in roots.of(i.args[0])}
+        self.loads, self.stores = ({g for g in found if isinstance(g, int)} for found in (loads, roots.stored))
+        self.reads_raw, self.writes_raw = UNKNOWN in loads, UNKNOWN in roots.stored
         self.accesses: dict[int, list[Access] | None] = access_forms(flat)
-        self._adjoints: dict[Any, tuple[Adjoint, Code | None]] = {}
+        forms = [a.form for accesses in self.accesses.values() for a in accesses or ()]
+        #: scalar arguments (by place among the packed values) that say how arrays are accessed
+        self.geometry = sorted({k - 4 for form in forms for key in form for k in key if k >= 4})
+        self._plans: dict[Any, LaunchPlan] = {}
+        self._backward_plans: dict[Any, Any] = {}
+        self._adjoints: dict[Any, Adjoint] = {}
+        self._codes: dict[Any, Code] = {}
 
     @classmethod
     def of(cls, variant: Variant) -> KernelMemory:
@@ -59,24 +69,86 @@ class KernelMemory:
             found = variant.memory = cls(variant)  # type: ignore[attr-defined]
         return found
 
+    def plan(self, groups: tuple[int, ...], varied: tuple[bool | None, ...]) -> LaunchPlan:
+        found = self._plans.get((groups, varied))
+        if found is None:
+            found = self._plans[groups, varied] = LaunchPlan(self, groups, varied)
+        return found
+
     def adjoint(self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int]) -> Adjoint:
-        """The backward form, given which arguments have gradients, which share memory, which are accessed own."""
+        """The backward form, given the arguments with gradients, the group of each, and groups with own accesses."""
         key = (shadowed, groups, plain)
         found = self._adjoints.get(key)
         if found is None:
             group_of = dict(zip(self.pointers, groups))
-            kernel = Shadowed(self.function, shadowed, group_of, stays_call)
-            found = self._adjoints[key] = (Adjoint(kernel, {group_of[k] for k in shadowed}, plain), None)
-        return found[0]
+            kernel = Shadowed(self.function, tuple(self.pointers[n] for n in shadowed), group_of, stays_call)
+            found = self._adjoints[key] = Adjoint(kernel, {groups[n] for n in shadowed}, plain)
+        return found
 
     def adjoint_code(self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int]) -> Code:
-        adjoint = self.adjoint(shadowed, groups, plain)
         key = (shadowed, groups, plain)
-        code = self._adjoints[key][1]
-        if code is None:
-            code = Code(adjoint.function, self.arity, aliased=True)
-            self._adjoints[key] = (adjoint, code)
-        return code
+        found = self._codes.get(key)
+        if found is None:
+            found = self._codes[key] = Code(self.adjoint(*key).function, self.arity, aliased=True)
+        return found
+
+
+class LaunchPlan:
+    """What a launch means for a tape, given which arguments share memory and which depend on something with a gradient.
+
+    Attributes:
+        read, written: Arguments that it may read or write, those with the same memory included.
+        carries: Whether a value with a gradient goes in.
+    """
+
+    def __init__(self, memory: KernelMemory, groups: tuple[int, ...], varied: tuple[bool | None, ...]):
+        self.memory, self.groups, self.varied = memory, groups, varied
+        present = [n for n, v in enumerate(varied) if v is not None]
+        loaded, stored = {groups[n] for n in memory.loads}, {groups[n] for n in memory.stores}
+        self.read = [n for n in present if groups[n] in loaded]
+        self.written = [n for n in present if groups[n] in stored]
+        self.floats = [n for n in present if n in memory.floats]
+        self.carries = any(varied[n] for n in self.read)
+
+    @functools.cached_property
+    def needed(self) -> tuple[list[int], list[int]]:
+        """Arguments whose contents before, and after the launch the backward form may read."""
+        try:
+            adjoint = self._widest()
+        except GradientError:  # an error only if the backward pass comes here
+            return self.read, [n for n in self.written if n in self.read]
+        before = [n for n in self.read if self.groups[n] in adjoint.loads]
+        return before, [self.memory.pointers.index(k) for k in adjoint.after]
+
+    def _widest(self) -> Adjoint:
+        """The backward form for gradients of everything."""
+        shadowed = tuple(n for n in self.floats if (n in self.read and self.varied[n]) or n in self.written)
+        return self.memory.adjoint(shadowed, self.groups, frozenset())
+
+    def refuse_raw_stores(self) -> None:
+        """Raises GradientError if a value with a gradient is stored where no argument lies, unseen by the tape."""
+        self._widest()
+
+    def shadowed(self, arriving: list[int]) -> tuple[int, ...]:
+        """Arguments that take part in the backward pass when gradients have arrived for some."""
+        return tuple(
+            n
+            for n in self.floats
+            if n in arriving
+            or (n in self.read and self.varied[n])
+            or (n in self.read and n in self.written and self.carries)
+        )
+
+
+def element_types(types: Sequence[Any]) -> list[Any]:
+    """The element type of each array among argument types, fields of structs included."""
+    out: list[Any] = []
+    for t in types:
+        if t.kind == "array":
+            out.append(t.dtype)
+        elif t.kind == "struct":
+            out += element_types(list(t.fields.values()))
+    return out
 
 
 def pointer_arguments(types: Sequence[Any], args: Sequence[Any]) -> list[array | None]:
@@ -99,130 +171,108 @@ def has_float(dtype: Any) -> bool:
 class LaunchRecord:
     """One launch on a tape."""
 
-    def __init__(self, name: str, variant: Variant, args: Sequence[Any], dims: Sequence[int], total: int, values: list):
-        self.name, self.variant, self.dims, self.total, self.values = name, variant, tuple(dims), total, list(values)
+    __slots__ = ("arrays", "buffers", "dims", "first", "memory", "name", "plan", "total", "values", "versions")
+
+    def __init__(
+        self,
+        name: str,
+        variant: Variant,
+        args: Sequence[Any],
+        dims: Sequence[int],
+        total: int,
+        values: list,
+        known: Buffers,
+    ):
+        """Notes the arguments and their memory as it is before the launch."""
+        self.name, self.dims, self.total, self.values = name, tuple(dims), total, tuple(values)
         self.memory = KernelMemory.of(variant)
         self.arrays = pointer_arguments(variant.types, args)
-        self.buffers: list[Buffer | None] = []
-        self.groups: tuple[int, ...] = ()
-        self.versions: list[int] = []
-        self.varied: list[bool] = []
-        self.first: list[bool] = []
-
-    # recording -------------------------------------------------------------------------------------------------
-    def bind(self, buffers: Buffers) -> None:
-        """Looks up the memory of the arguments, as it is before the launch."""
-        self.buffers = [buffers.of(a) if isinstance(a, array) and a.size else None for a in self.arrays]
+        self.buffers = [known.of(a) if isinstance(a, array) and a.size else None for a in self.arrays]
         first: dict[int, int] = {}
-        groups = []
-        for k, buffer in zip(self.memory.pointers, self.buffers):
-            groups.append(first.setdefault(id(buffer), k) if buffer is not None else k)
-        self.groups = tuple(groups)
-        self.versions = [b.version if b else 0 for b in self.buffers]
-        self.varied = [bool(b and b.varied) for b in self.buffers]
-        self.first = [bool(b and not b.touched) for b in self.buffers]
-
-    def slots(self, indices: set[int]):
-        """Positions among the array arguments of those whose memory is also that of `indices` (parameters)."""
-        wanted = {g for k, g in zip(self.memory.pointers, self.groups) if k in indices}
-        return [n for n, g in enumerate(self.groups) if g in wanted and self.buffers[n] is not None]
-
-    def written(self) -> list[int]:
-        return self.slots(self.memory.stores)
-
-    def read(self) -> list[int]:
-        return self.slots(self.memory.loads)
+        groups = tuple(n if b is None else first.setdefault(id(b), n) for n, b in enumerate(self.buffers))
+        self.plan = self.memory.plan(groups, tuple(None if b is None else b.varied for b in self.buffers))
+        self.versions = [0 if b is None else b.version for b in self.buffers]
+        self.first = [b is not None and not b.touched for b in self.buffers]
 
     @property
     def carries(self) -> bool:
         """Whether a value with a gradient goes into the launch."""
-        return any(self.varied[n] for n in self.read())
+        return self.plan.carries
 
     def needs(self, buffer: Buffer, version: int) -> bool:
         """Whether the backward form reads `version` of a buffer."""
-        everything = [n for n, b in enumerate(self.buffers) if b is not None and self.is_float(n)]
-        read, written = set(self.read()), set(self.written())
-        shadowed = [n for n in everything if (n in read and self.varied[n]) or n in written]
-        adjoint = self.adjoint(shadowed, frozenset())
-        pairs = list(zip(self.memory.pointers, self.groups, self.buffers, self.versions))
-        if any(b is buffer and v == version and g in adjoint.loads for _, g, b, v in pairs):
+        before, after = self.plan.needed
+        if any(self.buffers[n] is buffer and self.versions[n] == version for n in before):
             return True
-        return any(b is buffer and v + 1 == version and k in adjoint.after for k, _, b, v in pairs)
-
-    def is_float(self, n: int) -> bool:
-        return has_float(self.arrays[n].dtype)
-
-    def adjoint(self, shadowed: list[int], plain: frozenset[int]) -> Adjoint:
-        return self.memory.adjoint(tuple(self.memory.pointers[n] for n in shadowed), self.groups, plain)
+        return any(self.buffers[n] is buffer and self.versions[n] + 1 == version for n in after)
 
     # backward --------------------------------------------------------------------------------------------------
     def backward(self, tape: Any) -> None:
-        read, written = set(self.read()), set(self.written())
-        floats = [n for n, b in enumerate(self.buffers) if b is not None and self.is_float(n)]
-        arriving = [n for n in written if n in floats and self.buffers[n].has_gradient]
+        buffers, plan = self.buffers, self.plan
+        arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
         if not arriving:
             return
-        carries = self.carries
-        shadowed = [
-            n
-            for n in floats
-            if (n in read and self.varied[n]) or n in arriving or (n in read and n in written and carries)
-        ]
-        plain = frozenset(self.groups[n] for n in shadowed if self.accesses_own(n))
-        key = (tuple(self.memory.pointers[n] for n in shadowed), self.groups, plain)
-        adjoint, code = self.memory.adjoint(*key), self.memory.adjoint_code(*key)
-        values, keep = list(self.values), []
-        for n, b in enumerate(self.buffers):
-            g = self.groups[n]
+        shadowed, adjoint, code, whole = self.backward_plan(tuple(arriving))
+        values, pointers, scratch = list(self.values), self.memory.pointers, {}
+        for n, b in enumerate(buffers):
+            g = plan.groups[n]
             if b is None or g not in adjoint.loads:
                 continue
-            slot = self.memory.pointers[n] - 4
+            slot = pointers[n] - 4
             if g in adjoint.stores:
-                scratch = next((c for h, c in keep if h == g), None)
-                if scratch is None:
-                    scratch = b.copy(self.versions[n])
-                    keep.append((g, scratch))
-                values[slot] = scratch.address(values[slot])
+                if g not in scratch:
+                    scratch[g] = b.copy(self.versions[n])
+                values[slot] = scratch[g].address(values[slot])
             else:
                 values[slot] = b.address(self.versions[n], values[slot])
-        retained = []
         for n in shadowed:
-            buffer, ptr = self.buffers[n], self.values[self.memory.pointers[n] - 4]
-            address = buffer.gradient_address(ptr)
-            if n in written and n not in read and self.first[n] and self.overwrites(n):
-                copy = Copy(ptr, ptr + self.arrays[n]._data.nbytes, address)
-                retained.append(copy)
-                address = copy.address(ptr)
+            ptr = self.values[pointers[n] - 4]
+            address = buffers[n].gradient_address(ptr)
+            if n in whole and self.first[n]:  # the contents before do not matter: keep the gradient of those after
+                scratch["gradient", n] = Copy(ptr, ptr + self.arrays[n]._data.nbytes, address)
+                address = scratch["gradient", n].address(ptr)
             values.append(address)
         for k in adjoint.after:
-            n = self.memory.pointers.index(k)
-            values.append(self.buffers[n].address(self.versions[n] + 1, self.values[k - 4]))
+            n = pointers.index(k)
+            values.append(buffers[n].address(self.versions[n] + 1, self.values[k - 4]))
         tape.run(code, self.dims, self.total, values, serial=adjoint.ordered)
 
-    def accesses_own(self, n: int) -> bool:
-        alone = self.groups.count(self.groups[n]) == 1
-        return alone and is_own(self.accesses(n), self.values, self.dims, self.total, self.memory.arity)
-
-    def overwrites(self, n: int) -> bool:
-        a = self.arrays[n]
-        alone = self.groups.count(self.groups[n]) == 1 and a.is_contiguous
-        return alone and overwrites(
-            self.accesses(n), self.values, self.dims, self.total, self.memory.arity, a._data.nbytes
-        )
+    def backward_plan(self, arriving: tuple[int, ...]) -> tuple[tuple[int, ...], Adjoint, Code, list[int]]:
+        """Arguments with gradients, the backward form and its code, arguments that the launch overwrites whole."""
+        plan, memory = self.plan, self.memory
+        sizes = tuple(self.arrays[n]._data.nbytes for n in arriving)
+        geometry = tuple(self.values[k] for k in memory.geometry)
+        key = (plan, arriving, self.dims, self.total, geometry, sizes)
+        found = memory._backward_plans.get(key)
+        if found is None:
+            shadowed = plan.shadowed(list(arriving))
+            grid = (self.values, self.dims, self.total, memory.arity)
+            alone = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
+            plain = frozenset(plan.groups[n] for n in alone if is_own(self.accesses(n), *grid))
+            whole = []
+            for n in alone:
+                a = self.arrays[n]
+                if n in plan.written and n not in plan.read and a.is_contiguous:
+                    if overwrites(self.accesses(n), *grid, a._data.nbytes):
+                        whole.append(n)
+            form = (shadowed, plan.groups, plain)
+            found = (shadowed, memory.adjoint(*form), memory.adjoint_code(*form), whole)
+            memory._backward_plans[key] = found
+        return found
 
     def accesses(self, n: int) -> list[Access] | None:
         return self.memory.accesses.get(self.memory.pointers[n])
 
     def describe(self, buffer: Buffer) -> str:
-        names = [
-            self.memory.function.params[self.memory.pointers[n]].name for n, b in enumerate(self.buffers) if b is buffer
-        ]
+        pointers, params = self.memory.pointers, self.memory.function.params
+        names = [params[pointers[n]].name for n, b in enumerate(self.buffers) if b is buffer]
         return f"argument '{names[0]}' of kernel '{self.name}'"
 
     def needed_versions(self) -> list[tuple[Buffer, int]]:
         """What the backward form may read, without looking closer."""
-        out = [(self.buffers[n], self.versions[n]) for n in self.read()]
-        return out + [(self.buffers[n], self.versions[n] + 1) for n in self.written() if n in self.read()]
+        read, written = self.plan.read, self.plan.written
+        out = [(self.buffers[n], self.versions[n]) for n in read]
+        return out + [(self.buffers[n], self.versions[n] + 1) for n in written if n in read]
 
 
 class CopyRecord:
@@ -240,8 +290,6 @@ class CopyRecord:
             return
         target = self.dest_buffer.gradient_of(self.dest)
         if self.carries:
-            from engine.autodiff.buffers import accumulate
-
             values = target.copy()
             target[...] = 0
             accumulate(self.src_buffer.gradient_of(self.src), values)

@@ -4,7 +4,8 @@ The forward part is a copy of the kernel. Backward, values are taken from the fo
 line; values from inside a branch are yielded out of it. Inside loops the backward part computes pure operations again
 from what it cannot compute again (*leaves*: carried values, results of inner loops and branches, loads from memory
 that the kernel changes). The forward loop pushes the leaves of a pass as one frame on a tape of the thread; the
-backward loop runs the passes in reverse order and pops them. Only leaves that the backward part asks for are on the tape.
+backward loop runs the passes in reverse order and pops them. Only leaves that the backward part asks for are on the
+tape.
 """
 
 from __future__ import annotations

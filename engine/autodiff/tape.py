@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,9 +42,11 @@ class Tape:
     def __enter__(self) -> Tape:
         if recording() is not None:
             raise TapeError("a tape cannot record inside a capture; capture the launches without the tape")
+        self._check_unchanged()
         taping.begin(self)
-        for buffer in self._buffers:
-            buffer.fingerprint = None
+        if config.mode != "debug":
+            for buffer in self._buffers:
+                buffer.fingerprint = None
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -74,9 +76,10 @@ class Tape:
         self, name: str, variant: Variant, args: Sequence[Any], dims: Sequence[int], total: int, values: list
     ) -> bool:
         """Notes a launch that is about to run; returns whether it has to run in thread order."""
-        record = LaunchRecord(name, variant, args, dims, total, values)
-        record.bind(self._buffers)
-        written = {id(record.buffers[n]): record.buffers[n] for n in record.written()}
+        if config.mode == "debug":
+            self._check_unchanged()
+        record = LaunchRecord(name, variant, args, dims, total, values, self._buffers)
+        written = {id(record.buffers[n]): record.buffers[n] for n in record.plan.written}
         kept = record.carries or any(b.varied for b in written.values())
         if kept:
             self._records.append(record)
@@ -91,9 +94,13 @@ class Tape:
             self._raw_conflict = (
                 f"kernel '{name}' wrote through raw addresses after kernel '{self._raw_reader}' read through them"
             )
+        if record.carries and record.memory.writes_raw:
+            record.plan.refuse_raw_stores()
         for buffer in written.values():
             self.before_write(buffer)
             buffer.varied = buffer.varied or record.carries
+        if config.mode == "debug":
+            self._take_fingerprints(written)
         return record.memory.ordered
 
     def record_copy(self, dest: array, src: array) -> None:
@@ -123,9 +130,10 @@ class Tape:
         buffer.version += 1
         buffer.readers = [(r, v) for r, v in buffer.readers if v >= buffer.version]
 
-    def _take_fingerprints(self) -> None:
+    def _take_fingerprints(self, changing: Container[int] = ()) -> None:
+        """Remembers what the backward pass will read where it lies; `changing`: ids of buffers about to be written."""
         for buffer in self._buffers:
-            live = any(v == buffer.version for _, v in buffer.readers)
+            live = id(buffer) not in changing and any(v == buffer.version for _, v in buffer.readers)
             buffer.fingerprint = buffer.current_fingerprint() if live else None
 
     def _check_unchanged(self) -> None:
@@ -135,8 +143,9 @@ class Tape:
             for record, version in buffer.readers:
                 if version == buffer.version and record.needs(buffer, version):
                     raise TapeError(
-                        f"{record.describe(buffer)} was changed after the tape ended, and its gradient needs the old "
-                        "contents; call backward() before changing it, or make the change inside the tape"
+                        f"{record.describe(buffer)} was changed where the tape did not see it (after the tape ended, "
+                        "or through NumPy), and the gradient needs its old contents; call backward() first, or change it "
+                        "inside the tape with a kernel, copy(), assign() or fill_()"
                     )
         if self._raw_conflict:
             raise TapeError(
