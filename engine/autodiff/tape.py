@@ -144,7 +144,7 @@ class Tape:
                 if version == buffer.version and record.needs(buffer, version):
                     raise TapeError(
                         f"{record.describe(buffer)} was changed where the tape did not see it (after the tape ended, "
-                        "or through NumPy), and the gradient needs its old contents; call backward() first, or change it "
+                        "or through NumPy); the gradient needs its old contents: call backward() first, or change it "
                         "inside the tape with a kernel, copy(), assign() or fill_()"
                     )
         if self._raw_conflict:
