@@ -107,3 +107,4 @@ from engine.library.functions import FUNCTIONS as _FUNCTIONS  # noqa: E402
 globals().update({name: function for name, (function, _) in _FUNCTIONS.items()})
 from engine import utils as utils  # noqa: E402
 from engine.spatial import *  # noqa: E402, F403
+from engine.volume import *  # noqa: E402, F403
