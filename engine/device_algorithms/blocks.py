@@ -33,8 +33,8 @@ def as_scalars(values: Any, shape: tuple[int, ...]) -> Any:
     """The same memory as an array of scalars of another shape; `values` must be contiguous."""
     scalar = values.dtype.scalar
     if math.prod(shape) == 0:
-        return en.zeros(shape, dtype=scalar)
-    return en.array(ptr=values.ptr, shape=shape, dtype=scalar, owner=values)
+        return en.zeros(shape, dtype=scalar, device=values.device)
+    return en.array(ptr=values.ptr, shape=shape, dtype=scalar, device=values.device, owner=values)
 
 
 def flat(what: str, values: Any) -> Any:

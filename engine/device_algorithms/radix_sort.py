@@ -216,11 +216,11 @@ def radix_sort_pairs(keys: Any, values: Any, count: int, *, begin_bit: int = 0, 
     count_digits, move_pairs, _ = _kernels(keys.dtype)
     bits = keys.dtype.bits if end_bit is None else min(int(end_bit), keys.dtype.bits)
     blocks, size = cut(count)
-    totals = en.empty(DIGITS, dtype=en.int32)
+    totals = en.empty(DIGITS, dtype=en.int32, device=keys.device)
     source, target = 0, count
     for shift in range(begin_bit, bits, DIGIT_BITS):
         mask = (1 << min(DIGIT_BITS, bits - shift)) - 1
-        counts = en.empty((blocks, DIGITS), dtype=en.int32)
+        counts = en.empty((blocks, DIGITS), dtype=en.int32, device=keys.device)
         en.launch(count_digits, blocks, [keys, source, count, size, shift, mask], [counts])
         en.launch(rank_digits, DIGITS, [counts], [totals])
         en.launch(place_digits, DIGITS, [totals], [counts])

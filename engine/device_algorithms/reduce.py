@@ -127,13 +127,13 @@ def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | 
         raise EngineError(f"{what} got count {count}; there are {length} along the axis")
     scalar = a.dtype.scalar
     kept = a.dtype if not inner else scalar
-    result = out if out is not None else en.empty(shape, dtype=kept)
+    result = out if out is not None else en.empty(shape, dtype=kept, device=a.device)
     if result.dtype is not kept or result.size != math.prod(shape):
         raise EngineError(
             f"{what} got out of {result.dtype}, {result.size} elements; expected {kept}, {math.prod(shape)}"
         )
     parts, size = cut(used) if rows * columns < 256 else (1, max(used, 1))
-    partial = en.empty((parts, rows, columns), dtype=scalar)
+    partial = en.empty((parts, rows, columns), dtype=scalar, device=a.device)
     arrays = [_three(what, x, (rows, length, columns), used) for x in ((a, b) if inner else (a,))]
     group = width if inner else 1
     if partial.size:

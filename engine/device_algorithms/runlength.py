@@ -91,15 +91,15 @@ def runlength_encode(
             f"runlength_encode() got {values.size} values, room for {run_values.size} run values and "
             f"{run_lengths.size} lengths; expected {count} of each"
         )
-    counted = run_count if run_count is not None else en.zeros(1, dtype=en.int32)
+    counted = run_count if run_count is not None else en.zeros(1, dtype=en.int32, device=values.device)
     if counted.dtype is not en.int32:
         raise EngineError(f"runlength_encode() got run_count of {counted.dtype}; expected int32")
     if count == 0:
         counted.zero_()
     else:
         blocks, size = cut(count)
-        before = en.empty(blocks, dtype=en.int32)
-        starts = en.empty(count + 1, dtype=en.int32)
+        before = en.empty(blocks, dtype=en.int32, device=values.device)
+        starts = en.empty(count + 1, dtype=en.int32, device=values.device)
         en.launch(count_runs, blocks, [values, count, size], [before])
         en.launch(scan_totals, 1, [], [before])
         en.launch(write_runs, blocks, [values, count, size, before], [run_values, starts, counted])

@@ -99,7 +99,7 @@ def array_scan(in_array: Any, out_array: Any, inclusive: bool = True) -> None:
     if values.size == 0:
         return
     blocks, size = cut(values.size)
-    totals = en.empty(blocks, dtype=values.dtype)
+    totals = en.empty(blocks, dtype=values.dtype, device=values.device)
     en.launch(add_up_blocks, blocks, [values, size], [totals])
     en.launch(scan_totals, 1, [], [totals])
     en.launch(scan_blocks, blocks, [values, size, totals, bool(inclusive)], [sums])

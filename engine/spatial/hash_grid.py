@@ -213,7 +213,8 @@ class HashGrid:
         self._capacity = int(num_points)
         for name in ("_ids", "_cells", "_bucket_cells", "_bucket_points"):
             setattr(self, name, en.empty(self._capacity, dtype=en.int32, device=self.device))
-        self._counts = en.empty((_block_count(self._capacity), self._bucket_starts.shape[0]), dtype=en.int32)
+        shape = (_block_count(self._capacity), self._bucket_starts.shape[0])
+        self._counts = en.empty(shape, dtype=en.int32, device=self.device)
         self._descriptor[IDS] = self._ids.ptr
 
     def build(self, points: Any, radius: float) -> None:
@@ -231,15 +232,17 @@ class HashGrid:
             raise EngineError(f"HashGrid.build: points are {got}; expected array(dtype=vec3)")
         if not 0.0 < radius < float("inf"):
             raise EngineError(f"HashGrid.build: got radius {radius}; expected a positive number")
+        if points.device != self.device:
+            raise EngineError(
+                f"HashGrid.build: points are on {points.device}; expected {self.device}, where the grid is"
+            )
         points = points.contiguous()
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]
         self.reserve(n)
         blocks = _block_count(n)
         size = -(-n // blocks)
-        counts = en.array(
-            ptr=self._counts.ptr, shape=(blocks, self._counts.shape[1]), dtype=en.int32, owner=self._counts
-        )
+        counts = self._counts[:blocks]
         cells_per_metre = 1.0 / float(radius)
         cell_count = self._starts.shape[0] - 1
         en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])

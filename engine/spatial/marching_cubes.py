@@ -172,12 +172,14 @@ class MarchingCubes:
         self.device = en.get_device(device)
         self.domain_bounds_lower_corner = domain_bounds_lower_corner
         self.domain_bounds_upper_corner = domain_bounds_upper_corner
-        self.verts = en.zeros(0, dtype=en.vec3)
-        self.indices = en.zeros(0, dtype=en.int32)
+        self.verts = en.zeros(0, dtype=en.vec3, device=self.device)
+        self.indices = en.zeros(0, dtype=en.int32, device=self.device)
         tables = marching_cubes_tables()
-        self._case_to_triangles = en.array(np.array(tables.case_to_triangles, np.int32))
-        self._triangle_edges = en.array(np.array(tables.triangle_edges, np.int32))
-        self._edge_starts = en.array(np.array([CORNERS[first] for first, _ in EDGES], np.int32))
+        starts = [CORNERS[first] for first, _ in EDGES]
+        self._case_to_triangles, self._triangle_edges, self._edge_starts = (
+            en.array(np.array(values, np.int32), device=self.device)
+            for values in (tables.case_to_triangles, tables.triangle_edges, starts)
+        )
         self.resize(nx, ny, nz, max_verts, max_tris)
 
     def resize(self, nx: int, ny: int, nz: int, max_verts: int = 0, max_tris: int = 0) -> None:
@@ -204,18 +206,19 @@ class MarchingCubes:
         if min(shape) < 2:
             raise EngineError(f"MarchingCubes.surface: got shape {shape}; expected at least 2 nodes on each axis")
         threshold = float(threshold)
-        first_vertex = en.empty(shape, dtype=en.int32)
-        first_triangle = en.empty(shape, dtype=en.int32)
+        first_vertex = en.empty(shape, dtype=en.int32, device=self.device)
+        first_triangle = en.empty(shape, dtype=en.int32, device=self.device)
         en.launch(count_cells, shape, [field, threshold, self._case_to_triangles], [first_vertex, first_triangle])
         totals = []
         for counts in (first_vertex, first_triangle):
-            last = int(counts.numpy()[-1, -1, -1])
+            end = counts.flatten()[counts.size - 1 :]
+            last = int(end.numpy()[0])
             array_scan(counts, counts, inclusive=False)
-            totals.append(int(counts.numpy()[-1, -1, -1]) + last)
+            totals.append(int(end.numpy()[0]) + last)
         vertex_count, triangle_count = totals
         lower, spacing = self._frame()
-        self.verts = en.empty(vertex_count, dtype=en.vec3)
-        self.indices = en.empty(3 * triangle_count, dtype=en.int32)
+        self.verts = en.empty(vertex_count, dtype=en.vec3, device=self.device)
+        self.indices = en.empty(3 * triangle_count, dtype=en.int32, device=self.device)
         en.launch(write_vertices, shape, [field, threshold, lower, spacing, first_vertex], [self.verts])
         tables = [self._case_to_triangles, self._triangle_edges, self._edge_starts]
         en.launch(
@@ -244,6 +247,7 @@ class MarchingCubes:
         shape = field.shape if getattr(field, "ndim", 0) == 3 else (0, 0, 0)
         cubes = MarchingCubes(
             *shape,
+            device=getattr(field, "device", None),
             domain_bounds_lower_corner=domain_bounds_lower_corner,
             domain_bounds_upper_corner=domain_bounds_upper_corner,
         )

@@ -64,8 +64,10 @@ VALUE_TYPES = {
     )
 }
 
-GRID_TYPE_NAMES = ("?", "float", "double", "int16", "int32", "int64", "Vec3f", "Vec3d", "Mask", "Half", "uint32",
-                   "bool", "RGBA8", "Float4", "Float8", "Float16", "FloatN", "Vec4f", "Vec4d", "Index", "OnIndex")  # fmt: skip
+GRID_TYPE_NAMES = (
+    *("?", "float", "double", "int16", "int32", "int64", "Vec3f", "Vec3d", "Mask", "Half", "uint32", "bool", "RGBA8"),
+    *("Float4", "Float8", "Float16", "FloatN", "Vec4f", "Vec4d", "Index", "OnIndex"),
+)
 
 
 def value_type_of(dtype: Any) -> ValueType | None:

@@ -12,7 +12,7 @@ import numpy as np
 
 import engine as en
 from engine.errors import EngineError
-from engine.spatial.descriptor import take_descriptor
+from engine.spatial.descriptor import DESCRIPTOR_WORDS, take_descriptor
 from engine.volume import volume_layout as words
 from engine.volume.errors import VolumeFileError, VolumeTypeError, VolumeValueError
 from engine.volume.grid_builder import build_grid, in_tree_order, leaves_of
@@ -98,28 +98,31 @@ class Volume:
         if not isinstance(data, en.array) or data.dtype is not en.uint8:
             raise VolumeTypeError(f"Volume: got {type(data).__name__}; expected array(dtype=uint8)")
         if copy:
-            self._take(read_grids(data.numpy().tobytes(), "the array"))
+            self._take(read_grids(data.numpy().tobytes(), "the array"), data.device)
         else:
-            self._take([data.numpy()])
+            self._take([data.numpy()], data.device, data)
 
     @classmethod
-    def _of(cls, grids: list[np.ndarray]) -> Volume:
+    def _of(cls, grids: list[np.ndarray], device: Any = None) -> Volume:
         out = cls.__new__(cls)
-        out._take(grids)
+        out._take(grids, en.get_device(device))
         return out
 
-    def _take(self, grids: list[np.ndarray]) -> None:
-        self.device = en.get_device()
+    def _take(self, grids: list[np.ndarray], device: Any, array: Any = None) -> None:
+        """Use the first grid; `_buffer` is its copy on the host, on the CPU the very memory that kernels use."""
+        self.device = device
         self._buffer, self._following = grids[0], grids[1:]
+        self._array = array if array is not None else en.array(grids[0], dtype=en.uint8, copy=False, device=device)
         self._parts = read_parts(self._buffer)
         self._origins = leaf_origins(self._parts)
-        self._map = _leaf_map(self._origins)
-        self._descriptor = take_descriptor(self)
-        self.id = en.uint64(self._descriptor.ctypes.data)
+        self._map = _leaf_map(self._origins, device)
+        self._descriptor = take_descriptor(self, device)
+        self.id = en.uint64(self._descriptor.address)
         self._write_descriptor()
 
     def _write_descriptor(self) -> None:
-        p, d, base = self._parts, self._descriptor, self._buffer.ctypes.data
+        p, base = self._parts, self._array.ptr
+        d = np.zeros(DESCRIPTOR_WORDS, np.uint64)
         layout = p.layout
         d[words.GRID], d[words.TYPE], d[words.ROOT] = base, p.value.code, base + p.root_at
         d[words.TILES], d[words.TILE_COUNT] = base + p.root_at + layout.root.itemsize, len(p.tiles)
@@ -137,6 +140,7 @@ class Volume:
             signed = d.view(np.int64)
             signed[words.MAP_ORIGIN : words.MAP_ORIGIN + 3] = self._map[0]
             signed[words.MAP_SIZE : words.MAP_SIZE + 3] = self._map[1].shape
+        self._descriptor[:] = d
 
     # what it is ------------------------------------------------------------------------------------------------
     @property
@@ -149,7 +153,7 @@ class Volume:
 
     def array(self) -> Any:
         """The grid's buffer as `array(uint8)`, sharing its memory."""
-        return en.array(self._buffer, dtype=en.uint8, copy=False, owner=self)
+        return self._array
 
     def get_grid_info(self) -> GridInfo:
         """What the header says."""
@@ -174,7 +178,7 @@ class Volume:
 
     def get_tiles(self, out: Any = None) -> Any:
         """First voxel of every leaf, `array2d(int32)`, shape [tile_count, 3]."""
-        return _into(out, self._origins, "get_tiles")
+        return self._into(out, self._origins, "get_tiles")
 
     def get_voxel_count(self) -> int:
         """Number of voxels of the leaves; of an `OnIndex` grid only the active ones."""
@@ -188,7 +192,15 @@ class Volume:
         if self._parts.value.code == ON_INDEX:
             mask = np.unpackbits(self._parts.leaves["value_mask"], axis=1, bitorder="little").astype(bool)
             voxels = voxels[mask]
-        return _into(out, voxels.reshape(-1, 3), "get_voxels")
+        return self._into(out, voxels.reshape(-1, 3), "get_voxels")
+
+    def _into(self, out: Any, values: np.ndarray, name: str) -> Any:
+        if out is None:
+            return en.array(np.ascontiguousarray(values, np.int32), dtype=en.int32, device=self.device)
+        if out.size * out.dtype.count != values.size or out.dtype.scalar is not en.int32:
+            raise EngineError(f"{name}: out holds {out.size} of {out.dtype}; expected room for {values.shape} int32")
+        out.assign(values)
+        return out
 
     # arrays beside the voxels ----------------------------------------------------------------------------------
     def get_feature_array_count(self) -> int:
@@ -213,7 +225,7 @@ class Volume:
             raise VolumeFileError("damaged grid: a feature array does not fit into the buffer")
         return FeatureArrayInfo(
             name=meta["name"].decode(errors="replace"),
-            ptr=self._buffer.ctypes.data + start,
+            ptr=self._array.ptr + start,
             value_size=int(meta["value_size"]),
             value_count=int(meta["value_count"]),
             type_str=GRID_TYPE_NAMES[code] if code < len(GRID_TYPE_NAMES) else "?",
@@ -228,7 +240,7 @@ class Volume:
             dtype = row.dtype if row is not None else sizes.get(info.value_size, en.uint8)
         dtype = en.types.as_type(dtype)
         count = info.value_count * info.value_size // dtype.size
-        return en.array(ptr=info.ptr, shape=count, dtype=dtype, owner=self)
+        return en.array(ptr=info.ptr, shape=count, dtype=dtype, device=self.device, owner=self)
 
     # files -----------------------------------------------------------------------------------------------------
     @classmethod
@@ -243,7 +255,6 @@ class Volume:
             VolumeFileError: Not a NanoVDB file, damaged, of another version, of voxels that are not supported, or
                 compressed with Blosc where no such package is installed.
         """
-        en.get_device(device)
         if hasattr(file_or_buffer, "read"):
             data, where = file_or_buffer.read(), getattr(file_or_buffer, "name", "the file")
         elif isinstance(file_or_buffer, (bytes, bytearray, memoryview)):
@@ -252,18 +263,17 @@ class Volume:
             where = str(file_or_buffer)
             with open(file_or_buffer, "rb") as file:
                 data = file.read()
-        return cls._of(read_grids(data, str(where)))
+        return cls._of(read_grids(data, str(where)), device)
 
     @classmethod
     def load_from_address(cls, grid_ptr: int, buffer_size: int = 0, device: Any = None) -> Volume:
-        """Copy a grid from memory; the size comes from its header where it is not given."""
-        en.get_device(device)
+        """Copy a grid from memory of the host; the size comes from its header where it is not given."""
         size = buffer_size or int(np.frombuffer(ctypes.string_at(grid_ptr, GRID.itemsize), GRID)["grid_size"][0])
-        return cls._of(read_grids(ctypes.string_at(grid_ptr, size), f"memory at {grid_ptr:#x}"))
+        return cls._of(read_grids(ctypes.string_at(grid_ptr, size), f"memory at {grid_ptr:#x}"), device)
 
     def load_next_grid(self) -> Volume | None:
         """The grid that follows this one in its file, or None."""
-        return Volume._of(self._following) if self._following else None
+        return Volume._of(self._following, self.device) if self._following else None
 
     def save_to_nvdb(self, path: Any, codec: str = "none") -> None:
         """Write this grid and those that follow it to a file.
@@ -278,7 +288,7 @@ class Volume:
         """
         if int(self._parts.grid["grid_index"]) > 0:
             raise VolumeFileError("save_to_nvdb: this is not the first grid of its file; save the first one")
-        data = write_grids([self._buffer, *self._following], codec)
+        data = write_grids([self._array.numpy(), *self._following], codec)
         with open(path, "wb") as file:
             file.write(data)
 
@@ -357,12 +367,11 @@ class Volume:
         transform: Any = None,
     ) -> Volume:
         """An index grid of exactly the voxels that hold some points; arguments as in `allocate_by_tiles`."""
-        en.get_device(device)
         matrix = _matrix(voxel_size, transform)
         voxels = np.unique(_voxels("voxel_points", voxel_points, matrix, translation), axis=0)
         row = VALUE_TYPES[ON_INDEX]
         grid = build_grid(leaves_of(voxels), row, None, matrix, _three("translation", translation), voxels=voxels)
-        return cls._of([grid])
+        return cls._of([grid], device)
 
     @classmethod
     def load_from_numpy(
@@ -385,7 +394,6 @@ class Volume:
         Raises:
             VolumeValueError, VolumeTypeError: An array of another shape, or a voxel size that is not positive.
         """
-        en.get_device(device)
         matrix = _matrix(voxel_size)
         data = np.asarray(ndarray)
         if data.ndim not in (3, 4) or (data.ndim == 4 and data.shape[3] not in (3, 4)) or 0 in data.shape:
@@ -408,18 +416,17 @@ class Volume:
         values = blocks[(place[:, 0] * tiles[1] + place[:, 1]) * tiles[2] + place[:, 2]]
         values = values if row.width > 1 else values[..., 0]
         grid = build_grid(ordered, row, background, matrix, _three("min_world", min_world), values=values)
-        return cls._of([grid])
+        return cls._of([grid], device)
 
     @classmethod
     def _allocated(cls, leaves: np.ndarray, bg_value: Any, matrix: np.ndarray, translation: Any, device: Any) -> Volume:
-        en.get_device(device)
         row = _row_of_background(bg_value)
         background = None if row.dtype is None else _background(bg_value, row)
         grid = build_grid(in_tree_order(leaves), row, background, matrix, _three("translation", translation))
-        return cls._of([grid])
+        return cls._of([grid], device)
 
 
-def _leaf_map(origins: np.ndarray) -> tuple[np.ndarray, Any] | None:
+def _leaf_map(origins: np.ndarray, device: Any) -> tuple[np.ndarray, Any] | None:
     """(first tile, leaf numbers of the tiles in the box around the leaves); None where they lie too sparsely."""
     if not len(origins):
         return None
@@ -431,7 +438,7 @@ def _leaf_map(origins: np.ndarray) -> tuple[np.ndarray, Any] | None:
         return None
     numbers = np.full(size, words.NO_LEAF, np.int32)
     numbers[tuple((tiles - first).T)] = np.arange(len(tiles))
-    return first, en.array(numbers, dtype=en.int32)
+    return first, en.array(numbers, dtype=en.int32, device=device)
 
 
 def _three(name: str, values: Any) -> np.ndarray:
@@ -510,12 +517,3 @@ def _background(bg_value: Any, row: ValueType) -> np.ndarray:
         raise VolumeValueError(f"Volume: bg_value has {len(flat)} numbers; expected {row.width}")
     out = np.broadcast_to(flat, (row.width,)).astype(row.scalar)
     return out if row.width > 1 else out[0]
-
-
-def _into(out: Any, values: np.ndarray, name: str) -> Any:
-    if out is None:
-        return en.array(np.ascontiguousarray(values, np.int32), dtype=en.int32)
-    if out.size * out.dtype.count != values.size or out.dtype.scalar is not en.int32:
-        raise EngineError(f"{name}: out holds {out.size} of {out.dtype}; expected room for {values.shape} int32")
-    out.assign(values)
-    return out

@@ -28,14 +28,10 @@ def example(bg_value=2.0):
     return volume
 
 
-def codecs():
-    yield "none"
-    yield "zip"
-    if importlib.util.find_spec("blosc"):
-        yield "blosc"
+CODECS = ["none", "zip", "blosc"] if importlib.util.find_spec("blosc") else ["none", "zip"]
 
 
-@pytest.mark.parametrize("codec", codecs())
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("bg_value", [2.0, 3, (1.0, 2.0, 3.0)], ids=str)
 def test_files_come_back_as_they_were(tmp_path, codec, bg_value):
     volume = example(bg_value)
