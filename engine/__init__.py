@@ -1,5 +1,8 @@
 """A differentiable kernel compiler for Python: arrays, kernels, spatial queries. See ARCHITECTURE.md."""
 
+from builtins import float as float
+from builtins import int as int
+
 from engine import config as config
 from engine import types as types
 from engine.arrays import (
@@ -75,6 +78,7 @@ from engine.types import (
     Float,
     Int,
     Scalar,
+    bfloat16,
     float16,
     float32,
     float64,

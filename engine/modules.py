@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from engine import types as T
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
@@ -20,8 +21,13 @@ class Module:
         self.name = name
         self.options: dict[str, Any] = dict(_DEFAULTS)
         self._kernels: list[weakref.ref] = []
+        #: Generic kernels stay known to `overload` although a stub takes over their name.
+        self._generic: dict[str, Kernel] = {}
 
     def add(self, kernel: Kernel) -> None:
+        hints = getattr(kernel.function, "__annotations__", {}).values()
+        if any(T.is_generic(h) for h in hints if not isinstance(h, str)):
+            self._generic[kernel.key] = kernel
         self._kernels = [r for r in self._kernels if r() is not None]
         self._kernels.append(weakref.ref(kernel))
 

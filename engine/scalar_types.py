@@ -22,7 +22,7 @@ class ScalarType:
 
     def __init__(self, name: str, family: str, bits: int):
         self.name, self.family, self.bits = name, family, bits
-        self.np_dtype = np.dtype("uint64" if family == "ptr" else "bool" if family == "bool" else name)
+        self.np_dtype = np.dtype({"ptr": "uint64", "bool": "bool", "bfloat16": "uint16"}.get(name, name))
         self.size = self.align = max(1, bits // 8)
         self.scalar = self
         self.__name__ = name
@@ -78,6 +78,8 @@ bool_ = ScalarType("bool", "bool", 1)
 int8, int16, int32, int64 = (ScalarType(f"int{n}", "int", n) for n in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (ScalarType(f"uint{n}", "uint", n) for n in (8, 16, 32, 64))
 float16, float32, float64 = (ScalarType(f"float{n}", "float", n) for n in (16, 32, 64))
+#: Upper half of a float32, for arrays (NumPy sees its bits as uint16); kernels do not compute with it.
+bfloat16 = ScalarType("bfloat16", "float", 16)
 #: An address inside the compiler; users see addresses as uint64.
 pointer = ScalarType("ptr", "ptr", 64)
 

@@ -22,6 +22,7 @@ from engine.scalar_types import (
     SUFFIXES,
     ScalarType,
     TypedFloat64,
+    bfloat16,
     bool_,
     float16,
     float32,
@@ -45,7 +46,7 @@ from engine.type_patterns import CompositePattern, Float, Int, Scalar, ScalarPat
 
 __all__ = [
     "SCALARS", "SUFFIXES", "Composite", "CompositeMeta", "CompositePattern", "Float", "Int", "Scalar", "ScalarPattern",
-    "ScalarType", "TypedFloat64", "as_type", "bool_", "composite", "fits", "float16", "float32", "float64", "float_types",
+    "ScalarType", "TypedFloat64", "as_type", "bfloat16", "bool_", "composite", "fits", "float16", "float32", "float64", "float_types",
     "int8", "int16", "int32", "int64", "int_types", "is_generic", "letter", "matrix", "pointer", "quaternion",
     "scalar_and_bool_types", "scalar_types", "spelled", "transformation", "type_for_shape", "type_name", "typed_scalar",
     "uint8", "uint16", "uint32", "uint64", "vector",

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 _LN2, _LN10 = math.log(2.0), math.log(10.0)
+_TWO_OVER_ROOT_PI = 2.0 / math.sqrt(math.pi)
 
 
 def _arc_slope(r: Any) -> Any:
@@ -26,6 +27,11 @@ def _arc_slope(r: Any) -> Any:
     inside = r.op("gt", rest, r.const(0.0))
     root = r.op("sqrt", r.op("select", inside, rest, one))
     return r.op("select", inside, r.op("div", one, root), r.const(0.0))
+
+
+def _bell(r: Any, scale: float) -> Any:
+    """scale · exp(-x²)."""
+    return r.op("mul", r.const(scale), r.op("exp", r.op("neg", r.op("mul", r.x(0), r.x(0)))))
 
 
 def _sqrt(r: Any) -> Any:
@@ -72,7 +78,8 @@ def _atan2(r: Any, k: int) -> Any:
 
 def _picked(op: str, k: int) -> Callable:
     def rule(r: Any) -> Any:
-        first = r.op("lt" if op == "min" else "gt", r.x(0), r.x(1))
+        missing = r.op("ne", r.x(1), r.x(1))  # a NaN on the right is not picked
+        first = r.op("or", r.op("lt" if op == "min" else "gt", r.x(0), r.x(1)), missing)
         zero = r.const(0.0)
         return r.op("select", first, r.g, zero) if k == 0 else r.op("select", first, zero, r.g)
 
@@ -119,6 +126,8 @@ RULES: dict[str, tuple[Callable | None, ...]] = {
     "sinh": _slope(lambda r: r.op("cosh", r.x(0))),
     "cosh": _slope(lambda r: r.op("sinh", r.x(0))),
     "tanh": _slope(lambda r: r.op("sub", r.const(1.0), r.op("mul", r.y, r.y))),
+    "erf": _slope(lambda r: _bell(r, _TWO_OVER_ROOT_PI)),
+    "erfc": _slope(lambda r: _bell(r, -_TWO_OVER_ROOT_PI)),
     "atan2": (lambda r: _atan2(r, 0), lambda r: _atan2(r, 1)),
     "pow": (_pow_base, _pow_exponent),
     "fma": (lambda r: r.times(r.x(1)), lambda r: r.times(r.x(0)), lambda r: r.g),

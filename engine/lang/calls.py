@@ -88,7 +88,7 @@ class Calls:
         args: list[Any] = []
         for a in node.args:
             if isinstance(a, ast.Starred):
-                args.extend(self.elements(self.expression(a.value), a))
+                args.extend(self.starred(a.value))
             else:
                 args.append(self.expression(a))
         if any(k.arg is None for k in node.keywords):
@@ -96,13 +96,38 @@ class Calls:
         kw = {k.arg: self.expression(k.value) for k in node.keywords}
         return self.call(callee, args, kw, node)
 
+    def starred(self, node: ast.expr) -> list[Any]:
+        """The values that `*node` stands for; of an array, a slice with constant bounds."""
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            base = self.expression(node.value)
+            if isinstance(base, Val) and base.kind == "array":
+                return [self.array_item(base, [k], node) for k in self.slice_indices(node.slice, node)]
+        return self.elements(self.expression(node), node)
+
+    def slice_indices(self, part: ast.Slice, node: ast.AST) -> list[Val]:
+        """The indices of a slice of an array; its bounds must be known when compiling, for its length is not."""
+        try:
+            bounds = self.static_index(part)
+        except RuleError:
+            raise self.fail("a slice of an array needs constant bounds here", node) from None
+        start, stop, step = bounds.start or 0, bounds.stop, 1 if bounds.step is None else bounds.step
+        if stop is None:
+            raise self.fail("a slice of an array needs an explicit upper bound; write a[:n] with a number n", node)
+        if start < 0 or stop < 0 or step <= 0:
+            raise self.fail("a slice of an array takes no negative bounds or steps, for its length is not known", node)
+        return [self.value(k, node) for k in range(start, stop, step)]
+
     def elements(self, value: Any, node: ast.AST) -> list[Any]:
         """The parts that `*value` stands for."""
         if isinstance(value, (tuple, list)):
             return list(value)
-        if isinstance(value, Val) and value.kind in ("vec", "quat"):
+        if isinstance(value, Val) and value.kind in ("vec", "quat", "transform"):
             return [Val(value.scalar, [c]) for c in value.comps]
-        raise self.fail(f"'*' got {self.describe(value)}; expected a tuple or vector", node)
+        if isinstance(value, Val) and value.kind == "mat":
+            cols = value.type.shape[1]
+            row = T.vector(cols, value.scalar)
+            return [Val(row, value.comps[k : k + cols]) for k in range(0, len(value.comps), cols)]
+        raise self.fail(f"'*' got {self.describe(value)}; expected a tuple, vector, matrix or slice of an array", node)
 
     def static_value(self, node: ast.Call) -> Any:
         if len(node.args) != 1 or node.keywords:
@@ -112,6 +137,8 @@ class Calls:
         for name, v in self.env.items():
             if isinstance(v, Val) and v.constant is not None:
                 scope[name] = v.constant
+            elif isinstance(v, Val) and v.kind in ("vec", "mat", "quat", "transform"):
+                scope[name] = v.type.zero()  # its type and length are known, its components are not
             elif not isinstance(v, (Val, Poison)):
                 scope[name] = v
         try:
@@ -133,6 +160,8 @@ class Calls:
         layout = getattr(callee, "__engine_struct__", None)
         if layout is not None and isinstance(callee, type):
             return self.new_struct(layout, args, kw, node)
+        if getattr(callee, "kind", None) == "struct":  # `type(s)(...)`
+            return self.new_struct(callee, args, kw, node)
         if hasattr(callee, "compile_call"):
             return self.compile_callee(self, callee, args, kw, node)
         if callee is type and len(args) == 1:

@@ -253,10 +253,9 @@ class Expressions(Calls, Indexing):
         name = _COMPARE[type(op)]
         if not a.is_scalar and name in ("eq", "ne"):
             self.emit.same("comparison", a, b)
-            equal = None
+            equal = self.b.const(True, T.bool_)
             for x, y in zip(a.comps, b.comps):
-                one = self.b.op("eq", x, y)
-                equal = one if equal is None else self.b.op("and", equal, one)
+                equal = self.b.op("and", equal, self.b.op("eq", x, y))
             return self.emit.scalar(equal if name == "eq" else self.b.op("not", equal))
         a, b = self.emit.unify("comparison", a, b)
         return self.emit.scalar(self.b.op(name, a.value, b.value))
@@ -321,6 +320,11 @@ class Expressions(Calls, Indexing):
                 return self.emit.scalar(self.b.op("bitcast", base.comps[0], type=T.uint64))
         elif t.kind in ("vec", "quat") and name in AXES and AXES[name] < t.count:
             return self.emit.scalar(base.comps[AXES[name]])
+        elif name == "dtype" and t.kind != "struct":
+            return t.scalar
+        elif name in ("length", "shape") and t.kind in ("vec", "mat", "quat", "transform"):
+            sizes = tuple(lift(self.b, n) for n in t.shape)
+            return sizes if name == "shape" else sizes[0]
         elif t.kind == "transform" and name in ("p", "q"):
             return (
                 Val(T.vector(3, t.scalar), base.comps[:3])

@@ -50,10 +50,14 @@ def _randi(e: Emit, state: Val, low: Val | None = None, high: Val | None = None)
 
 
 @builtin("randu", _RAND, mutates=(0,))
-def _randu(e: Emit, state: Val):
-    """Random uint32; advances the state."""
+def _randu(e: Emit, state: Val, low: Val | None = None, high: Val | None = None):
+    """Random uint32, or one in [low, high); advances the state. Not differentiable."""
     s = _pcg(e, state.value)
-    return e.scalar(s), e.scalar(s)
+    if low is None:
+        return e.scalar(s), e.scalar(s)
+    low, high = (e.integer("randu()", v) for v in e.unify("randu()", low, high))
+    span = e.cast(e.op("sub", high.value, low.value), T.uint32)
+    return e.scalar(e.op("add", e.cast(e.op("mod", s, span), low.type), low.value)), e.scalar(s)
 
 
 @builtin("randf", _RAND, mutates=(0,))

@@ -20,7 +20,7 @@ def _quaternion_of(e: Emit, *args: Any, dtype: Any = None) -> Val:
 
 @builtin("transformation", _TF)
 def _transformation_of(e: Emit, *args: Any, p: Any = None, q: Any = None, dtype: Any = None) -> Val:
-    """Rigid transform of a position [m] and a quaternion; the identity without arguments."""
+    """Rigid transform of a position [m] and a quaternion; all zero without arguments. Differentiable."""
     parts = tuple(a for a in (*args, p, q) if a is not None)
     return _transform(e, T.transformation(_scalar_of(e, "transformation()", parts, dtype)), *args, p=p, q=q)
 
@@ -49,7 +49,7 @@ def _transform(e: Emit, t: Any, *args: Any, p: Any = None, q: Any = None) -> Val
 
     if p is None and q is None and len(args) in (0, 1, 7) and (not args or len(args) == 7 or number(args[0])):
         comps = _flat(e, t, args)
-        return Val(t, comps * 7 if len(comps) == 1 else comps) if comps else e.call("transform_identity", t.scalar)
+        return Val(t, comps * 7 if len(comps) == 1 else comps) if comps else e.zero(t)
     if len(args) == 1 and p is None and isinstance(args[0], Val) and args[0].kind == "transform":
         return Val(t, _flat(e, t, args))
     given = [*args]

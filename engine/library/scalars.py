@@ -420,11 +420,9 @@ def _copysign(e: Emit, x: Val, y: Val) -> Val:
     """The size of x with the sign of y, the sign of a zero included. Differentiable in x."""
     x, y = e.floating("copysign()", x, y)
     bits = getattr(T, f"uint{x.type.bits}")
-    negative = e.op(
-        "ne", e.op("and", e.b.op("bitcast", y.value, type=bits), e.const(1 << x.type.bits - 1, bits)), e.const(0, bits)
-    )
-    size = e.op("abs", x.value)
-    return e.scalar(e.op("select", negative, e.op("neg", size), size))
+    differ = e.op("xor", *(e.b.op("bitcast", v.value, type=bits) for v in (x, y)))
+    turned = e.op("ne", e.op("and", differ, e.const(1 << x.type.bits - 1, bits)), e.const(0, bits))
+    return e.scalar(e.op("select", turned, e.op("neg", x.value), x.value))
 
 
 @builtin("div_approx", _MATH)
