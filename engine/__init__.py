@@ -109,6 +109,7 @@ from engine.library import decompositions, frames, geometry, noises, norms, quat
 from engine.library.functions import FUNCTIONS as _FUNCTIONS  # noqa: E402
 
 globals().update({name: function for name, (function, _) in _FUNCTIONS.items()})
+from engine import optim as optim  # noqa: E402
 from engine import utils as utils  # noqa: E402
 from engine.spatial import *  # noqa: E402, F403
 from engine.volume import *  # noqa: E402, F403
