@@ -157,6 +157,13 @@ class array:
         out._bind()
         return out
 
+    def _view_with_gradient(self, data: np.ndarray, same_part: Any) -> array:
+        """A view of this array's memory whose gradient is the same part of this array's gradient."""
+        out = array._view(data, self.dtype, self.device, self)
+        if self._requires_grad and self.grad is not None:
+            out.grad, out._requires_grad = same_part(self.grad), True
+        return out
+
     def _bind(self) -> None:
         data = self._data
         self.ndim = data.ndim - len(tail(self.dtype))
@@ -275,7 +282,7 @@ class array:
         part = self._data[index]
         if np.ndim(part) == len(tail(self.dtype)):
             return element(self.dtype, part)
-        return array._view(part, self.dtype, self.device, self)
+        return self._view_with_gradient(part, lambda gradient: gradient[index])
 
     def __setitem__(self, index, value):
         refuse_host_write("assigning to elements")
@@ -307,7 +314,8 @@ class array:
         wanted = as_shape(sizes)
         if math.prod(wanted) != self.size:
             raise EngineError(f"array.reshape: got shape {wanted} for {self.size} elements")
-        return array._view(self._data.reshape(wanted + tail(self.dtype)), self.dtype, self.device, self)
+        data = self._data.reshape(wanted + tail(self.dtype))
+        return self._view_with_gradient(data, lambda gradient: gradient.reshape(wanted))
 
     def flatten(self) -> array:
         return self.reshape((self.size,))
@@ -315,7 +323,7 @@ class array:
     def transpose(self, axes: Any = None) -> array:
         axes = tuple(axes) if axes is not None else tuple(reversed(range(self.ndim)))
         data = self._data.transpose(axes + tuple(range(self.ndim, self._data.ndim)))
-        return array._view(data, self.dtype, self.device, self)
+        return self._view_with_gradient(data, lambda gradient: gradient.transpose(axes))
 
     def contiguous(self) -> array:
         """This array if it is contiguous, else a packed copy."""
@@ -411,19 +419,19 @@ array1d, array2d, array3d, array4d = (_ArrayOf(n) for n in (1, 2, 3, 4))
 
 
 def empty(
-    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **kw
 ) -> array:
     """Array of `shape` with unspecified contents."""
-    return array(
-        shape=shape if shape is not None else (length or 0), dtype=dtype, device=device, requires_grad=requires_grad
-    )
+    if shape is None:
+        shape = length if length is not None else kw.get("n", 0)
+    return array(shape=shape, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def zeros(
-    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **kw
 ) -> array:
     """Array of `shape` filled with zeros."""
-    out = empty(shape, dtype, device, requires_grad, length)
+    out = empty(shape, dtype, device, requires_grad, length, **kw)
     out.device.memory.zero(out._data)
     record_fill(out, 0)
     return out
@@ -487,27 +495,49 @@ def clone(src: array, device: Any = None, requires_grad: bool | None = None, **_
 
 
 def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, **_) -> None:
-    """Copies `count` elements (0: all), offsets in elements; raises EngineError if they do not fit."""
-
+    """Copies `count` elements (0: as many as `src` has), offsets in elements; raises EngineError if they do not fit."""
     if dest.dtype.np_dtype != src.dtype.np_dtype:
         raise EngineError(
-            f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types"
+            f"copy: element types differ: destination dtype={T.type_name(dest.dtype)}, "
+            f"source dtype={T.type_name(src.dtype)}; convert one, e.g. with astype()"
         )
-    if dest_offset or src_offset or count:
+    _check_range(dest_offset, src_offset, count)
+    if dest_offset or src_offset or count or src.size < dest.size:
         count = count or src.size - src_offset
-        if src_offset + count > src.size or dest_offset + count > dest.size:
-            raise EngineError(
-                f"copy: {count} elements from offset {src_offset} of {src.size} "
-                f"into offset {dest_offset} of {dest.size} do not fit"
-            )
-        dest, src = dest.flatten()[dest_offset : dest_offset + count], src.flatten()[src_offset : src_offset + count]
-    if dest.size != src.size:
-        raise EngineError(f"copy: got {src.size} elements into {dest.size}; give count= or arrays of one size")
+        if src_offset + count > src.size:
+            raise EngineError(f"copy: {count} elements from offset {src_offset} do not fit: it exceeds the source size {src.size}")
+        if dest_offset + count > dest.size:
+            raise EngineError(f"copy: {count} elements at offset {dest_offset} do not fit: it exceeds the destination size {dest.size}")
+        dest, src = _span(dest, dest_offset, count), _span(src, src_offset, count)
+    if dest.size != src.size or (dest.shape != src.shape and not (dest.is_contiguous and src.is_contiguous)):
+        raise EngineError(
+            f"copy: the arrays do not fit: destination shape={dest.shape}, source shape={src.shape}; "
+            "give count= or arrays of one shape"
+        )
     _note_write(dest, src)
     if dest.device.is_cuda and src.device == dest.device and dest.is_contiguous and src.is_contiguous:
         dest.device.memory.copy_within(dest._data, src._data)
     elif not record_copy(dest, src):
         dest.device.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+
+
+def _check_range(dest_offset: Any, src_offset: Any, count: Any) -> None:
+    given = {"Destination offset": dest_offset, "Source offset": src_offset, "count": count}
+    if not all(isinstance(v, (int, np.integer)) for v in given.values()):
+        raise EngineError(f"copy: offsets and count must be integers, got {', '.join(map(str, given.values()))}")
+    for name, v in given.items():
+        if v < 0:
+            raise EngineError(f"copy: {name} must be non-negative, got {v}")
+
+
+def _span(a: array, first: int, count: int) -> array:
+    """`count` elements of an array from `first` on, as a view; of a strided array of one dimension only."""
+    if a.ndim > 1 and not a.is_contiguous:
+        raise EngineError(
+            f"copy: offsets and count of a strided array are only supported for 1-D arrays, got shape {a.shape}; "
+            "copy whole rows, or call contiguous() first"
+        )
+    return (a if a.ndim == 1 else a.flatten())[first : first + count]
 
 
 def from_numpy(

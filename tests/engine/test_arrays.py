@@ -73,7 +73,7 @@ def test_array_from_data(data, dtype, expected_dtype, shape):
         (lambda: en.zeros(3, dtype=float)[0, 0], "dimensions"),
         (lambda: en.zeros((4, 4), dtype=float).transpose().flatten(), "contiguous"),
         (lambda: en.zeros(3, dtype=float).view(en.float64), "bytes"),
-        (lambda: en.copy(en.zeros(3, dtype=float), en.zeros(4, dtype=float)), "elements"),
+        (lambda: en.copy(en.zeros(3, dtype=float), en.zeros(4, dtype=float)), "shape"),
         (lambda: en.copy(en.zeros(3, dtype=float), en.zeros(3, dtype=int)), "int32"),
         (lambda: en.copy(en.zeros(3, dtype=float), en.zeros(3, dtype=float), count=2, dest_offset=2), "fit"),
         (lambda: en.zeros(3, dtype=float).assign([1.0, 2.0]), "shape"),
