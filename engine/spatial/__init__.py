@@ -36,6 +36,7 @@ from engine.spatial.mesh_point import MeshQueryPoint, mesh_query_inside
 from engine.spatial.mesh_ray import MeshQueryRay
 from engine.spatial.mesh_winding import mesh_winding_number
 from engine.spatial.out_parameters import (
+    mesh_query_furthest_point_no_sign,
     mesh_query_point,
     mesh_query_point_no_sign,
     mesh_query_point_sign_normal,
@@ -73,6 +74,7 @@ __all__ = [
     "mesh_get_velocity",
     "mesh_query_aabb",
     "mesh_query_aabb_next",
+    "mesh_query_furthest_point_no_sign",
     "mesh_query_inside",
     "mesh_query_point",
     "mesh_query_point_no_sign",

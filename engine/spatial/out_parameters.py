@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import engine as en
 from engine.in_out import ByArgumentCount, InOut
-from engine.spatial import mesh_point, mesh_ray, mesh_winding
+from engine.spatial import mesh_furthest, mesh_point, mesh_ray, mesh_winding
 
 
 @en.func
@@ -26,6 +26,13 @@ def _point(id: en.uint64, point: en.vec3, max_dist: float, inside: float, face: 
 @en.func
 def _point_no_sign(id: en.uint64, point: en.vec3, max_dist: float, face: int, bary_u: float, bary_v: float):
     query = mesh_point.mesh_query_point_no_sign(id, point, max_dist)
+    found, _inside, face, bary_u, bary_v = _spread(query, 0.0, face, bary_u, bary_v)
+    return found, face, bary_u, bary_v
+
+
+@en.func
+def _furthest_point_no_sign(id: en.uint64, point: en.vec3, min_dist: float, face: int, bary_u: float, bary_v: float):
+    query = mesh_furthest.mesh_query_furthest_point_no_sign(id, point, min_dist)
     found, _inside, face, bary_u, bary_v = _spread(query, 0.0, face, bary_u, bary_v)
     return found, face, bary_u, bary_v
 
@@ -90,6 +97,9 @@ def _both(default, out_form, mutates: tuple[int, ...], counts: tuple[int, ...]) 
 
 
 mesh_query_point = _both(mesh_point.mesh_query_point, _point, (3, 4, 5, 6), (7,))
+mesh_query_furthest_point_no_sign = _both(
+    mesh_furthest.mesh_query_furthest_point_no_sign, _furthest_point_no_sign, (3, 4, 5), (6,)
+)
 mesh_query_point_no_sign = _both(mesh_point.mesh_query_point_no_sign, _point_no_sign, (3, 4, 5), (6,))
 mesh_query_point_sign_normal = _both(mesh_point.mesh_query_point_sign_normal, _point_sign_normal, (3, 4, 5, 6), (7, 8))
 mesh_query_point_sign_winding_number = _both(

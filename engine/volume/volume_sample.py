@@ -37,7 +37,8 @@ def checked_gradient(dtype: Any, given: Any) -> bool:
     """True if `given` is the type of the gradient of values of type `dtype`."""
     expected = gradient_type(dtype)
     if given is not expected:
-        raise VolumeTypeError(f"Incompatible gradient type, expected {expected.name}, got {given.name}")
+        names = (t.name + "f" * (t.scalar is en.float32) for t in (expected, given))
+        raise VolumeTypeError("Incompatible gradient type, expected {}, got {}".format(*names))
     return True
 
 

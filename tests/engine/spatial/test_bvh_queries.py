@@ -95,6 +95,20 @@ def old_forms(
         wrong[i] = 7
 
 
+@en.kernel
+def furthest(id: en.uint64, points: en.array(dtype=en.vec3), least: float, out: en.array(dtype=float)):
+    i = en.tid()
+    face = int(0)
+    u = float(0.0)
+    v = float(0.0)
+    query = en.mesh_query_furthest_point_no_sign(id, points[i], least)
+    out[i] = -1.0
+    if en.mesh_query_furthest_point_no_sign(id, points[i], least, face, u, v):
+        out[i] = en.length(en.mesh_eval_position(id, face, u, v) - points[i])
+    if query.result and (query.face != face or query.u != u or query.v != v):
+        out[i] = -2.0
+
+
 def boxes(n, seed=0, size=0.3):
     rng = np.random.default_rng(seed)
     lower = rng.uniform(-2, 2, (n, 3)).astype(np.float32)
@@ -215,6 +229,19 @@ def test_out_parameters_get_what_the_query_returns():
     wrong = en.zeros(200, dtype=int)
     en.launch(old_forms, 200, [mesh.id, vec3(rng.uniform(-2, 2, (200, 3))), vec3(rng.normal(size=(200, 3)))], [wrong])
     assert not wrong.numpy().any()
+
+
+@pytest.mark.parametrize("shape", CLOSED_SHAPES)
+def test_furthest_points_are_the_furthest_corners(shape):
+    points, faces = CLOSED_SHAPES[shape]()
+    mesh = make_mesh(points, faces)
+    places = np.random.default_rng(0).uniform(-2, 2, (300, 3)).astype(np.float32)
+    used = np.asarray(points, np.float32)[np.unique(faces)]
+    distance = np.linalg.norm(used[None] - places[:, None], axis=2).max(1)
+    out = en.zeros(300, dtype=float)
+    for least in (-1.0, 0.0, 2.0):
+        en.launch(furthest, 300, [mesh.id, vec3(places), least], [out])
+        np.testing.assert_allclose(out.numpy(), np.where(distance > least, distance, -1.0), rtol=1e-5)
 
 
 def test_an_id_of_a_bvh_that_is_gone_finds_nothing():

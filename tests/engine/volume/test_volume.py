@@ -392,5 +392,5 @@ def test_wrong_arguments_are_refused(call, error):
 def test_a_gradient_of_the_wrong_type_is_refused():
     volume = en.Volume.allocate([0, 0, 0], [7, 7, 7], 1.0)
     out, grad = en.zeros(1, dtype=float), en.zeros(1, dtype=en.mat33)
-    with pytest.raises(en.EngineError, match="Incompatible gradient type, expected vec3, got mat33"):
+    with pytest.raises(en.EngineError, match="Incompatible gradient type, expected vec3f, got mat33f"):
         en.launch(sample_grad, 1, [volume.id, vec3([[0, 0, 0]]), 1], [out, grad])
