@@ -50,7 +50,10 @@ class Buffer:
 
     def copy(self, version: int) -> Copy:
         """A copy of the contents of `version`."""
-        return Copy(self.used_low, self.used_high, self.address(version, self.used_low))
+        if version == self.version:
+            return Copy(self.used_low, self.used_high, self.used_low)
+        kept = self.snapshots[version]
+        return Copy(kept.low, kept.high, kept.address(kept.low))
 
     def current_fingerprint(self) -> int:
         return _fingerprint()(self.used_low, self.used_high - self.used_low)
@@ -87,7 +90,7 @@ class Buffer:
         self.used_high = max(self.used_high, high)
 
     def _own_memory(self) -> None:
-        self._memory = _aligned(self.used_high - self.used_low, self.used_low, zero=True)
+        self._memory = aligned_bytes(self.used_high - self.used_low, self.used_low, zero=True)
         self._delta = self._memory.ctypes.data - self.used_low
 
     def end_gradient(self) -> None:
@@ -105,21 +108,19 @@ class Buffer:
     def gradient_of(self, a: array) -> np.ndarray:
         """The gradient of an array in this buffer, as a NumPy view of its shape."""
         address = self.gradient_address(a.ptr)
-        data = a._data
-        if not data.size:
-            return np.empty_like(data)
         low, high = byte_bounds(a)
         raw = (ctypes.c_uint8 * (high - low)).from_address(address + low - a.ptr)
-        out = np.ndarray(data.shape, data.dtype, raw, offset=a.ptr - low, strides=data.strides)
-        _keep_alive(raw, self._memory)
-        return out
+        raw.memory = self._memory  # lives as long as the view
+        return view_of(raw, a.ptr - low, a)
 
 
-def _keep_alive(raw: Any, memory: Any) -> None:
-    raw.memory = memory
+def view_of(memory: Any, offset: int, a: array) -> np.ndarray:
+    """Bytes seen with the type, shape and strides of an array whose first element lies at `offset`."""
+    data = a._data
+    return np.ndarray(data.shape, data.dtype, memory, offset, data.strides) if data.size else np.empty_like(data)
 
 
-def _aligned(size: int, like: int, zero: bool = False) -> np.ndarray:
+def aligned_bytes(size: int, like: int, zero: bool = False) -> np.ndarray:
     """Bytes whose address has the same alignment as the address `like`."""
     raw = np.zeros(size + 64, np.uint8) if zero else np.empty(size + 64, np.uint8)
     start = (like - raw.ctypes.data) % 64
@@ -130,8 +131,8 @@ class Copy:
     """The contents of memory from `low` to `high`, taken from the address `source`."""
 
     def __init__(self, low: int, high: int, source: int):
-        self.low = low
-        self.data = _aligned(high - low, low)
+        self.low, self.high = low, high
+        self.data = aligned_bytes(high - low, low)
         ctypes.memmove(self.data.ctypes.data, source, high - low)
 
     def address(self, ptr: int) -> int:

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from engine import types as T
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, access_forms, is_own, overwrites
@@ -17,6 +19,8 @@ from engine.autodiff.shadows import Shadowed
 from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
+
+_MOST_PLANS = 4096
 
 
 def stays_call(callee: ir.Function) -> bool:
@@ -168,6 +172,19 @@ def has_float(dtype: Any) -> bool:
     return dtype.scalar.is_float
 
 
+class Layer:
+    """Where the contents of buffers and their gradients lie; second derivatives add a layer of their derivatives."""
+
+    def address(self, buffer: Buffer, version: int, ptr: int) -> int:
+        return buffer.address(version, ptr)
+
+    def copy(self, buffer: Buffer, version: int) -> Copy:
+        return buffer.copy(version)
+
+    def gradient_address(self, buffer: Buffer, ptr: int) -> int:
+        return buffer.gradient_address(ptr)
+
+
 class LaunchRecord:
     """One launch on a tape."""
 
@@ -210,35 +227,45 @@ class LaunchRecord:
     def backward(self, tape: Any) -> None:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
-        if not arriving:
-            return
-        shadowed, adjoint, code, whole = self.backward_plan(tuple(arriving))
-        values, pointers, scratch = list(self.values), self.memory.pointers, {}
-        for n, b in enumerate(buffers):
-            g = plan.groups[n]
+        if arriving:
+            tape.run_backward(self, *self.backward_plan(tuple(arriving)))
+
+    def backward_addresses(
+        self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer
+    ) -> tuple[dict[int, int], list[int], Any]:
+        """Where the backward form finds memory.
+
+        Returns:
+            By array argument, the address of the contents that it reads; the addresses of gradients, then those of
+            contents after the launch; what must stay alive meanwhile.
+        """
+        contents: dict[int, int] = {}
+        pointers, keep, copies = self.memory.pointers, [], {}
+        for n, b in enumerate(self.buffers):
+            g = self.plan.groups[n]
             if b is None or g not in adjoint.loads:
                 continue
-            slot = pointers[n] - 4
-            if g in adjoint.stores:
-                if g not in scratch:
-                    scratch[g] = b.copy(self.versions[n])
-                values[slot] = scratch[g].address(values[slot])
-            else:
-                values[slot] = b.address(self.versions[n], values[slot])
+            ptr = self.values[pointers[n] - 4]
+            contents[n] = layer.address(b, self.versions[n], ptr)
+            if g in adjoint.stores:  # the kernel is run again: on a copy
+                if g not in copies:
+                    copies[g] = layer.copy(b, self.versions[n])
+                contents[n] = copies[g].address(ptr)
+        others = []
         for n in shadowed:
             ptr = self.values[pointers[n] - 4]
-            address = buffers[n].gradient_address(ptr)
+            address = layer.gradient_address(self.buffers[n], ptr)
             if n in whole and self.first[n]:  # the contents before do not matter: keep the gradient of those after
-                scratch["gradient", n] = Copy(ptr, ptr + self.arrays[n]._data.nbytes, address)
-                address = scratch["gradient", n].address(ptr)
-            values.append(address)
+                keep.append(Copy(ptr, ptr + self.arrays[n]._data.nbytes, address))
+                address = keep[-1].address(ptr)
+            others.append(address)
         for k in adjoint.after:
             n = pointers.index(k)
-            values.append(buffers[n].address(self.versions[n] + 1, self.values[k - 4]))
-        tape.run(code, self.dims, self.total, values, serial=adjoint.ordered)
+            others.append(layer.address(self.buffers[n], self.versions[n] + 1, self.values[k - 4]))
+        return contents, others, (keep, copies)
 
-    def backward_plan(self, arriving: tuple[int, ...]) -> tuple[tuple[int, ...], Adjoint, Code, list[int]]:
-        """Arguments with gradients, the backward form and its code, arguments that the launch overwrites whole."""
+    def backward_plan(self, arriving: tuple[int, ...]) -> tuple[tuple[int, ...], tuple, list[int]]:
+        """Arguments with gradients, the key of the backward form, arguments that the launch overwrites whole."""
         plan, memory = self.plan, self.memory
         sizes = tuple(self.arrays[n]._data.nbytes for n in arriving)
         geometry = tuple(self.values[k] for k in memory.geometry)
@@ -256,7 +283,9 @@ class LaunchRecord:
                     if overwrites(self.accesses(n), *grid, a._data.nbytes):
                         whole.append(n)
             form = (shadowed, plan.groups, plain)
-            found = (shadowed, memory.adjoint(*form), memory.adjoint_code(*form), whole)
+            if len(memory._backward_plans) > _MOST_PLANS:
+                memory._backward_plans.clear()
+            found = (shadowed, form, whole)
             memory._backward_plans[key] = found
         return found
 
@@ -288,13 +317,13 @@ class CopyRecord:
     def backward(self, tape: Any) -> None:
         if not self.dest_buffer.has_gradient:
             return
-        target = self.dest_buffer.gradient_of(self.dest)
+        targets = tape.gradient_views(self.dest)
+        values = [t.copy() for t in targets]
+        for target in targets:
+            target[...] = np.zeros((), target.dtype)
         if self.carries:
-            values = target.copy()
-            target[...] = 0
-            accumulate(self.src_buffer.gradient_of(self.src), values)
-        else:
-            target[...] = 0
+            for source, value in zip(tape.gradient_views(self.src), values):
+                accumulate(source, value)
 
 
 class FillRecord:
@@ -308,7 +337,8 @@ class FillRecord:
 
     def backward(self, tape: Any) -> None:
         if self.buffer.has_gradient:
-            self.buffer.gradient_of(self.dest)[self.index] = 0
+            for target in tape.gradient_views(self.dest):
+                target[self.index] = np.zeros((), target.dtype)
 
 
 class FunctionRecord:

@@ -12,6 +12,8 @@ from engine.lang import ir
 
 #: An address made from an integer, or one loaded from memory.
 UNKNOWN = "?"
+#: The stack on which differentiated loops keep values.
+TAPE = ("local", "tape")
 Roots = frozenset
 
 
@@ -63,6 +65,8 @@ class MemoryRoots:
                     key = ("local", id(i))
                     self.locals[key] = i
                     self._set(i, Roots([key]))
+                elif i.op in ("tape_push", "tape_pop"):
+                    self._set(i, Roots([TAPE]))
                 else:
                     self._set(i, Roots([UNKNOWN]))
             for r in i.results if i.op == "call" else ():

@@ -98,6 +98,9 @@ class _Twins(Cloner):
                 out = self.b.op("select", self.value(i.args[0]), a, b)
                 self.shadows[id(new)] = out
                 self.join(out, a, b)
+        elif i.op in ("tape_push", "tape_pop"):  # the frame of the twin lies behind the frame
+            size, new.attr = i.attr, 2 * i.attr
+            self.shadows[id(new)] = self.b.op("offset", new, self.b.const(size, T.int64))
         elif i.op == "alloca":
             twin = ir.Instr("alloca", T.pointer, (), (i.attr[0], True))
             self.locals.append(twin)

@@ -11,10 +11,12 @@ from engine import config, taping
 from engine.arrays import array
 from engine.autodiff.buffers import Buffer, Buffers
 from engine.autodiff.errors import TapeError
-from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord
+from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
 from engine.capture import recording
 from engine.cpu.runtime import runtime
 from engine.kernel import SERIAL, Code, Variant
+
+_LAYER = Layer()
 
 
 class Tape:
@@ -186,6 +188,19 @@ class Tape:
                 record.backward(self)
             for buffer in self._buffers:
                 buffer.end_gradient()
+
+    def gradient_views(self, a: array) -> list[np.ndarray]:
+        """What goes backward through a copy of an array: its gradient."""
+        return [self._buffers.of(a).gradient_of(a)]
+
+    def run_backward(self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int]) -> None:
+        """Runs the backward form of a launch."""
+        adjoint = record.memory.adjoint(*form)
+        contents, others, _keep = record.backward_addresses(shadowed, adjoint, whole, _LAYER)
+        values = list(record.values)
+        for n, address in contents.items():
+            values[record.memory.pointers[n] - 4] = address
+        self.run(record.memory.adjoint_code(*form), record.dims, record.total, values + others, adjoint.ordered)
 
     def run(self, code: Code, dims: Sequence[int], total: int, values: list, serial: bool) -> None:
         """Runs compiled code over a grid."""
