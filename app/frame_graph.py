@@ -33,7 +33,14 @@ class FrameGraph:
         """
         self._other = model.state()
         self._integrator = make_integrator(settings)
-        with engine.ScopedCapture() as capture:
+        if model.device.is_cuda:
+            # A CUDA graph records launches only: compile the kernels and allocate what they need before.
+            trial = model.state()
+            copy_state(state, trial)
+            self._record(model, trial, settings)
+            if model.rigid_contacts is not None:
+                model.rigid_contacts.slip.zero_()
+        with engine.ScopedCapture(model.device) as capture:
             self._record(model, state, settings)
         self._graph = capture.graph
 

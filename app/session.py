@@ -17,7 +17,7 @@ import numpy as np
 import engine
 from app.errors import SimulationFailed
 from app.frame_graph import FrameGraph, copy_state
-from app.settings import RunOptions, RunSettings, decide_settings
+from app.settings import RunOptions, RunSettings, decide_settings, find_device
 from sim import Model, ModelBuilder, State, find_divergence
 from sim.diagnostics import Divergence
 from usd_io import SceneBindings, SceneRecord, emit, read_usd
@@ -77,7 +77,7 @@ class Session:
         self.scene = with_settings(scene, self.settings)
         builder = ModelBuilder()
         self.bindings: SceneBindings = emit(self.scene, builder)
-        self.model: Model = builder.finalize()
+        self.model: Model = builder.finalize(device=find_device(self.settings.device))
         self.bindings.configure(self.model)
         self.state: State = self.model.state()
         self.frame = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.errors import UsageError
 
 if TYPE_CHECKING:
+    import engine
     from usd_io.records import SceneRecord
 
 SOLVERS = ("semi-implicit", "xpbd")
@@ -185,3 +186,17 @@ def decide_output(scene_path: Path, output: Path | None, format: str | None, *, 
     if not os.access(parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise UsageError(f"output {path}: no permission to write there; name another place with -o")
     return path, format or suffix_format or "usdc"
+
+
+def find_device(name: str) -> engine.Device:
+    """The device that `name` means.
+
+    Raises:
+        UsageError: if it is not there; the message says what is missing.
+    """
+    import engine
+
+    try:
+        return engine.get_device(name)
+    except engine.EngineError as error:
+        raise UsageError(f"--device {name}: {error}") from None
