@@ -88,7 +88,7 @@ class Calls:
         args: list[Any] = []
         for a in node.args:
             if isinstance(a, ast.Starred):
-                args.extend(self.starred(a.value))
+                args.extend(self.starred(a))
             else:
                 args.append(self.expression(a))
         if any(k.arg is None for k in node.keywords):
@@ -96,13 +96,14 @@ class Calls:
         kw = {k.arg: self.expression(k.value) for k in node.keywords}
         return self.call(callee, args, kw, node)
 
-    def starred(self, node: ast.expr) -> list[Any]:
-        """The values that `*node` stands for; of an array, a slice with constant bounds."""
+    def starred(self, star: ast.Starred) -> list[Any]:
+        """The values that `*x` stands for; of an array, a slice with constant bounds."""
+        node = star.value
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             base = self.expression(node.value)
             if isinstance(base, Val) and base.kind == "array":
                 return [self.array_item(base, [k], node) for k in self.slice_indices(node.slice, node)]
-        return self.elements(self.expression(node), node)
+        return self.elements(self.expression(node), star)
 
     def slice_indices(self, part: ast.Slice, node: ast.AST) -> list[Val]:
         """The indices of a slice of an array; its bounds must be known when compiling, for its length is not."""
