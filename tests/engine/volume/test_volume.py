@@ -394,3 +394,34 @@ def test_a_gradient_of_the_wrong_type_is_refused():
     out, grad = en.zeros(1, dtype=float), en.zeros(1, dtype=en.mat33)
     with pytest.raises(en.EngineError, match="Incompatible gradient type, expected vec3f, got mat33f"):
         en.launch(sample_grad, 1, [volume.id, vec3([[0, 0, 0]]), 1], [out, grad])
+
+
+def test_gradients_of_samples_flow_to_points_and_voxel_data():
+    values = dense((16, 16, 16), en.float32) / 100
+    volume = volume_of(values, en.float32)
+    rng = np.random.default_rng(5)
+    p = (rng.integers(0, 15, (64, 3)) + rng.uniform(0.2, 0.8, (64, 3))).astype(np.float32)
+
+    @en.kernel
+    def total(id: en.uint64, p: en.array(dtype=en.vec3), data: en.array(dtype=float), out: en.array(dtype=float)):
+        t = en.tid()
+        a = en.volume_sample_f(id, p[t], en.Volume.LINEAR)
+        b = en.volume_sample_index(id, p[t], en.Volume.LINEAR, data, 0.0)
+        out[t] = a * b
+
+    points = en.array(p, dtype=en.vec3, requires_grad=True)
+    voxels = volume.get_voxels().numpy()
+    data = en.array(values[tuple(voxels.T)], dtype=float, requires_grad=True)
+    out = en.zeros(64, dtype=float, requires_grad=True)
+    with en.Tape() as tape:
+        en.launch(total, 64, [volume.id, points, data], [out])
+    out.grad.fill_(1.0)
+    tape.backward()
+    interpolate = RegularGridInterpolator([np.arange(16)] * 3, values.astype(np.float64))
+    value = interpolate(p.astype(float))
+    for axis in range(3):
+        step = np.eye(3)[axis] * 0.1
+        slope = (interpolate(p + step) - interpolate(p - step)) / 0.2
+        np.testing.assert_allclose(points.grad.numpy()[:, axis], 2 * value * slope, rtol=1e-3, atol=1e-3)
+    # the product is linear in the voxel data of one factor
+    np.testing.assert_allclose((data.grad.numpy() * data.numpy()).sum(), (value * value).sum(), rtol=1e-4)
