@@ -38,7 +38,7 @@ class Tape:
     """
 
     def __init__(self) -> None:
-        self.reset()
+        self._forget()
 
     # recording -------------------------------------------------------------------------------------------------
     def __enter__(self) -> Tape:
@@ -56,7 +56,11 @@ class Tape:
         self._take_fingerprints()
 
     def reset(self) -> None:
-        """Forgets everything recorded; gradients stay as they are."""
+        """Forgets everything recorded and sets the gradients of its arrays to zero."""
+        self.zero()
+        self._forget()
+
+    def _forget(self) -> None:
         self._records: list[Any] = []
         self._buffers = Buffers()
         self._raw_reader: str | None = None

@@ -47,6 +47,9 @@ class Adam:
         lr: step size.
         betas: decay of the averages of the gradient and of its square.
         eps: added to the root of the average square.
+
+    Attributes:
+        m, v: averages of gradient and squared gradient, flat, for each parameter.
     """
 
     def __init__(
@@ -57,21 +60,27 @@ class Adam:
         eps: float = 1e-8,
     ):
         self.lr, self.beta1, self.beta2, self.eps = lr, *betas, eps
+        self.m: list[en.array] = []
+        self.v: list[en.array] = []
+        self._powers: list[en.array] = []
         self.set_params(params)
 
     def set_params(self, params: Sequence[en.array] | None) -> None:
-        """Optimises these arrays from now on, with fresh averages."""
+        """Optimises these arrays from now on; averages stay where size and type of a parameter stay."""
         self.params = Parameters(params, "Adam")
-        self._mean, self._square, self._powers = [], [], []
-        for x in self.params.numbers:
+        kept = list(zip(self.m, self.v, self._powers))
+        self.m, self.v, self._powers = [], [], []
+        for k, x in enumerate(self.params.numbers):
             work = working_type(x.dtype)
-            self._mean.append(en.zeros(x.size, dtype=work))
-            self._square.append(en.zeros(x.size, dtype=work))
-            self._powers.append(en.ones(2, dtype=work))
+            state = kept[k] if k < len(kept) else None
+            if state is None or state[0].size != x.size or state[0].dtype is not work:
+                state = en.zeros(x.size, dtype=work), en.zeros(x.size, dtype=work), en.ones(2, dtype=work)
+            for states, one in zip((self.m, self.v, self._powers), state):
+                states.append(one)
 
     def reset_internal_state(self) -> None:
         """Forgets averages and the step count."""
-        for state in (*self._mean, *self._square):
+        for state in (*self.m, *self.v):
             state.zero_()
         for powers in self._powers:
             powers.fill_(1.0)
@@ -79,7 +88,7 @@ class Adam:
     def step(self, grad: Sequence[en.array] | None = None) -> None:
         """Moves the parameters once, along `grad` (arrays like the parameters) or their own `grad`."""
         gradients = self.params.gradients(grad)
-        for x, g, m, s, powers in zip(self.params.numbers, gradients, self._mean, self._square, self._powers):
+        for x, g, m, s, powers in zip(self.params.numbers, gradients, self.m, self.v, self._powers):
             count_step, adapt = _update(x.dtype)
             en.launch(count_step, 1, inputs=[powers, self.beta1, self.beta2], record_tape=False)
             numbers = [self.lr, self.beta1, self.beta2, self.eps]

@@ -43,6 +43,8 @@ class Parameters:
         Raises:
             EngineError: their number, types or sizes do not fit the parameters.
         """
+        if not self.arrays:
+            raise EngineError(f"{self.owner}: no parameters; pass them to {self.owner}() or to set_params()")
         if given is None:
             given = [a.grad for a in self.arrays]
             if any(g is None for g in given):

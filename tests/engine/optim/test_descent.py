@@ -133,6 +133,7 @@ def test_reset_forgets_the_past(problem):
         (lambda: Adam([en.zeros(3, dtype=float)]).step(), "no gradients given; make the parameters with requires_grad"),
         (lambda: Adam([en.zeros(3, dtype=float)]).step([]), "got 0 gradients for 1 parameters"),
         (lambda: SGD([en.zeros(3, dtype=float)]).step([en.zeros(4, dtype=float)]), "gradient 0 is 4 of float"),
+        (lambda: Adam().step([]), "no parameters; pass them"),
         (lambda: Adam([3.0]), "got float; expected an engine array"),
     ],
 )
