@@ -373,6 +373,8 @@ class array:
         return np.asarray(self.numpy(), dtype=dtype)
 
     def __dlpack__(self, **kw):
+        if self.dtype.kind == "struct" or self.dtype.scalar is T.bfloat16:  # neither NumPy nor its DLPack has them
+            raise BufferError(f"an array of {T.type_name(self.dtype)} cannot be exported; use to_torch() or array.numpy()")
         return self._data.__dlpack__(**kw)
 
     def __dlpack_device__(self):

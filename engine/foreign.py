@@ -12,7 +12,7 @@ from engine.device import get_device
 from engine.errors import EngineError
 
 
-def share(values: np.ndarray, dtype: Any, source: str, remedy: str) -> array:
+def share(values: np.ndarray, dtype: Any, source: str, remedy: str, scalar: T.ScalarType | None = None) -> array:
     """An array over the memory of `values`, whose trailing dimensions are the components of `dtype`.
 
     Args:
@@ -20,11 +20,12 @@ def share(values: np.ndarray, dtype: Any, source: str, remedy: str) -> array:
         dtype: element type, or None for the scalar type of `values`.
         source: what `values` was, for messages ("from_torch: a tensor").
         remedy: how to make a copy that fits, for messages ("tensor.contiguous()").
+        scalar: type of the numbers where NumPy has none for it (bfloat16).
 
     Raises:
         EngineError: element type, shape or strides do not fit, so that only a copy could be wrapped.
     """
-    scalar = scalar_type_of(values.dtype, source)
+    scalar = scalar or scalar_type_of(values.dtype, source)
     dtype = scalar if dtype is None or dtype is Any else T.as_type(dtype)
     if getattr(dtype, "kind", None) in (None, "struct", "array"):
         raise EngineError(
@@ -50,6 +51,25 @@ def share(values: np.ndarray, dtype: Any, source: str, remedy: str) -> array:
             )
         step *= extent
     return array._view(values, dtype, get_device("cpu"))
+
+
+def adopt(a: Any, dtype: Any) -> array | None:
+    """An array over another library's array or tensor in host memory; None if `a` is no such thing.
+
+    Raises:
+        EngineError: it is one, but only a copy would fit `dtype`.
+    """
+    if type(a).__module__.partition(".")[0] == "torch" and hasattr(a, "detach"):
+        from engine.interop.torch import from_torch  # shares the gradient too
+
+        return from_torch(a, dtype)
+    if hasattr(a, "__array_interface__"):
+        return share(np.asarray(a), dtype, f"a {type(a).__name__}", "pass a contiguous copy")
+    if hasattr(a, "__dlpack__"):
+        from engine.interop.dlpack import from_dlpack
+
+        return from_dlpack(a, dtype)
+    return None
 
 
 def _with_components(values: np.ndarray, dtype: Any, source: str) -> np.ndarray:

@@ -20,7 +20,7 @@ from engine.arrays import ArrayType, array
 from engine.cpu import emit_llvm, jit
 from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
-from engine.foreign import share
+from engine.foreign import adopt
 from engine.function import call_function, parameter, type_of_value
 from engine.lang import ir
 from engine.lang.compiler import Compiler
@@ -374,11 +374,11 @@ class Kernel:
         return [self._adopted(name, t, a) for (name, t), a in zip(self.parameters, args)]
 
     def _adopted(self, name: str, t: Any, a: Any) -> Any:
-        if type(a) is array or getattr(t, "kind", None) != "array" or not hasattr(a, "__array_interface__"):
+        if type(a) is array or getattr(t, "kind", None) != "array":
             return a
         try:
-            dtype = None if T.is_generic(t) else t.dtype
-            return share(np.asarray(a), dtype, f"a {type(a).__name__}", "pass a contiguous copy")
+            found = adopt(a, None if T.is_generic(t) else t.dtype)
+            return a if found is None else found
         except EngineError as error:
             raise LaunchError(f"kernel '{self.__name__}': argument '{name}': {error}") from None
 

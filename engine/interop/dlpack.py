@@ -64,6 +64,7 @@ def to_dlpack(a: array) -> Any:
     """
     if not isinstance(a, array):
         raise EngineError(f"to_dlpack: got {type(a).__name__}; expected an engine array")
-    if a.dtype.kind == "struct":
-        raise EngineError(f"to_dlpack: DLPack has no structs, got an array of {a.dtype.name}; use array.numpy()")
-    return a.__dlpack__()
+    try:
+        return a.__dlpack__()
+    except BufferError as error:
+        raise EngineError(f"to_dlpack: {error}") from None

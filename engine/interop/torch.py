@@ -25,7 +25,7 @@ _torch = functools.partial(require, "torch", "sharing arrays with PyTorch")
 @functools.cache
 def _types() -> dict[T.ScalarType, Any]:
     torch = _torch()
-    return {t: getattr(torch, t.name) for t in T.SCALARS.values() if hasattr(torch, t.name)}
+    return {t: getattr(torch, t.name) for t in (*T.SCALARS.values(), T.bfloat16) if hasattr(torch, t.name)}
 
 
 def dtype_from_torch(torch_dtype: Any) -> T.ScalarType:
@@ -59,7 +59,14 @@ def device_to_torch(device: Any) -> Any:
 # arrays -----------------------------------------------------------------------------------------------------------
 
 
-def from_torch(t: Any, dtype: Any = None, requires_grad: bool | None = None, grad: Any = None) -> array:
+def from_torch(
+    t: Any,
+    dtype: Any = None,
+    requires_grad: bool | None = None,
+    grad: Any = None,
+    return_ctype: bool = False,
+    retain_grad: bool = False,
+) -> array:
     """An array over the memory of a tensor, which it keeps alive; gradients are shared too.
 
     Args:
@@ -67,6 +74,8 @@ def from_torch(t: Any, dtype: Any = None, requires_grad: bool | None = None, gra
         dtype: element type; a vector or matrix type takes the trailing dimensions. None: the tensor's scalar type.
         requires_grad: whether the array has a gradient; None: as the tensor does.
         grad: array or tensor to use as gradient. By default that of the tensor, made of zeros if it has none yet.
+        return_ctype: no effect; arrays are as quick to launch with.
+        retain_grad: whether an intermediate tensor keeps its gradient, so that it can be shared.
 
     Raises:
         EngineError: not a tensor, on another device, or only a copy would fit `dtype`.
@@ -80,13 +89,20 @@ def from_torch(t: Any, dtype: Any = None, requires_grad: bool | None = None, gra
         )
     if t.device.type != "cpu":
         raise EngineError(f"from_torch: the tensor is on {t.device}; this build computes on the CPU: tensor.cpu()")
-    dtype_from_torch(t.dtype)  # refuses bfloat16, complex, quantised
-    out = share(t.detach().numpy(), dtype, "from_torch: a tensor", "tensor.contiguous()")
+    if retain_grad and not t.is_leaf:
+        t.retain_grad()
+    out = _shared(t, dtype, "from_torch: a tensor")
     if requires_grad is None:
         requires_grad = t.requires_grad or grad is not None
     if requires_grad:
         _share_gradient(out, t, grad)
     return out
+
+
+def _shared(t: Any, dtype: Any, source: str) -> array:
+    scalar, values = dtype_from_torch(t.dtype), t.detach()  # refuses complex and quantised numbers
+    values = values.view(_torch().uint16) if scalar is T.bfloat16 else values
+    return share(values.numpy(), dtype, source, "tensor.contiguous()", scalar)
 
 
 def _share_gradient(out: array, t: Any, grad: Any) -> None:
@@ -99,7 +115,7 @@ def _share_gradient(out: array, t: Any, grad: Any) -> None:
     else:
         if grad is None:
             grad = _gradient_of(t)
-        grad = share(grad.detach().numpy(), out.dtype, "from_torch: a gradient", "grad.contiguous()")
+        grad = _shared(grad, out.dtype, "from_torch: a gradient")
     out.grad = grad
     out._requires_grad = True
 
@@ -110,7 +126,7 @@ def _gradient_of(t: Any) -> Any:
         warnings.simplefilter("ignore")
         if t.grad is None:
             made = torch.zeros_like(t, memory_format=torch.preserve_format, requires_grad=False)
-            if not (t.is_leaf and t.requires_grad):
+            if not (t.requires_grad and (t.is_leaf or t.retains_grad)):
                 return made
             t.grad = made
         return t.grad
@@ -147,7 +163,8 @@ def to_torch(a: array, requires_grad: bool | None = None) -> Any:
 def _tensor(torch: Any, a: array) -> Any:
     with warnings.catch_warnings():  # a read-only source stays the user's responsibility, as in torch.from_dlpack
         warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(a.numpy())
+        t = torch.from_numpy(a.numpy())
+        return t.view(torch.bfloat16) if a.dtype.scalar is T.bfloat16 else t
 
 
 # automatic differentiation ----------------------------------------------------------------------------------------
@@ -205,7 +222,7 @@ def _bridge() -> Any:
             ours = list(args)
             for k, a in enumerate(args):
                 if isinstance(a, torch.Tensor):
-                    ours[k] = share(a.detach().numpy(), types[k], f"argument {k}: a tensor", "tensor.contiguous()")
+                    ours[k] = _shared(a, types[k], f"argument {k}: a tensor")
                     ours[k].requires_grad = ctx.needs_input_grad[k + 2]
             tape = Tape()
             with tape:
@@ -228,7 +245,7 @@ def _bridge() -> Any:
             seeds = {}
             for out, g in zip(ctx.outputs, grads):
                 if g is not None:
-                    seeds[out] = share(g.contiguous().numpy(), out.dtype, "backward: a gradient", "grad.contiguous()")
+                    seeds[out] = _shared(g.contiguous(), out.dtype, "backward: a gradient")
             ctx.tape.backward(grads=seeds)
             found = [to_torch(a.grad).clone() if isinstance(a, array) and a.requires_grad else None for a in ctx.inputs]
             return (None, None, *found)

@@ -9,7 +9,7 @@ import engine as en
 
 torch = pytest.importorskip("torch")
 
-TYPES = ["bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"]
+TYPES = ["bfloat16", "bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"]
 
 
 @en.kernel
@@ -45,6 +45,34 @@ def test_memory_is_shared_both_ways():
     assert a.ptr == t.data_ptr() and (t == 2).all()
     en.to_torch(a).add_(1)
     assert (a.numpy() == 3).all()
+
+
+def test_tensor_is_accepted_by_a_launch():
+    t = torch.ones(6, requires_grad=True)
+    en.launch(double, 3, inputs=[t])
+    np.testing.assert_array_equal(t.detach(), [2, 2, 2, 1, 1, 1])
+    with pytest.raises(en.LaunchError, match="argument 'x': from_torch: a tensor of float64"):
+        en.launch(double, 3, inputs=[t.double()])
+
+
+def test_tape_gives_gradients_to_tensors_of_a_launch():
+    t, out = torch.tensor([1.0, 2.0], requires_grad=True), en.zeros(2, dtype=float, requires_grad=True)
+    with en.Tape() as tape:
+        en.launch(split, 2, inputs=[t, out, en.zeros(2, dtype=float)])
+    tape.backward(grads={out: np.ones(2, np.float32)})
+    np.testing.assert_array_equal(t.grad, [2, 4])
+
+
+def test_half_precision_of_both_kinds_keeps_its_values():
+    t = torch.tensor([[1.5, -2.0, 3.0]], dtype=torch.bfloat16)
+    a = en.from_torch(t, dtype=en.vector(3, en.bfloat16))
+    assert a.shape == (1,) and torch.equal(en.to_torch(a), t)
+
+
+def test_intermediate_tensor_keeps_its_gradient_when_asked():
+    t = torch.ones(3, requires_grad=True) * 2
+    a = en.from_torch(t, retain_grad=True)
+    assert a.grad.ptr == t.grad.data_ptr()
 
 
 def test_strides_are_kept():
@@ -86,7 +114,6 @@ def test_gradient_may_be_given():
     ("make", "dtype", "message"),
     [
         (lambda: np.zeros(3), None, "got ndarray; expected a torch.Tensor"),
-        (lambda: torch.zeros(3, dtype=torch.bfloat16), None, "bfloat16 has no engine type"),
         (lambda: torch.zeros(3, dtype=torch.complex64), None, "complex64 has no engine type"),
         (lambda: torch.eye(3).to_sparse(), None, "expected a dense one"),
         (lambda: torch.zeros(3, device="meta"), None, "tensor is on meta"),
