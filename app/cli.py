@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -65,6 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report.exit_code
 
 
+def _device_name(text: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"got {text!r}; expected cpu, cuda or cuda:N")
+    return text
+
+
 def _run(arguments: argparse.Namespace, began: float) -> RunReport:
     # Imported here, because --help and a mistyped option must not wait for USD and LLVM to load.
     from app.batch import BatchJob, run_job
@@ -115,7 +122,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--substeps", metavar="N", type=count, help="solver steps a frame")
     what.add_argument("--solver", choices=SOLVERS, help="how forces and constraints are solved")
     what.add_argument("--iterations", metavar="N", type=count, help="constraint iterations a step (xpbd)")
-    what.add_argument("--device", metavar="D", default="cpu", help="where to simulate: cpu, cuda or cuda:N (default: cpu)")
+    what.add_argument("--device", metavar="D", type=_device_name, default="cpu", help="where to simulate: cpu, cuda or cuda:N (default: cpu)")
     what.add_argument("--threads", metavar="N", type=count, help="worker threads (default: all cores)")
 
     where = parser.add_argument_group("what to write")
