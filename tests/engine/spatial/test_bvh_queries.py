@@ -1,10 +1,11 @@
 """Boxes and triangles found by boxes, rays, spheres and capsules, against testing all of them."""
 
-# ruff: noqa: UP018, RUF046
+# ruff: noqa: RUF046
 import numpy as np
 import pytest
 
 import engine as en
+from engine.spatial.packed_order import hilbert_index
 from tests.engine.spatial.mesh_kernels import make_mesh
 from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES
 
@@ -130,10 +131,11 @@ def crossings(lower, upper, start, dir, radius=0.0, end=np.inf):
     return np.maximum(enter, 0) <= np.minimum(leave, end)
 
 
-@pytest.mark.parametrize("n", [1, 7, 8, 9, 100, 5000])
-def test_queries_find_what_testing_every_box_finds(n):
+@pytest.mark.parametrize("constructor", ["lbvh", "sah"])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 64, 65, 512, 513, 5000])
+def test_queries_find_what_testing_every_box_finds(n, constructor):
     lower, upper = boxes(n)
-    bvh = en.Bvh(vec3(lower), vec3(upper))
+    bvh = en.Bvh(vec3(lower), vec3(upper), constructor=constructor)
     rng = np.random.default_rng(1)
     m = 40
     low = rng.uniform(-2.5, 2, (m, 3)).astype(np.float32)
@@ -182,11 +184,12 @@ def test_the_kind_of_query_may_be_chosen_at_run_time():
         np.testing.assert_array_equal(seen.numpy(), expected[0])
 
 
+@pytest.mark.parametrize("constructor", ["lbvh", "sah"])
 @pytest.mark.parametrize("update", ["refit", "rebuild", "captured refit", "captured rebuild"])
-def test_boxes_that_move_are_found_where_they_are(update):
+def test_boxes_that_move_are_found_where_they_are(update, constructor):
     lower, upper = boxes(3000)
     device_lower, device_upper = vec3(lower), vec3(upper)
-    bvh = en.Bvh(device_lower, device_upper)
+    bvh = en.Bvh(device_lower, device_upper, constructor=constructor)
     run = getattr(bvh, update.split()[-1])
     if update.startswith("captured"):
         with en.ScopedCapture() as capture:
@@ -242,6 +245,30 @@ def test_furthest_points_are_the_furthest_corners(shape):
     for least in (-1.0, 0.0, 2.0):
         en.launch(furthest, 300, [mesh.id, vec3(places), least], [out])
         np.testing.assert_allclose(out.numpy(), np.where(distance > least, distance, -1.0), rtol=1e-5)
+
+
+def test_the_curve_visits_neighbours():
+    """A Hilbert curve passes every cell once, each step to a neighbour."""
+
+    @en.kernel
+    def place(places: en.array3d(dtype=int)):
+        i, j, k = en.tid()
+        places[i, j, k] = hilbert_index(i, j, k)
+
+    places = en.zeros((16, 16, 16), dtype=int)
+    en.launch(place, (16, 16, 16), [], [places])
+    order = np.argsort(places.numpy().ravel(), kind="stable")
+    assert len(np.unique(places.numpy())) == 16**3
+    steps = np.abs(np.diff(np.stack(np.unravel_index(order, (16, 16, 16)), 1), axis=0)).sum(1)
+    assert np.all(steps == 1)
+
+
+def test_boxes_at_one_place_and_far_away():
+    lower = np.concatenate([np.zeros((300, 3)), [[1e6, -1e6, 1e6]]]).astype(np.float32)
+    bvh = en.Bvh(vec3(lower), vec3(lower + 1))
+    seen = en.zeros((1, 301), dtype=int)
+    en.launch(by_box, 1, [bvh.id, vec3([[0.5, 0.5, 0.5]]), vec3([[0.6, 0.6, 0.6]])], [seen])
+    assert seen.numpy()[0].tolist() == [1] * 300 + [0]
 
 
 def test_an_id_of_a_bvh_that_is_gone_finds_nothing():
