@@ -21,8 +21,8 @@ class InOut:
         mutates: Positions of the arguments that the changed values go to.
     """
 
-    def __init__(self, function: Any, mutates: tuple[int, ...], name: str | None = None):
-        self.function, self.mutates = function, mutates
+    def __init__(self, function: Any, mutates: tuple[int, ...], name: str | None = None, kernel_only: bool = True):
+        self.function, self.mutates, self.kernel_only = function, mutates, kernel_only
         self.__name__ = name or function.__name__
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
@@ -38,7 +38,10 @@ class InOut:
         return result
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        raise KernelTypeError(f"{self.__name__}() works inside kernels only")
+        """The result; arguments of Python scope stay as they are."""
+        if self.kernel_only:
+            raise KernelTypeError(f"{self.__name__}() works inside kernels only")
+        return self.function(*args, **kw)[0]
 
 
 class ByArgumentCount:

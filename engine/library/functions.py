@@ -28,7 +28,7 @@ def library(group: str, mutates: tuple[int, ...] = (), name: str | None = None) 
         made: Any = Function(function, earlier.overloads if isinstance(earlier, Function) else ())
         if isinstance(earlier, Function):
             made.__doc__ = made.__doc__ or earlier.__doc__
-        shown = InOut(made, mutates, public) if mutates else made
+        shown = InOut(made, mutates, public, kernel_only=False) if mutates else made
         FUNCTIONS[public] = (shown, group)
         return made
 

@@ -11,52 +11,44 @@ from typing import Any
 
 import engine as en
 from engine.library.functions import library
+from engine.library.sampling import rand_next, unit_float
 
 _GROUP = "Random"
 
 
 @en.func
-def _hash(state: en.uint32, x: int, y: int, z: int, t: int) -> en.uint32:
-    """State of the generator of a lattice point (spatial hash of Teschner et al. 2003)."""
-    return (
-        (en.uint32(x) * en.uint32(73856093))
-        ^ (en.uint32(y) * en.uint32(19349663))
-        ^ (en.uint32(z) * en.uint32(83492791))
-        ^ (en.uint32(t) * en.uint32(10001659) + state)
-    )
+def _mixed(i: int, prime: en.uint32) -> en.uint32:
+    """A lattice coordinate times a large prime, modulo 2³² (spatial hash of Teschner et al. 2003)."""
+    return en.mul(en.uint32(i), prime)
 
 
 @en.func
 def _gradient(state: en.uint32, i: int) -> float:
     """Slope in [-1, 1) of a lattice point in one dimension."""
-    s = en.uint32(i) * en.uint32(73856093) + state
-    return 2.0 * en.randf(s) - 1.0
+    return 2.0 * en.randf(en.add(_mixed(i, en.uint32(73856093)), state)) - 1.0
 
 
 @en.func
 def _gradient2(state: en.uint32, i: int, j: int) -> en.vec2:
-    s = (en.uint32(i) * en.uint32(73856093)) ^ (en.uint32(j) * en.uint32(19349663) + state)
+    s = _mixed(i, en.uint32(73856093)) ^ en.add(_mixed(j, en.uint32(19349663)), state)
     return en.normalize(en.sample_unit_square(s))
 
 
 @en.func
 def _gradient3(state: en.uint32, i: int, j: int, k: int) -> en.vec3:
-    s = (
-        (en.uint32(i) * en.uint32(73856093))
-        ^ (en.uint32(j) * en.uint32(19349663))
-        ^ (en.uint32(k) * en.uint32(53471161) + state)
-    )
-    return en.normalize(en.sample_unit_cube(s))
+    s = _mixed(i, en.uint32(73856093)) ^ _mixed(j, en.uint32(19349663))
+    return en.normalize(en.sample_unit_cube(s ^ en.add(_mixed(k, en.uint32(83492791)), state)))
 
 
 @en.func
 def _gradient4(state: en.uint32, i: int, j: int, k: int, n: int) -> en.vec4:
-    s = _hash(state, i, j, k, n)
-    x = en.randf(s) - 0.5
-    y = en.randf(s) - 0.5
-    z = en.randf(s) - 0.5
-    t = en.randf(s) - 0.5
-    return en.normalize(en.vec4(x, y, z, t))
+    s = _mixed(i, en.uint32(73856093)) ^ _mixed(j, en.uint32(19349663)) ^ _mixed(k, en.uint32(83492791))
+    s = s ^ en.add(_mixed(n, en.uint32(10001659)), state)
+    a = rand_next(s)
+    b = rand_next(a)
+    c = rand_next(b)
+    d = rand_next(c)
+    return en.normalize(en.vec4(unit_float(a), unit_float(b), unit_float(c), unit_float(d)) - en.vec4(0.5))
 
 
 @en.func

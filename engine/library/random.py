@@ -32,6 +32,12 @@ def _rand_init(e: Emit, seed: Val, offset: Val | None = None) -> Val:
     return e.scalar(_pcg(e, s))
 
 
+@builtin("rand_next", _RAND)
+def _rand_next(e: Emit, state: Val) -> Val:
+    """The state after this one, without changing it: how code of Python scope goes on. Not differentiable."""
+    return e.scalar(_pcg(e, state.value))
+
+
 def _unit(e: Emit, state):
     return e.op(
         "mul", e.cast(e.op("shr", state, e.const(8, T.uint32)), T.float32), e.const(1.0 / 16777216.0, T.float32)

@@ -406,7 +406,8 @@ def _bit_count(name: str) -> None:
     def rule(e: Emit, a: Val) -> Val:
         """Number of bits that are one (int32). Not differentiable."""
         a = e.integer(f"{name}()", a)
-        return e.scalar(e.cast(e.op("popcount", a.value), T.int32))
+        bits = e.cast(a.value, getattr(T, f"uint{a.type.bits}"))
+        return e.scalar(e.cast(e.op("popcount", bits), T.int32))
 
     builtin(name, _OP)(rule)
 
