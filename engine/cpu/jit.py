@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
@@ -23,7 +24,6 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
-_count = 0
 
 
 @functools.cache
@@ -38,11 +38,6 @@ def _machine() -> llvm.TargetMachine:
 @functools.cache
 def _features() -> str:
     return llvm.get_host_cpu_features().flatten()
-
-
-@functools.cache
-def _session() -> llvm.LLJIT:
-    return llvm.create_lljit_compiler(_machine(), use_jit_link=False, suppress_errors=True)
 
 
 def target_key() -> str:
@@ -76,12 +71,48 @@ def compile_text(text: str, level: int = 3) -> bytes:
     return data
 
 
-def load_object(data: bytes, symbols: list[str]) -> llvm.ResourceTracker:
-    """Loads object code; returns a mapping from `symbols` to addresses. The code is unloaded when the mapping dies."""
-    global _count
-    with _lock:
-        _count += 1
+class Code:
+    """Loaded object code: maps names of symbols to addresses. The code is unloaded when this dies."""
+
+    def __init__(self, session: _Session, data: bytes, symbols: list[str]):
+        self.session = session
+        self.tracker = session.link(data, symbols)
+
+    def __getitem__(self, symbol: str) -> int:
+        return self.tracker[symbol]
+
+    def __del__(self) -> None:
+        tracker = getattr(self, "tracker", None)
+        if tracker is not None:
+            tracker.close()  # before its session
+
+
+class _Session:
+    """A linker for a few pieces of code. It keeps 9 KB for each, even if unloaded, until it dies with the last."""
+
+    most = 16
+
+    def __init__(self) -> None:
+        self.linker = llvm.create_lljit_compiler(_machine(), use_jit_link=False, suppress_errors=True)
+        self.count = 0
+
+    def link(self, data: bytes, symbols: list[str]) -> llvm.ResourceTracker:
+        self.count += 1
         library = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
         for s in symbols:
             library.export_symbol(s)
-        return library.link(_session(), f"module{_count}")
+        return library.link(self.linker, f"code{self.count}")
+
+
+_newest: weakref.WeakSet[_Session] = weakref.WeakSet()  # at most one; only code keeps its session
+
+
+def load_object(data: bytes, symbols: list[str]) -> Code:
+    """Loads object code; returns a mapping from `symbols` to addresses."""
+    with _lock:
+        session = next(iter(_newest), None)
+        if session is None or session.count >= session.most:
+            session = _Session()
+            _newest.clear()
+            _newest.add(session)
+        return Code(session, data, symbols)
