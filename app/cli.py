@@ -122,7 +122,13 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument("--substeps", metavar="N", type=count, help="solver steps a frame")
     what.add_argument("--solver", choices=SOLVERS, help="how forces and constraints are solved")
     what.add_argument("--iterations", metavar="N", type=count, help="constraint iterations a step (xpbd)")
-    what.add_argument("--device", metavar="D", type=_device_name, default="cpu", help="where to simulate: cpu, cuda or cuda:N (default: cpu)")
+    what.add_argument(
+        "--device",
+        metavar="D",
+        type=_device_name,
+        default="cpu",
+        help="where to simulate: cpu, cuda or cuda:N (default: cpu)",
+    )
     what.add_argument("--threads", metavar="N", type=count, help="worker threads (default: all cores)")
 
     where = parser.add_argument_group("what to write")

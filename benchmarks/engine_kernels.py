@@ -10,7 +10,14 @@ def make(wp):
         y[i] = a * x[i] + y[i]
 
     @wp.kernel
-    def integrate(x: wp.array(dtype=wp.vec3), v: wp.array(dtype=wp.vec3), f: wp.array(dtype=wp.vec3), w: wp.array(dtype=float), g: wp.vec3, dt: float):
+    def integrate(
+        x: wp.array(dtype=wp.vec3),
+        v: wp.array(dtype=wp.vec3),
+        f: wp.array(dtype=wp.vec3),
+        w: wp.array(dtype=float),
+        g: wp.vec3,
+        dt: float,
+    ):
         i = wp.tid()
         v1 = v[i] + (f[i] * w[i] + g) * dt
         x[i] = x[i] + v1 * dt

@@ -66,7 +66,9 @@ def main() -> None:
     with en.ScopedCapture() as capture:
         for _ in range(1000):
             en.launch(kernels["simrun"][2], dim=16, inputs=[a, b, c, 2.0])
-    rows.append(row("graph replay, per node", "us", 1e3, alternate({"simrun": lambda: en.capture_launch(capture.graph)})))
+    rows.append(
+        row("graph replay, per node", "us", 1e3, alternate({"simrun": lambda: en.capture_launch(capture.graph)}))
+    )
 
     def saxpy(m, k):
         x, y = (m.zeros(10_000_000, dtype=float, device="cpu") for _ in range(2))
@@ -84,7 +86,11 @@ def main() -> None:
     x, v, f, w = arrays(en, 1_000_000)
     for threads in (1, 2):
         en.set_threads(threads)
-        run = {"simrun": lambda: en.launch(kernels["simrun"][1], dim=1_000_000, inputs=[x, v, f, w, en.vec3(0.0, -9.8, 0.0), 1e-3])}
+        run = {
+            "simrun": lambda: en.launch(
+                kernels["simrun"][1], dim=1_000_000, inputs=[x, v, f, w, en.vec3(0.0, -9.8, 0.0), 1e-3]
+            )
+        }
         rows.append(row(f"integrate, 1,000,000 particles, {threads} thread(s)", "ms", 1e3, alternate(run)))
     save(rows, path)
 

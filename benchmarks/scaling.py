@@ -13,8 +13,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from sidebyside import alternate, save
 from seed_cloth import build
+from sidebyside import alternate, save
 
 import engine as en
 import sim
@@ -29,7 +29,9 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     cores = en.get_threads()
-    print(f"{'particles':>10} {'build s':>8} {'1 thread ms':>12} {f'{cores} threads ms':>14} {'speed-up':>9} {'ns/particle/substep':>20}")
+    print(
+        f"{'particles':>10} {'build s':>8} {'1 thread ms':>12} {f'{cores} threads ms':>14} {'speed-up':>9} {'ns/particle/substep':>20}"
+    )
     for dim_x, dim_y in SIZES:
         start = time.perf_counter()
         model = build(en, sim, dim_x, dim_y)
@@ -51,11 +53,16 @@ def main() -> None:
         for threads in (1, cores):
             en.set_threads(threads)
             repeats = 15 if model.particle_count < 200_000 else 5
-            result[threads] = alternate({"simrun": lambda c=capture: en.capture_launch(c.graph)}, repeats)["simrun"] * 1e3
+            result[threads] = (
+                alternate({"simrun": lambda c=capture: en.capture_launch(c.graph)}, repeats)["simrun"] * 1e3
+            )
         n = model.particle_count
         each = result[cores] * 1e6 / n / SUBSTEPS
         rows.append({"particles": n, "build_s": built, "ms_1": result[1], "ms_all": result[cores], "ns": each})
-        print(f"{n:>10,} {built:>8.3f} {result[1]:>12.2f} {result[cores]:>14.2f} {result[1] / result[cores]:>8.2f}x {each:>20.1f}", flush=True)
+        print(
+            f"{n:>10,} {built:>8.3f} {result[1]:>12.2f} {result[cores]:>14.2f} {result[1] / result[cores]:>8.2f}x {each:>20.1f}",
+            flush=True,
+        )
     save(rows, args.json)
 
 

@@ -39,8 +39,6 @@ def build(m, s, dim_x=64, dim_y=32, device="cpu"):
     return model
 
 
-
-
 def stepper(m, s, solver: str):
     """A function that simulates one frame, and the state that holds the result."""
     model = build(m, s)
@@ -86,7 +84,9 @@ def main() -> None:
             tasks[name], states[name], nodes = stepper(m, s, solver)
             if name == "simrun":
                 count = nodes
-        rows.append(row(f"seed cloth 64x32, 32 substeps, {solver}, a frame", "ms", 1e3, alternate(tasks, repeats=args.frames)))
+        rows.append(
+            row(f"seed cloth 64x32, 32 substeps, {solver}, a frame", "ms", 1e3, alternate(tasks, repeats=args.frames))
+        )
         print(f"    {count} jobs a frame")
         ours = states["simrun"].particle_q.numpy()
         print(f"    lowest point {ours[:, 1].min():.3f}, finite: {bool(np.isfinite(ours).all())}", end="")

@@ -17,7 +17,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, ROOT)
-from sidebyside import row, save
+from sidebyside import row, save  # noqa: E402
 
 _OURS = """
 import sys; sys.path[:0] = [{root!r}, {here!r}]
@@ -39,7 +39,9 @@ run(); state.particle_q.numpy()
 def timed(code: str, cache: str) -> float:
     env = dict(os.environ, SIMRUN_CACHE=cache, WARP_CACHE_PATH=cache)
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return time.perf_counter() - start
 
 
@@ -78,7 +80,9 @@ def compile_times() -> None:
             seed_cloth.stepper(en, sim, solver)[0]()
         for ms, name, size in times:
             print(f"    {name:<40} {size:>6} instructions {ms:8.1f} ms")
-        print(f"    {len(times)} kernels, median {statistics.median(t[0] for t in times):.1f} ms, total {sum(t[0] for t in times):.0f} ms")
+        print(
+            f"    {len(times)} kernels, median {statistics.median(t[0] for t in times):.1f} ms, total {sum(t[0] for t in times):.0f} ms"
+        )
 
 
 def main() -> None:
@@ -98,8 +102,12 @@ def main() -> None:
         cold_peer = warm_peer = None
         if with_peer:
             cold_peer, warm_peer = cold_and_warm(_PEER, solver, 1, 2)
-        rows.append(row(f"cold start to first frame, seed cloth, {solver}", "s", 1.0, {"simrun": cold, "warp": cold_peer}))
-        rows.append(row(f"warm start to first frame, seed cloth, {solver}", "s", 1.0, {"simrun": warm, "warp": warm_peer}))
+        rows.append(
+            row(f"cold start to first frame, seed cloth, {solver}", "s", 1.0, {"simrun": cold, "warp": cold_peer})
+        )
+        rows.append(
+            row(f"warm start to first frame, seed cloth, {solver}", "s", 1.0, {"simrun": warm, "warp": warm_peer})
+        )
     compile_times()
     save(rows, args.json)
 

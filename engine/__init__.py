@@ -106,7 +106,17 @@ _PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix", "quaternion", "transforma
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})
 
 # written in the kernel language itself, so it needs the names above
-from engine.library import decompositions, frames, geometry, search, sampling, noises, norms, quaternions, special_functions  # noqa: E402, I001
+from engine.library import (
+    decompositions,
+    frames,
+    geometry,
+    noises,
+    norms,
+    quaternions,
+    sampling,
+    search,
+    special_functions,
+)
 from engine.library.functions import FUNCTIONS as _FUNCTIONS  # noqa: E402
 
 globals().update({name: function for name, (function, _) in _FUNCTIONS.items()})

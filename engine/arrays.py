@@ -374,7 +374,9 @@ class array:
 
     def __dlpack__(self, **kw):
         if self.dtype.kind == "struct" or self.dtype.scalar is T.bfloat16:  # neither NumPy nor its DLPack has them
-            raise BufferError(f"an array of {T.type_name(self.dtype)} cannot be exported; use to_torch() or array.numpy()")
+            raise BufferError(
+                f"an array of {T.type_name(self.dtype)} cannot be exported; use to_torch() or array.numpy()"
+            )
         return self._data.__dlpack__(**kw)
 
     def __dlpack_device__(self):
@@ -507,9 +509,13 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
     if dest_offset or src_offset or count or src.size < dest.size:
         count = count or src.size - src_offset
         if src_offset + count > src.size:
-            raise EngineError(f"copy: {count} elements from offset {src_offset} do not fit: it exceeds the source size {src.size}")
+            raise EngineError(
+                f"copy: {count} elements from offset {src_offset} do not fit: it exceeds the source size {src.size}"
+            )
         if dest_offset + count > dest.size:
-            raise EngineError(f"copy: {count} elements at offset {dest_offset} do not fit: it exceeds the destination size {dest.size}")
+            raise EngineError(
+                f"copy: {count} elements at offset {dest_offset} do not fit: it exceeds the destination size {dest.size}"
+            )
         dest, src = _span(dest, dest_offset, count), _span(src, src_offset, count)
     if dest.size != src.size or (dest.shape != src.shape and not (dest.is_contiguous and src.is_contiguous)):
         raise EngineError(

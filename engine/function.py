@@ -170,7 +170,9 @@ class Function:
             v = caller.emit.concrete(v)
             if T.is_generic(t) and not T.fits(t, v.type):
                 raise caller.fail(
-                    f"{self.__name__}(): argument '{name}' got {v.type.name}; expected {T.type_name(t)}", node, KernelTypeError
+                    f"{self.__name__}(): argument '{name}' got {v.type.name}; expected {T.type_name(t)}",
+                    node,
+                    KernelTypeError,
                 )
             return v
         try:

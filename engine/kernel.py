@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
+import itertools
 import os
 import struct
 import sys
@@ -192,14 +193,18 @@ class Kernel:
         names = [name for name, _ in self.parameters]
         given = dict(types) if isinstance(types, dict) else dict(zip(names, types))
         if set(given) - set(names) or (not isinstance(types, dict) and len(types) != len(names)):
-            raise EngineError(f"overload: got types for {', '.join(map(str, types))}; '{self.key}' takes {', '.join(names)}")
+            raise EngineError(
+                f"overload: got types for {', '.join(map(str, types))}; '{self.key}' takes {', '.join(names)}"
+            )
         wanted = []
         for name, pattern in self.parameters:
             t = T.as_type(given.get(name, pattern))
             if T.is_generic(t):
                 raise EngineError(f"overload of '{self.key}': argument '{name}' needs a concrete type")
             if not T.fits(pattern, t):
-                raise EngineError(f"overload of '{self.key}': '{name}' got {T.type_name(t)}; expected {T.type_name(pattern)}")
+                raise EngineError(
+                    f"overload of '{self.key}': '{name}' got {T.type_name(t)}; expected {T.type_name(pattern)}"
+                )
             wanted.append((name, t))
         signature = tuple(T.type_name(t) for _, t in wanted)
         found = self.overloads.get(signature)
@@ -241,7 +246,9 @@ class Kernel:
         ir.finish(compiled, check=config.verify_ir)
         return compiled, compiler.tid_arity
 
-    def variant(self, types: list[Any], layout: Layout = (), aliased: bool = False, device: Device | None = None) -> Any:
+    def variant(
+        self, types: list[Any], layout: Layout = (), aliased: bool = False, device: Device | None = None
+    ) -> Any:
         """The compiled form for argument types and layout, `aliased` if arrays that share memory matter to it."""
         debug = config.mode == "debug"
         on_cuda = device is not None and device.is_cuda
@@ -439,7 +446,7 @@ class Kernel:
 def _share_memory(args: Sequence[Any]) -> bool:
     """Whether any two arrays overlap (by the bounds of their memory)."""
     spans = sorted([a._span for a in args if type(a) is array])
-    return any(second[0] < first[1] for first, second in zip(spans, spans[1:]))
+    return any(second[0] < first[1] for first, second in itertools.pairwise(spans))
 
 
 def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None:
@@ -498,7 +505,9 @@ def overload(kernel: Any, types: Any = None) -> Any:
     """
     if isinstance(kernel, Kernel):
         if types is None:
-            raise EngineError(f"overload: '{kernel.key}' needs its argument types, e.g. overload(k, [array(dtype=float)])")
+            raise EngineError(
+                f"overload: '{kernel.key}' needs its argument types, e.g. overload(k, [array(dtype=float)])"
+            )
         return kernel.add_overload(types)
     hints = dict(inspect.get_annotations(kernel, eval_str=True))
     if hints.pop("return", None) not in (None, type(None)):

@@ -51,7 +51,9 @@ def _device_of(args: Sequence[Any], device: Any) -> Device:
 
 def _run_on_cuda(device: Any, variant: Any, total: int, address: int, args: Any) -> None:
     if active_tape() is not None:
-        raise LaunchError("a tape cannot record launches on a CUDA device yet; run the differentiated part on device='cpu'")
+        raise LaunchError(
+            "a tape cannot record launches on a CUDA device yet; run the differentiated part on device='cpu'"
+        )
     variant.run(total, address)
     if device.capturing is not None:
         device.capturing.keep.append((variant, args))

@@ -82,7 +82,11 @@ def vector(*args: Any, length: Any = Any, dtype: Any = Any) -> Any:
 
 def matrix(*args: Any, shape: Any = Any, dtype: Any = Any) -> Any:
     """Matrix type `matrix((rows, columns), dtype)`, stored row by row, or a matrix of the given numbers or columns."""
-    if args and not (isinstance(args[0], (tuple, list)) and len(args) <= 2 and len(args[0]) == 2) and args[0] is not Any:
+    if (
+        args
+        and not (isinstance(args[0], (tuple, list)) and len(args) <= 2 and len(args[0]) == 2)
+        and args[0] is not Any
+    ):
         return _value("matrix", args, shape=shape, dtype=dtype)
     shape, dtype = (*args, *(shape, dtype)[len(args) :]) if args else (shape, dtype)
     dtype = as_type(dtype)

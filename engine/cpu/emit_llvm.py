@@ -16,7 +16,14 @@ from engine.cpu import access_order, tape
 from engine.lang import ir
 
 HEADER_SLOTS = 5
-_CMP = {"eq": ("eq", "oeq"), "ne": ("ne", "une"), "lt": ("lt", "olt"), "le": ("le", "ole"), "gt": ("gt", "ogt"), "ge": ("ge", "oge")}
+_CMP = {
+    "eq": ("eq", "oeq"),
+    "ne": ("ne", "une"),
+    "lt": ("lt", "olt"),
+    "le": ("le", "ole"),
+    "gt": ("gt", "ogt"),
+    "ge": ("ge", "oge"),
+}
 _ARITH = {"add": "add", "sub": "sub", "mul": "mul", "div": "div", "mod": "rem"}
 _INTRINSIC = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
               "log10", "pow", "atan2"}  # fmt: skip
@@ -56,7 +63,9 @@ class Module:
         self.has_atomics = any(i.op == "atomic" for f in everything for i in ir.walk(f.body))
         self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
-        self.has_effects = self.has_atomics or self.has_prints or any(i.op == "check" for f in everything for i in ir.walk(f.body))
+        self.has_effects = (
+            self.has_atomics or self.has_prints or any(i.op == "check" for f in everything for i in ir.walk(f.body))
+        )
         self.has_loops = any(i.op in ("for", "while") for f in everything for i in ir.walk(f.body))
         self.size = sum(f.size() for f in everything)
         #: the kernel keeps values on a stack that grows; one stack serves all threads of a chunk, one after the other
@@ -81,9 +90,18 @@ class Module:
             parts.insert(0, tape.TEXT)
         head = [f"declare {sig}" for sig in self.declared.values()]
         head += self.strings
-        tail = ["!0 = distinct !{}", "!1 = distinct !{!1, !2, !3}", '!2 = !{!"llvm.loop.parallel_accesses", !0}', '!3 = !{!"llvm.loop.mustprogress"}']
+        tail = [
+            "!0 = distinct !{}",
+            "!1 = distinct !{!1, !2, !3}",
+            '!2 = !{!"llvm.loop.parallel_accesses", !0}',
+            '!3 = !{!"llvm.loop.mustprogress"}',
+        ]
         tail += ["!4 = distinct !{!4, !5}", '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
-        tail += ["attributes #0 = { alwaysinline nounwind }", "attributes #1 = { noinline nounwind }", 'attributes #2 = { nounwind "prefer-vector-width"="512" }']
+        tail += [
+            "attributes #0 = { alwaysinline nounwind }",
+            "attributes #1 = { noinline nounwind }",
+            'attributes #2 = { nounwind "prefer-vector-width"="512" }',
+        ]
         return "\n\n".join(["\n".join(head), *parts, "\n".join(tail)]) + "\n"
 
     def entry(self) -> str:
@@ -131,7 +149,11 @@ class Module:
                 if d == 0:
                     lines.append(f"  %o{d} = trunc i64 {rest} to i32")
                 else:
-                    lines += [f"  %q{d} = udiv i64 {rest}, %dim{d}", f"  %m{d} = urem i64 {rest}, %dim{d}", f"  %o{d} = trunc i64 %m{d} to i32"]
+                    lines += [
+                        f"  %q{d} = udiv i64 {rest}, %dim{d}",
+                        f"  %m{d} = urem i64 {rest}, %dim{d}",
+                        f"  %o{d} = trunc i64 %m{d} to i32",
+                    ]
                     rest = f"%q{d}"
                 outer.insert(0, f"i32 %o{d}")
             first, tids = "%c0", [*outer, "i32 %i", *["i32 0"] * (4 - n)]
@@ -251,7 +273,12 @@ class FunctionText:
         self.lines.append("")
         for n, (p, init) in enumerate(zip(params, inits)):
             self.names[id(p)] = f"%c{k}.{n}"
-            patches.append((len(self.lines), f"  %c{k}.{n} = phi {llvm_type(p.type)} [ {self.ref(init)}, %{entry} ], [ NEXT{n}, %LATCH ]"))
+            patches.append(
+                (
+                    len(self.lines),
+                    f"  %c{k}.{n} = phi {llvm_type(p.type)} [ {self.ref(init)}, %{entry} ], [ NEXT{n}, %LATCH ]",
+                )
+            )
             self.lines.append("")
         less = "slt" if index.type.family == "int" else "ult"
         if isinstance(step, ir.Const):
@@ -292,7 +319,9 @@ class FunctionText:
         latch = self.block
         self.lines.append(f"  br label %head{k}")
         for n, (p, init, y) in enumerate(zip(body.params, i.args, body.yields)):
-            self.lines[at + n] = f"  %c{k}.{n} = phi {llvm_type(p.type)} [ {self.ref(init)}, %{entry} ], [ {self.ref(y)}, %{latch} ]"
+            self.lines[at + n] = (
+                f"  %c{k}.{n} = phi {llvm_type(p.type)} [ {self.ref(init)}, %{entry} ], [ {self.ref(y)}, %{latch} ]"
+            )
         self.label(f"exit{k}")
         for r, p in zip(i.results, body.params):
             self.names[id(r)] = self.names[id(p)]
@@ -415,7 +444,12 @@ class FunctionText:
                 word = self.ref(a)
                 self.put(f"{'ptrtoint ptr' if a.type is T.pointer else 'inttoptr i64'} {word} to {llvm_type(to)}", i)
             else:
-                self.put(f"bitcast {self.typed(a)} to {llvm_type(to)}" if llvm_type(a.type) != llvm_type(to) else f"or {self.typed(a)}, 0", i)
+                self.put(
+                    f"bitcast {self.typed(a)} to {llvm_type(to)}"
+                    if llvm_type(a.type) != llvm_type(to)
+                    else f"or {self.typed(a)}, 0",
+                    i,
+                )
         elif op == "offset":
             self.put(f"getelementptr i8, ptr {self.ref(args[0])}, i64 {self.ref(args[1])}", i)
         elif i.type.is_float:

@@ -367,5 +367,4 @@ def _shutdown() -> None:
         _runtime.stop()
 
 
-
 atexit.register(_shutdown)

@@ -29,7 +29,9 @@ def _binding() -> Any:
     try:
         from cuda.bindings import driver
     except ImportError:
-        raise EngineError('CUDA support is not installed; pip install "simrun[cuda]" brings it, no CUDA toolkit is needed') from None
+        raise EngineError(
+            'CUDA support is not installed; pip install "simrun[cuda]" brings it, no CUDA toolkit is needed'
+        ) from None
     return driver
 
 
@@ -79,7 +81,10 @@ class CudaDevice(Device):
             return call("cuDeviceGetAttribute", which, handle)
 
         self.ordinal, self.handle, self.is_uva = ordinal, handle, True
-        self.capability = (ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR), ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR))
+        self.capability = (
+            ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
+            ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
+        )
         self.arch = 10 * self.capability[0] + self.capability[1]
         self.sm_count = ask(attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
         self.is_mempool_supported = self.is_mempool_enabled = True
@@ -157,7 +162,9 @@ class CudaMemory:
     def allocate(self, size: int, zero: bool) -> np.ndarray:
         """`size` bytes on the device, as an array of addresses that the host must not touch."""
         device = self.device.start()
-        if device.capturing is not None:  # memory of a graph under construction must outlive it: take it outside the stream
+        if (
+            device.capturing is not None
+        ):  # memory of a graph under construction must outlive it: take it outside the stream
             pointer = int(call("cuMemAlloc", max(size, 1)))
             release = _free_now
         else:
@@ -216,10 +223,16 @@ class CudaMemory:
         if fetch and size:
             self.device.start()
             if self.device.capturing is not None:
-                raise EngineError("reading an array while a CUDA graph is being captured is not possible; read it after the capture")
+                raise EngineError(
+                    "reading an array while a CUDA graph is being captured is not possible; read it after the capture"
+                )
             call("cuMemcpyDtoHAsync", raw.ctypes.data, low, size, self.device.stream)
             call("cuStreamSynchronize", self.device.stream)
-        mirror = np.ndarray(data.shape, data.dtype, buffer=raw, offset=data.ctypes.data - low, strides=data.strides) if size else np.empty(data.shape, data.dtype)
+        mirror = (
+            np.ndarray(data.shape, data.dtype, buffer=raw, offset=data.ctypes.data - low, strides=data.strides)
+            if size
+            else np.empty(data.shape, data.dtype)
+        )
         return mirror, low, raw
 
 

@@ -16,7 +16,21 @@ HEADER_SLOTS = 5
 _INLINE_LIMIT = 400  # callees above this many instructions stay calls: NVRTC's time grows faster than the text
 _TYPES = {"bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long", "uint8": "unsigned char", "uint16": "unsigned short",
           "uint32": "unsigned int", "uint64": "unsigned long long", "float16": "half_t", "float32": "float", "float64": "double", "ptr": "ptr_t"}  # fmt: skip
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "and": "&", "or": "|", "xor": "^", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_INFIX = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+}
 _CALLS = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
           "log10", "pow", "atan2"}  # fmt: skip
 
@@ -96,7 +110,11 @@ def literal(value, t: T.ScalarType) -> str:
             return "__int_as_float(0x7fc00000)" if t.bits == 32 else "__longlong_as_double(0x7ff8000000000000ll)"
         if math.isinf(value):
             sign = "-" if value < 0 else ""
-            return f"{sign}__int_as_float(0x7f800000)" if t.bits == 32 else f"{sign}__longlong_as_double(0x7ff0000000000000ll)"
+            return (
+                f"{sign}__int_as_float(0x7f800000)"
+                if t.bits == 32
+                else f"{sign}__longlong_as_double(0x7ff0000000000000ll)"
+            )
         text = float(value).hex()
         return f"{text}{'f' if t.bits == 32 else ''}"
     if t.name == "int64":
@@ -135,7 +153,9 @@ class Source:
         result = "void"
         if outs:
             result = f"r_{name}"
-            self.structs.append(f"struct {result} {{ {' '.join(f'{c_type(v.type)} v{k};' for k, v in enumerate(outs))} }};")
+            self.structs.append(
+                f"struct {result} {{ {' '.join(f'{c_type(v.type)} v{k};' for k, v in enumerate(outs))} }};"
+            )
         params = ", ".join(["i64* err", *(f"{c_type(p.type)} {body.name(p)}" for p in f.params)])
         body.region(f.body, "  ")
         if outs:
@@ -146,8 +166,14 @@ class Source:
     def entry(self) -> str:
         body = Body(self, self.kernel)
         params = self.kernel.params
-        fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [f"alignas(8) {c_type(p.type)} a{k};" for k, p in enumerate(params[4:])]
-        lines = [f"struct Args {{ {' '.join(fields)} }};", f'extern "C" __global__ void {self.name}(const Args args) {{', "  i64* err = args.err;"]
+        fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [
+            f"alignas(8) {c_type(p.type)} a{k};" for k, p in enumerate(params[4:])
+        ]
+        lines = [
+            f"struct Args {{ {' '.join(fields)} }};",
+            f'extern "C" __global__ void {self.name}(const Args args) {{',
+            "  i64* err = args.err;",
+        ]
         for k, p in enumerate(params[4:]):
             lines.append(f"  const {c_type(p.type)} {body.name(p)} = args.a{k};")
         lines += ["  const i64 total = args.dim0 * args.dim1 * args.dim2 * args.dim3;",
@@ -255,7 +281,9 @@ class Body:
         return f"{self.ref(base)} + {self.ref(offset)}"
 
     def emit_load(self, i: ir.Instr, pad: str) -> None:
-        self.lines.append(f"{pad}const {c_type(i.type)} {self.name(i)} = read<{c_type(i.type)}>({self.place(*i.args)});")
+        self.lines.append(
+            f"{pad}const {c_type(i.type)} {self.name(i)} = read<{c_type(i.type)}>({self.place(*i.args)});"
+        )
 
     def emit_store(self, i: ir.Instr, pad: str) -> None:
         base, offset, value = i.args
@@ -273,7 +301,10 @@ class Body:
         t = c_type(i.type)
         op, shown = i.attr, [self.ref(v) for v in values]
         if op == "sub":
-            op, shown = "add", [f"to_half(-from_half({shown[0]}))" if i.type.name == "float16" else f"({t})(-{shown[0]})"]
+            op, shown = (
+                "add",
+                [f"to_half(-from_half({shown[0]}))" if i.type.name == "float16" else f"({t})(-{shown[0]})"],
+            )
         args = ", ".join(f"({t})({s})" if i.type.name != "float16" else s for s in shown)
         self.lines.append(f"{pad}const {t} {self.name(i)} = atomic_{op}({self.place(base, offset)}, {args});")
 
@@ -290,8 +321,15 @@ class Body:
 
     def emit_print(self, i: ir.Instr, pad: str) -> None:
         text = i.attr.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        shown = [f"(double){self.number(v)}" if v.type.is_float else f"(int){self.ref(v)}" if v.type.bits < 32 else self.ref(v) for v in i.args]
-        self.lines.append(f'{pad}printf({", ".join([chr(34) + text + chr(34), *shown])});')
+        shown = [
+            f"(double){self.number(v)}"
+            if v.type.is_float
+            else f"(int){self.ref(v)}"
+            if v.type.bits < 32
+            else self.ref(v)
+            for v in i.args
+        ]
+        self.lines.append(f"{pad}printf({', '.join([chr(34) + text + chr(34), *shown])});")
 
     def emit_check(self, i: ir.Instr, pad: str) -> None:
         ok, *details = i.args
@@ -331,7 +369,9 @@ class Body:
             return f"{'shift_left' if op == 'shl' else 'shift_right'}<{c}>({', '.join(xs)})"
         if op in _INFIX:
             text = f"{xs[0]} {_INFIX[op]} {xs[1]}"
-            narrow = not t.is_float and not t.is_bool and t.bits < 32 and op in ("add", "sub", "mul", "and", "or", "xor")
+            narrow = (
+                not t.is_float and not t.is_bool and t.bits < 32 and op in ("add", "sub", "mul", "and", "or", "xor")
+            )
             return f"({c})({text})" if narrow else text
         if op == "neg":
             return f"({c})(-{xs[0]})" if not t.is_float else f"-{xs[0]}"
@@ -340,7 +380,11 @@ class Body:
         if op in ("min", "max"):
             return f"{xs[0]} {'<' if op == 'min' else '>'} {xs[1]} ? {xs[0]} : {xs[1]}"
         if op == "abs":
-            return f"{'fabsf' if single else 'fabs'}({xs[0]})" if t.is_float else f"({c})({xs[0]} < 0 ? -{xs[0]} : {xs[0]})"
+            return (
+                f"{'fabsf' if single else 'fabs'}({xs[0]})"
+                if t.is_float
+                else f"({c})({xs[0]} < 0 ? -{xs[0]} : {xs[0]})"
+            )
         if op == "sign":
             zero, one = ("0.0f", "1.0f") if single else ("0", "1")
             return f"{xs[0]} < {zero} ? -{one} : {one}" if t.is_float else f"({c})({xs[0]} < 0 ? -1 : 1)"

@@ -58,7 +58,11 @@ class Nvrtc:
 @functools.cache
 def nvrtc() -> Nvrtc:
     """The NVRTC library from its wheel or the system; raises EngineError saying how to get it."""
-    names = ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"] if sys.platform != "win32" else ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"]
+    names = (
+        ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"]
+        if sys.platform != "win32"
+        else ["nvrtc64_130_0.dll", "nvrtc64_120_0.dll"]
+    )
     places: list[str] = []
     for package in ("nvidia.cu13", "nvidia.cuda_nvrtc"):
         try:
@@ -66,7 +70,9 @@ def nvrtc() -> Nvrtc:
         except ModuleNotFoundError:
             spec = None
         for root in spec.submodule_search_locations if spec and spec.submodule_search_locations else []:
-            places += glob.glob(os.path.join(root, "lib", "libnvrtc.so*")) + glob.glob(os.path.join(root, "bin", "**", "nvrtc64*.dll"), recursive=True)
+            places += glob.glob(os.path.join(root, "lib", "libnvrtc.so*")) + glob.glob(
+                os.path.join(root, "bin", "**", "nvrtc64*.dll"), recursive=True
+            )
     for place in [p for p in places if "builtins" not in p and ".alt." not in p] + names:
         try:
             return Nvrtc(ctypes.CDLL(place))

@@ -61,7 +61,9 @@ def _transform(e: Emit, t: Any, *args: Any, p: Any = None, q: Any = None) -> Val
     rotation = given[1] if len(given) > 1 else q
     turned = _flat(e, t, (rotation,)) if rotation is not None else _identity(e, t.scalar).comps
     if len(position) != 3 or len(turned) != 4:
-        raise RuleError(f"{t.name}() got {len(position)} and {len(turned)} numbers; expected 3 (position) and 4 (quaternion)")
+        raise RuleError(
+            f"{t.name}() got {len(position)} and {len(turned)} numbers; expected 3 (position) and 4 (quaternion)"
+        )
     return Val(t, [*position, *turned])
 
 

@@ -5,7 +5,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "benchmarks"))
+sys.path.insert(
+    0, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "benchmarks")
+)
 import traceback
 
 import numpy as np
@@ -33,7 +35,14 @@ def saxpy(a: float, x: en.array(dtype=float), y: en.array(dtype=float)):
 
 
 @en.kernel
-def integrate(x: en.array(dtype=en.vec3), v: en.array(dtype=en.vec3), f: en.array(dtype=en.vec3), w: en.array(dtype=float), g: en.vec3, dt: float):
+def integrate(
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    f: en.array(dtype=en.vec3),
+    w: en.array(dtype=float),
+    g: en.vec3,
+    dt: float,
+):
     i = en.tid()
     v1 = v[i] + (f[i] * w[i] + g) * dt
     x[i] = x[i] + v1 * dt

@@ -100,7 +100,7 @@ def test_bit_operations():
 def test_spin_on_compare_and_swap_counts_everything():
     @en.kernel
     def k(counter: en.array(dtype=int), slots: en.array(dtype=int)):
-        i = en.tid()
+        en.tid()
         done = 0
         while done == 0:
             seen = counter[0]

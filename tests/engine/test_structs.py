@@ -59,7 +59,7 @@ def test_struct_without_fields_or_with_foreign_types_is_refused():
         class Empty:
             pass
 
-    with pytest.raises(en.EngineError, match="name.*str"):
+    with pytest.raises(en.EngineError, match=r"name.*str"):
 
         @en.struct
         class Named:

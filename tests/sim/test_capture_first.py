@@ -11,7 +11,20 @@ import sim
 def test_first_step_inside_a_capture_replays_like_plain_launches(integrator):
     def build():
         builder = sim.ModelBuilder()
-        builder.add_cloth_grid((0, 1, 0), (0, 0, 0, 1), (0, 0, 0), 6, 5, 0.1, 0.1, mass=0.01, fix_left=True, tri_ke=1e2, tri_ka=1e2, tri_kd=0.1)
+        builder.add_cloth_grid(
+            (0, 1, 0),
+            (0, 0, 0, 1),
+            (0, 0, 0),
+            6,
+            5,
+            0.1,
+            0.1,
+            mass=0.01,
+            fix_left=True,
+            tri_ke=1e2,
+            tri_ka=1e2,
+            tri_kd=0.1,
+        )
         return builder.finalize()
 
     def steps(solver, model, a, b):

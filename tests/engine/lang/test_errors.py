@@ -83,7 +83,7 @@ def test_caret_counts_characters_not_bytes():
     @en.kernel
     def k(a: en.array(dtype=float)):
         größe = 1.0
-        a[0] = größe * größe + übrig  # noqa: F821
+        a[0] = größe * größe + übrig
 
     check_caret(k, "übrig", "a[0] = größe * größe + übrig  # noqa: F821")
 
@@ -96,7 +96,7 @@ def test_caret_below_several_decorators():
     @en.kernel
     @other_decorator
     def k(a: en.array(dtype=float)):
-        a[0] = nothing_here  # noqa: F821
+        a[0] = nothing_here
 
     check_caret(k, "nothing_here", "a[0] = nothing_here  # noqa: F821")
 

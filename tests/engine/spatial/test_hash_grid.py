@@ -1,6 +1,6 @@
 """Neighbours from the hash grid, against all pairs."""
 
-# ruff: noqa: UP018, RUF046, RUF005
+# ruff: noqa: RUF046, RUF005
 
 import numpy as np
 import pytest

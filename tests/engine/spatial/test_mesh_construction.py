@@ -2,11 +2,11 @@ import gc
 
 import numpy as np
 import pytest
-from tests.engine.spatial.mesh_kernels import eval_at, make_mesh, read_arrays, run_points, run_rays
-from tests.engine.spatial.mesh_oracles import box, sphere
 
 import engine as en
 from engine.spatial import mesh_by_id
+from tests.engine.spatial.mesh_kernels import eval_at, make_mesh, read_arrays, run_points, run_rays
+from tests.engine.spatial.mesh_oracles import box, sphere
 
 TRIANGLE = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
 

@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tests.engine.spatial.mesh_kernels import make_mesh, run_points, run_rays
 from tests.engine.spatial.mesh_oracles import closest, first_hits
 

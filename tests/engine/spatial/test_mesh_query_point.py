@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tests.engine.spatial.mesh_kernels import make_mesh, query_points_both, run_points
-from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, closest, queries_around, sphere, star, winding
 
 import engine as en
+from tests.engine.spatial.mesh_kernels import make_mesh, query_points_both, run_points
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, closest, queries_around, sphere, star, winding
 
 
 def assert_signed_distances(points, faces, queries):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tests.engine.spatial.mesh_kernels import make_mesh, run_rays
 from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, first_hits, sphere, torus
 

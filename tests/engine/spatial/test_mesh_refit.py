@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tests.engine.spatial.mesh_kernels import make_mesh, run_points, run_rays
-from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, queries_around, torus
 
 import engine as en
+from tests.engine.spatial.mesh_kernels import make_mesh, run_points, run_rays
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, queries_around, torus
 
 
 def twisted(points):

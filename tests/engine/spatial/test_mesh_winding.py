@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from tests.engine.spatial.mesh_kernels import run_points
-from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, queries_around, sphere, torus, winding
 
 import engine as en
+from tests.engine.spatial.mesh_kernels import run_points
+from tests.engine.spatial.mesh_oracles import CLOSED_SHAPES, box, queries_around, sphere, torus, winding
 
 
 @en.kernel
