@@ -106,7 +106,7 @@ _PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix", "quaternion", "transforma
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})
 
 # written in the kernel language itself, so it needs the names above
-from engine.library import (
+from engine.library import (  # noqa: E402
     decompositions,
     frames,
     geometry,
