@@ -89,6 +89,8 @@ class array:
         grad: array of gradients where `requires_grad` was asked for, else None.
     """
 
+    deleter = None  # memory is freed with its owner, never by a function; here for programs that ask
+
     # an array annotation is an instance too, so that array(dtype=...) reads the same in both places
     def __new__(cls, data: Any = None, dtype: Any = Any, shape: Any = None, *args, ndim: int | None = None, **kw):
         if data is None and shape is None and kw.get("ptr") is None and not kw.get("length"):

@@ -134,6 +134,9 @@ class Bvh:
         with en.ScopedDevice(self.device):
             self._build()
 
+    def __del__(self) -> None:
+        """Nothing to do, for programs that call it: memory and descriptor go back when the object dies."""
+
     def _build(self) -> None:
         if recording() is None:
             self._check()

@@ -142,6 +142,9 @@ class Volume:
             signed[words.MAP_SIZE : words.MAP_SIZE + 3] = self._map[1].shape
         self._descriptor[:] = d
 
+    def __del__(self) -> None:
+        """Nothing to do, for programs that call it: memory and descriptor go back when the object dies."""
+
     # what it is ------------------------------------------------------------------------------------------------
     @property
     def dtype(self) -> Any:
