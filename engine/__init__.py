@@ -46,6 +46,7 @@ from engine.device import (
     is_peer_access_supported,
     set_device,
 )
+from engine.elementwise import map as map
 from engine.errors import (
     EngineError,
     KernelAssertionError,

@@ -140,6 +140,11 @@ class Function:
             return None
         return from_signature(result, results) if _has_leaves(result) else result
 
+    def result_types(self, values: dict[str, Val]) -> tuple[Any, ...]:
+        """Types of what a call with arguments of these types returns."""
+        _, result = self._compile(values, debug=False)
+        return result if isinstance(result, tuple) else () if result is None else (result,)
+
     def _arguments(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> dict[str, Any]:
         """The arguments by parameter name, as values of the annotated types."""
         try:
