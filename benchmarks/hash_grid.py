@@ -5,6 +5,7 @@
 One million points in a 10 m box, radius 0.1 m. Times are the best of several runs, the first (compiling) one left out.
 """
 
+# ruff: noqa: UP018, RUF046
 import argparse
 import json
 import os
@@ -26,9 +27,9 @@ def measure(en) -> dict:
         tid = en.tid()
         i = en.hash_grid_point_id(grid, tid)
         p = points[i]
-        total = 0.0
+        total = float(0.0)  # the peer needs the conversion
         query = en.hash_grid_query(grid, p, radius)
-        index = 0
+        index = int(0)
         while en.hash_grid_query_next(query, index):
             d = en.length(p - points[index])
             if d < radius:
