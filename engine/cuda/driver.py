@@ -131,11 +131,14 @@ class CudaDevice(Device):
         module = call("cuModuleLoadData", cubin)
         return call("cuModuleGetFunction", module, name.encode())
 
-    def launch(self, function: Any, total: int, block_address: int) -> None:
-        """Puts a kernel over `total` threads on the stream; its argument block is copied now."""
-        grid = min((total + BLOCK - 1) // BLOCK, _MAX_BLOCKS)
+    def launch(self, function: Any, total: int, block_address: int, serial: bool = False) -> None:
+        """Puts a kernel over `total` threads on the stream, or one thread that does their work in order if `serial`.
+
+        Its argument block is copied now.
+        """
+        grid, block = (1, 1) if serial else (min((total + BLOCK - 1) // BLOCK, _MAX_BLOCKS), BLOCK)
         parameters = (ctypes.c_void_p * 1)(block_address)
-        call("cuLaunchKernel", function, grid, 1, 1, BLOCK, 1, 1, 0, self.stream, ctypes.addressof(parameters), 0)
+        call("cuLaunchKernel", function, grid, 1, 1, block, 1, 1, 0, self.stream, ctypes.addressof(parameters), 0)
 
     # graphs ----------------------------------------------------------------------------------------------------
     def begin_capture(self, graph: Any) -> None:

@@ -38,6 +38,7 @@ PRELUDE = r"""
 typedef long long i64; typedef unsigned long long u64; typedef unsigned int u32; typedef char* ptr_t;
 struct half_t { unsigned short bits; };
 __device__ __forceinline__ float from_half(half_t h) { float f; asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h.bits)); return f; }
+__device__ __forceinline__ half_t to_half(double f) { half_t h; asm("cvt.rn.f16.f64 %0, %1;" : "=h"(h.bits) : "d"(f)); return h; }
 __device__ __forceinline__ half_t to_half(float f) { half_t h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h.bits) : "f"(f)); return h; }
 template <class A> __device__ __forceinline__ A read(const char* p) { return *(const A*)p; }
 template <class A> __device__ __forceinline__ void write(char* p, A v) { *(A*)p = v; }
@@ -55,7 +56,10 @@ __device__ __forceinline__ half_t larger(half_t a, half_t b) { return from_half(
 template <class A> __device__ __forceinline__ A to_integer(double f, double lo, double hi, A most) {
   return f != f ? A(0) : f <= lo ? A(lo) : f >= hi ? most : A(f); }
 // any read-modify-write on a 1, 2, 4 or 8 byte element, by compare-and-swap of the word around it
+// (memory private to the thread has no atomics and needs none)
+template <class A, class F> __device__ __forceinline__ A plain_any(char* p, F change) { A o = read<A>(p); write<A>(p, change(o)); return o; }
 template <class A, class F> __device__ A atomic_any(char* p, F change) {
+  if (__isLocal(p)) return plain_any<A>(p, change);
   if (sizeof(A) == 8) {
     u64 old = *(volatile u64*)p, seen;
     do { seen = old; A v; v = same_bits<A, u64>(seen); A n = change(v); u64 w = 0; union { A a; u64 u; } c; c.u = 0; c.a = n; w = c.u;
@@ -69,20 +73,20 @@ template <class A, class F> __device__ A atomic_any(char* p, F change) {
     c.u = (old & mask) >> shift; return c.a;
   }
 }
-__device__ __forceinline__ float atomic_add(char* p, float v) { return atomicAdd((float*)p, v); }
-__device__ __forceinline__ double atomic_add(char* p, double v) { return atomicAdd((double*)p, v); }
-__device__ __forceinline__ int atomic_add(char* p, int v) { return atomicAdd((int*)p, v); }
-__device__ __forceinline__ u32 atomic_add(char* p, u32 v) { return atomicAdd((u32*)p, v); }
-__device__ __forceinline__ u64 atomic_add(char* p, u64 v) { return atomicAdd((u64*)p, v); }
-__device__ __forceinline__ i64 atomic_add(char* p, i64 v) { return (i64)atomicAdd((u64*)p, (u64)v); }
+__device__ __forceinline__ float atomic_add(char* p, float v) { return __isLocal(p) ? plain_any<float>(p, [v](float o) { return o + v; }) : atomicAdd((float*)p, v); }
+__device__ __forceinline__ double atomic_add(char* p, double v) { return __isLocal(p) ? plain_any<double>(p, [v](double o) { return o + v; }) : atomicAdd((double*)p, v); }
+__device__ __forceinline__ int atomic_add(char* p, int v) { return __isLocal(p) ? plain_any<int>(p, [v](int o) { return o + v; }) : atomicAdd((int*)p, v); }
+__device__ __forceinline__ u32 atomic_add(char* p, u32 v) { return __isLocal(p) ? plain_any<u32>(p, [v](u32 o) { return o + v; }) : atomicAdd((u32*)p, v); }
+__device__ __forceinline__ u64 atomic_add(char* p, u64 v) { return __isLocal(p) ? plain_any<u64>(p, [v](u64 o) { return o + v; }) : atomicAdd((u64*)p, v); }
+__device__ __forceinline__ i64 atomic_add(char* p, i64 v) { return (i64)atomic_add(p, (u64)v); }
 template <class A> __device__ __forceinline__ A atomic_add(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o + v); }); }
 __device__ __forceinline__ half_t atomic_add(char* p, half_t v) { return atomic_any<half_t>(p, [v](half_t o) { return to_half(from_half(o) + from_half(v)); }); }
 template <class A> __device__ __forceinline__ A atomic_min(char* p, A v) { return atomic_any<A>(p, [v](A o) { return smaller(o, v); }); }
 template <class A> __device__ __forceinline__ A atomic_max(char* p, A v) { return atomic_any<A>(p, [v](A o) { return larger(o, v); }); }
-__device__ __forceinline__ int atomic_min(char* p, int v) { return atomicMin((int*)p, v); }
-__device__ __forceinline__ int atomic_max(char* p, int v) { return atomicMax((int*)p, v); }
-__device__ __forceinline__ u32 atomic_min(char* p, u32 v) { return atomicMin((u32*)p, v); }
-__device__ __forceinline__ u32 atomic_max(char* p, u32 v) { return atomicMax((u32*)p, v); }
+__device__ __forceinline__ int atomic_min(char* p, int v) { return __isLocal(p) ? plain_any<int>(p, [v](int o) { return smaller(o, v); }) : atomicMin((int*)p, v); }
+__device__ __forceinline__ int atomic_max(char* p, int v) { return __isLocal(p) ? plain_any<int>(p, [v](int o) { return larger(o, v); }) : atomicMax((int*)p, v); }
+__device__ __forceinline__ u32 atomic_min(char* p, u32 v) { return __isLocal(p) ? plain_any<u32>(p, [v](u32 o) { return smaller(o, v); }) : atomicMin((u32*)p, v); }
+__device__ __forceinline__ u32 atomic_max(char* p, u32 v) { return __isLocal(p) ? plain_any<u32>(p, [v](u32 o) { return larger(o, v); }) : atomicMax((u32*)p, v); }
 template <class A> __device__ __forceinline__ A atomic_exch(char* p, A v) { return atomic_any<A>(p, [v](A) { return v; }); }
 template <class A> __device__ __forceinline__ A atomic_and(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o & v); }); }
 template <class A> __device__ __forceinline__ A atomic_or(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o | v); }); }
@@ -404,7 +408,7 @@ class Body:
         if to.is_bool:
             return f"{x} != 0"
         if to.name == "float16":
-            return f"to_half((float){x})"
+            return f"to_half({x})" if a.type.bits == 64 and a.type.is_float else f"to_half((float){x})"
         if to.is_float:
             return f"({c_type(to)}){x}"
         if a.type.is_float:

@@ -6,6 +6,7 @@ import ctypes
 import struct
 from typing import Any
 
+from engine import config
 from engine.cuda import emit_cuda, nvrtc
 from engine.cuda.driver import CudaDevice
 from engine.errors import KernelAssertionError
@@ -39,7 +40,8 @@ class CudaVariant:
             self.error_address = self.errors.ptr
 
     def run(self, total: int, block_address: int) -> None:
-        self.device.launch(self.entry, total, block_address)
+        serial = self.module.has_prints or (config.deterministic and self.module.has_float_atomics)
+        self.device.launch(self.entry, total, block_address, serial)
 
     @property
     def observed(self) -> bool:
