@@ -31,7 +31,9 @@ _INFIX = {
     "gt": ">",
     "ge": ">=",
 }
-_CALLS = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "cbrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
+_CALLS = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "cbrt",
+    "erf",
+    "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
           "log10", "pow", "atan2"}  # fmt: skip
 
 PRELUDE = r"""
