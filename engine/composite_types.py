@@ -238,8 +238,12 @@ def _from_parts(cls: CompositeMeta, args: tuple, parts: dict) -> tuple:
             raise TypeError(f"multiple values for argument '{name}'")
     given = dict(zip(allowed, args)) | parts
     for name, count in zip(allowed, (3, 4)):
-        if name in given and not (hasattr(given[name], "__len__") and len(given[name]) == count):
-            raise TypeError(f"{cls.__name__}(): argument '{name}' got {given[name]!r}; expected {count} numbers")
+        value = given.get(name, [0] * count)
+        if not hasattr(value, "__len__"):
+            what = f"Invalid argument '{name}' in transformation constructor"
+            raise TypeError(f"{what}: expected a sequence, got {type(value).__name__}; give {count} numbers")
+        if len(value) != count:
+            raise ValueError(f"{cls.__name__}(): argument '{name}' got {len(value)} numbers; expected {count}")
     return given.get("p", (0, 0, 0)), given.get("q", (0, 0, 0, 1))
 
 
@@ -247,6 +251,9 @@ def _apply(name: str, *args):
     from engine.library import registry
 
     return registry.call_in_python(name, args)
+
+
+_WORDS = {"vec": "vector", "mat": "matrix", "quat": "quaternion", "transform": "transformation"}
 
 
 def _converter(scalar: ScalarType):
@@ -295,7 +302,8 @@ def gather(cls: CompositeMeta, args: Any) -> list:
         rows, cols = cls.shape
         flat = [flat[c * rows + r] for r in range(rows) for c in range(cols)]
     if len(flat) == 1 and not isinstance(flat[0], (bool, int, float, np.generic)) and not hasattr(flat[0], "__float__"):
-        raise TypeError(f"{cls.__name__}() got {type(flat[0]).__name__}; expected numbers")
+        what = f"Invalid argument in {_WORDS[cls.kind]} constructor"
+        raise TypeError(f"{what}: expected a scalar value, got {type(flat[0]).__name__}")
     if len(flat) == 1:
         flat = flat * cls.count
     if len(flat) == 3 and len(args) == 1 and cls.kind == "transform":
