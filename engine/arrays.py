@@ -379,10 +379,15 @@ class array:
             raise BufferError(
                 f"an array of {T.type_name(self.dtype)} cannot be exported; use to_torch() or array.numpy()"
             )
+        if not self.device.is_cpu:
+            raise BufferError(
+                f"an array on {self.device} is shared through __cuda_array_interface__, e.g. torch.as_tensor(a); "
+                "DLPack has those on the CPU"
+            )
         return self._data.__dlpack__(**kw)
 
     def __dlpack_device__(self):
-        return self._data.__dlpack_device__()
+        return (1, 0) if self.device.is_cpu else (2, self.device.ordinal)
 
     def __repr__(self) -> str:
         return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self.numpy()}"

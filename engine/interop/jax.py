@@ -79,6 +79,8 @@ def to_jax(a: array) -> Any:
     if not isinstance(a, array):
         raise EngineError(f"to_jax: got {type(a).__name__}; expected an engine array")
     dtype_to_jax(a.dtype)
+    if not a.device.is_cpu:
+        raise EngineError(f"to_jax: the array is on {a.device}; expected one on the CPU: a.to('cpu')")
     if a.dtype.scalar.bits == 64 and not jax.config.jax_enable_x64:
         raise EngineError(f'to_jax: {a.dtype.scalar.name} needs 64-bit JAX: jax.config.update("jax_enable_x64", True)')
     if a.dtype.scalar.is_bool:

@@ -88,7 +88,7 @@ def from_torch(
             f"from_torch: got a tensor of layout {t.layout}; expected a dense one: t.to_dense().resolve_neg()"
         )
     if t.device.type != "cpu":
-        raise EngineError(f"from_torch: the tensor is on {t.device}; this build computes on the CPU: tensor.cpu()")
+        raise EngineError(f"from_torch: the tensor is on {t.device}; expected one on the CPU: tensor.cpu()")
     if retain_grad and not t.is_leaf:
         t.retain_grad()
     out = _shared(t, dtype, "from_torch: a tensor")
@@ -146,6 +146,10 @@ def to_torch(a: array, requires_grad: bool | None = None) -> Any:
     if not isinstance(a, array):
         raise EngineError(f"to_torch: got {type(a).__name__}; expected an engine array")
     dtype_to_torch(a.dtype)
+    if not a.device.is_cpu:
+        raise EngineError(
+            f"to_torch: the array is on {a.device}; share it with torch.as_tensor(a), or copy: a.to('cpu')"
+        )
     if any(s < 0 for s in a.strides):
         raise EngineError(
             "to_torch: the array is a reversed view, and tensors have no negative strides; pack it: a.contiguous()"

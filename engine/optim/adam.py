@@ -74,7 +74,8 @@ class Adam:
             work = working_type(x.dtype)
             state = kept[k] if k < len(kept) else None
             if state is None or state[0].size != x.size or state[0].dtype is not work:
-                state = en.zeros(x.size, dtype=work), en.zeros(x.size, dtype=work), en.ones(2, dtype=work)
+                like = {"dtype": work, "device": x.device}
+                state = en.zeros(x.size, **like), en.zeros(x.size, **like), en.ones(2, **like)
             for states, one in zip((self.m, self.v, self._powers), state):
                 states.append(one)
 

@@ -137,5 +137,5 @@ class LBFGS:
     def _scatter(self, x: np.ndarray) -> None:
         at = 0
         for a in self.params.numbers:
-            a.numpy()[:] = x[at : at + a.size]
+            a.assign(x[at : at + a.size].astype(a.dtype.np_dtype))
             at += a.size

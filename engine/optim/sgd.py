@@ -59,8 +59,9 @@ class SGD:
     def set_params(self, params: Sequence[en.array] | None) -> None:
         """Optimises these arrays from now on, from rest."""
         self.params = Parameters(params, "SGD")
-        self._velocity = [en.zeros(x.size, dtype=working_type(x.dtype)) for x in self.params.numbers]
-        self._started = [en.zeros(1, dtype=working_type(x.dtype)) for x in self.params.numbers]
+        numbers = self.params.numbers
+        self._velocity = [en.zeros(x.size, dtype=working_type(x.dtype), device=x.device) for x in numbers]
+        self._started = [en.zeros(1, dtype=working_type(x.dtype), device=x.device) for x in numbers]
 
     def reset_internal_state(self) -> None:
         """Forgets velocities."""

@@ -61,10 +61,10 @@ def test_remembered_launch_refuses_what_the_first_would():
 def _microseconds(run, calls, rounds=15):
     best = np.inf
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.thread_time()
         for _ in range(calls):
             run()
-        best = min(best, (time.perf_counter() - start) / calls)
+        best = min(best, (time.thread_time() - start) / calls)
     return 1e6 * best
 
 

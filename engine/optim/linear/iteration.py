@@ -41,6 +41,10 @@ class Iteration:
                 f"the right-hand side is {b.shape} of {T.type_name(b.dtype)} and the solution {x.shape} of "
                 f"{T.type_name(x.dtype)}; expected two vectors of one size and type"
             )
+        if not (b.device.is_cpu and x.device.is_cpu):
+            raise EngineError(
+                f"linear solvers read coefficients on the CPU; the vectors are on {b.device}: a.to('cpu')"
+            )
         self.like = b
         self.A = self._fitting(A, "the matrix")
         self.M = None if M is None else self._fitting(M, "the preconditioner")
