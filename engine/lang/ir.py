@@ -167,7 +167,7 @@ for _name in ("floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "exp", "log", "l
 for _name, _np in (("sin", "sin"), ("cos", "cos"), ("tan", "tan"), ("asin", "arcsin"), ("acos", "arccos"), ("atan", "arctan"),
                    ("sinh", "sinh"), ("cosh", "cosh"), ("tanh", "tanh")):  # fmt: skip
     _op(_name, 1, _numpy(_np))
-_op("round", 1, lambda a: float(math.floor(abs(a) + 0.5)) * (-1.0 if a < 0 else 1.0) if math.isfinite(a) else a)
+_op("round", 1, lambda a: math.copysign(float(math.floor(abs(a) + 0.5)), a) if math.isfinite(a) else a)
 _op("erf", 1, lambda a: math.erf(a))
 _op("erfc", 1, lambda a: math.erfc(a))
 _op("atan2", 2, _numpy("arctan2"))
