@@ -94,8 +94,8 @@ def to_jax(a: array) -> Any:
 class JaxKernel:
     """A kernel that JAX can call; made by `jax_kernel`."""
 
-    def __init__(self, call: KernelCall, vmap_method: str | None):
-        self.call, self.vmap_method = call, vmap_method
+    def __init__(self, call: KernelCall, vmap_method: str | None, enable_backward: bool):
+        self.call, self.vmap_method, self.enable_backward = call, vmap_method, enable_backward
         self.__name__ = call.kernel.__name__
 
     def __call__(self, *args: Any, launch_dims: Any = None, output_dims: Any = None) -> list:
@@ -107,25 +107,55 @@ class JaxKernel:
             raise EngineError(
                 f"kernel '{kernel.__name__}' got {len(args)} inputs; expected {len(call.inputs)}: {names}"
             )
-        operands, specimens, shapes = [], [], []
-        for (name, t), a in zip(call.inputs, args):
+        operands, numbers = [], {}
+        for k, ((name, t), a) in enumerate(zip(call.inputs, args)):
             if t.kind == "array":
-                a = a if isinstance(a, jax.Array) else jax.numpy.asarray(a)
-                shape = _elements(kernel, name, t, a)
-                operands.append(a)
-                shapes.append(shape)
-                specimens.append(empty(shape, dtype=t.dtype))
+                operands.append(a if isinstance(a, jax.Array) else jax.numpy.asarray(a))
             else:
-                specimens.append(_number(jax, kernel, name, t, a))
+                numbers[k] = _number(jax, kernel, name, t, a)
+        run = functools.partial(self._run, jax, call, numbers)
+        if not self.enable_backward:
+            return run(*operands)
+        differentiable = jax.custom_vjp(run)
+        differentiable.defvjp(lambda *x: (run(*x), x), functools.partial(_pull_back, jax, call, numbers))
+        return differentiable(*operands)
+
+    def _run(self, jax: Any, call: KernelCall, numbers: dict[int, Any], *operands: Any) -> list:
+        """The call of the compiled kernel, as JAX traces it."""
+        arrays = [(n, t) for n, t in call.inputs if t.kind == "array"]
+        shapes = [_elements(call.kernel, n, t, a) for (n, t), a in zip(arrays, operands)]
+        specimens = iter([empty(shape, dtype=t.dtype) for (_, t), shape in zip(arrays, shapes)])
+        inputs = [numbers[k] if k in numbers else next(specimens) for k in range(len(call.inputs))]
         dims = call.dims(shapes)
         outputs = [empty(shape, dtype=t.dtype) for (_, t), shape in zip(call.outputs, call.output_shapes(dims))]
-        target = xla_entry.register(jax, call, dims, [*specimens, *outputs])
-        changed = {name: k for k, name in enumerate(n for n, t in call.inputs if t.kind == "array")}
+        target = xla_entry.register(jax, call, dims, [*inputs, *outputs])
+        changed = {name: k for k, (name, _) in enumerate(arrays)}
         aliases = {changed[name]: k for k, name in enumerate(call.in_out)}
         results = [operands[k] for k in aliases] + [o.numpy() for o in outputs]
         types = [jax.ShapeDtypeStruct(r.shape, r.dtype) for r in results]
-        run = jax.ffi.ffi_call(target, types, vmap_method=self.vmap_method, input_output_aliases=aliases)
-        return run(*operands)
+        return jax.ffi.ffi_call(target, types, vmap_method=self.vmap_method, input_output_aliases=aliases)(*operands)
+
+
+def _pull_back(jax: Any, call: KernelCall, numbers: dict[int, Any], operands: tuple, slopes: list) -> tuple:
+    """Gradients of the operands for those of the outputs: runs the kernel on a tape, in a callback of JAX."""
+    types = [t for _, t in call.inputs if t.kind == "array"]
+    floats = [t.dtype.scalar.is_float for t in types]
+
+    def host(operands: tuple, slopes: list) -> list[np.ndarray]:
+        from engine.autodiff.tape import Tape
+
+        shared = [share(np.asarray(a), t.dtype, "an operand", "copy it") for a, t in zip(operands, types)]
+        for a, wanted in zip(shared, floats):
+            a.requires_grad = wanted
+        rest = iter(shared)
+        with Tape() as tape:
+            outputs = call.launch(*[numbers[k] if k in numbers else next(rest) for k in range(len(call.inputs))])
+        tape.backward(grads={out: np.asarray(g) for out, g in zip(outputs, slopes) if out.dtype.scalar.is_float})
+        return [a.grad.numpy() for a, wanted in zip(shared, floats) if wanted]
+
+    wanted = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a, f in zip(operands, floats) if f]
+    found = iter(jax.pure_callback(host, wanted, operands, slopes, vmap_method="sequential"))
+    return tuple(next(found) if f else np.zeros(a.shape, jax.dtypes.float0) for a, f in zip(operands, floats))
 
 
 def jax_kernel(
@@ -135,6 +165,7 @@ def jax_kernel(
     launch_dims: Any = None,
     output_dims: Any = None,
     in_out_argnames: Sequence[str] = (),
+    enable_backward: bool = False,
 ) -> JaxKernel:
     """A kernel as a function of JAX arrays that works inside `jax.jit` and under `jax.vmap`.
 
@@ -148,6 +179,8 @@ def jax_kernel(
         launch_dims: launch dimensions; None: the shape of the first array. May be given in the call as well.
         output_dims: shape of the outputs in elements, or a dict by argument name; None: the launch dimensions.
         in_out_argnames: array inputs that the kernel changes; JAX gets them back as results.
+        enable_backward: whether `jax.grad` and `jax.vjp` go through the kernel. The backward pass runs a `Tape` in a
+            callback of JAX, the forward pass stays compiled.
 
     Raises:
         EngineError: JAX is missing, or the kernel's arguments do not fit.
@@ -157,7 +190,12 @@ def jax_kernel(
         raise EngineError(f"jax_kernel: got vmap_method={vmap_method!r}; expected one of {_VMAP_METHODS}")
     if not isinstance(kernel, Kernel):
         raise EngineError(f"jax_kernel: got {kernel!r}; expected a function decorated with @kernel")
-    return JaxKernel(KernelCall(kernel, num_outputs, launch_dims, output_dims, in_out_argnames or ()), vmap_method)
+    if enable_backward and in_out_argnames:
+        raise EngineError(
+            "jax_kernel: in_out_argnames have no gradient here; return new arrays, or enable_backward=False"
+        )
+    call = KernelCall(kernel, num_outputs, launch_dims, output_dims, in_out_argnames or ())
+    return JaxKernel(call, vmap_method, enable_backward)
 
 
 def _elements(kernel: Kernel, name: str, t: Any, a: Any) -> tuple[int, ...]:

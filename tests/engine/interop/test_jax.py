@@ -190,3 +190,42 @@ def test_python_code_runs_through_a_callback(ab):
     run = jax.jit(lambda a: en.jax_callable(twice)(a, 2.0)[0])
     np.testing.assert_allclose(run(a), (a * 2 + a) * 2 + a, rtol=1e-5)
     np.testing.assert_allclose(jax.vmap(run)(jnp.stack([a, -a]))[1], -run(a), rtol=1e-5)
+
+
+# gradients --------------------------------------------------------------------------------------------------------
+
+
+@en.kernel
+def damp(x: en.array(dtype=en.vec3), k: en.array(dtype=float), n: en.array(dtype=int), dt: float, y: en.array(dtype=en.vec3),
+         size: en.array(dtype=float)):  # fmt: skip
+    i = en.tid()
+    y[i] = x[i] * en.exp(-k[0] * dt) * float(n[i])
+    size[i] = en.length_sq(x[i])
+
+
+def test_gradient_flows_through_a_kernel():
+    x = jnp.asarray(np.random.default_rng(3).normal(size=(4, 3)), jnp.float32)
+    k, n = jnp.array([0.7]), jnp.arange(1, 5, dtype=jnp.int32)
+    run = en.jax_kernel(damp, num_outputs=2, launch_dims=4, enable_backward=True)
+
+    def with_kernel(x, k):
+        y, size = run(x * 2, k, n, 0.3)
+        return (y**2).sum() + (size * jnp.arange(4.0)).sum()
+
+    def with_jax(x, k):
+        y = 2 * x * jnp.exp(-k[0] * 0.3) * n[:, None]
+        return (y**2).sum() + (((2 * x) ** 2).sum(axis=1) * jnp.arange(4.0)).sum()
+
+    for wrap in (lambda f: f, jax.jit):
+        got = wrap(jax.value_and_grad(with_kernel, argnums=(0, 1)))(x, k)
+        want = jax.value_and_grad(with_jax, argnums=(0, 1))(x, k)
+        np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+        for a, b in zip(got[1], want[1]):
+            np.testing.assert_allclose(a, b, rtol=1e-4)
+
+
+def test_gradients_are_only_there_when_asked_for(ab):
+    with pytest.raises(Exception, match=r"differentiat(e|ion)"):
+        jax.grad(lambda a: en.jax_kernel(blend)(a, a, 1.0)[0].sum())(ab[0])
+    with pytest.raises(en.EngineError, match="in_out_argnames have no gradient"):
+        en.jax_kernel(accumulate, num_outputs=2, in_out_argnames=["total"], enable_backward=True)
