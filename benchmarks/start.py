@@ -67,10 +67,10 @@ def compile_times() -> None:
         times = []
         original = en.Kernel.variant
 
-        def variant(self, types, layout=()):
+        def variant(self, *args, **kw):
             known = len(self._variants)
             start = time.perf_counter()
-            out = original(self, types, layout)
+            out = original(self, *args, **kw)
             if len(self._variants) > known:
                 times.append((1e3 * (time.perf_counter() - start), self.__name__, out.module.size))
             return out
