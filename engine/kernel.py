@@ -45,9 +45,9 @@ def block_format(types: list[T.ScalarType]) -> str:
 class Code:
     """Machine code of a kernel's IR, with its argument block and launch properties."""
 
-    def __init__(self, function: ir.Function, arity: int, aliased: bool = False):
+    def __init__(self, function: ir.Function, arity: int, aliased: bool = False, independent: bool = True):
         self.function, self.arity, self.aliased = function, arity, aliased
-        self.module = emit_llvm.Module(function, arity, aliased)
+        self.module = emit_llvm.Module(function, arity, aliased, independent)
         self.alias_sensitive = self.module.alias_sensitive
         self.text = self.module.text()
         self.format = block_format([p.type for p in function.params[4:]])

@@ -158,7 +158,12 @@ class DualTape(Tape):
             twin.gradient = None
         super().backward(loss, grads)
 
-    def run_backward(self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int]) -> None:
+    def prefers_one_thread(self) -> bool:
+        return False
+
+    def run_backward(
+        self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int], serial: bool
+    ) -> None:
         memory = record.memory
         adjoint = memory.adjoint(*form)
         contents, others, _keep = record.backward_addresses(shadowed, adjoint, whole, Layer())
@@ -178,7 +183,7 @@ class DualTape(Tape):
             record.dims,
             record.total,
             values + others + [tangents[n] for n in read] + their_others,
-            adjoint.ordered,
+            serial,
         )
 
     def gradient_views(self, a: array) -> list[np.ndarray]:

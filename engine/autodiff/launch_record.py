@@ -89,11 +89,15 @@ class KernelMemory:
             found = self._adjoints[key] = Adjoint(kernel, {groups[n] for n in shadowed}, plain)
         return found
 
-    def adjoint_code(self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int]) -> Code:
+    def adjoint_code(
+        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int], one_thread: bool
+    ) -> Code:
+        """Machine code of a backward form; `one_thread`: only one thread runs it, which may add where others did."""
         key = (shadowed, groups, plain)
-        found = self._codes.get(key)
+        found = self._codes.get((key, one_thread))
         if found is None:
-            found = self._codes[key] = Code(self.adjoint(*key).function, self.arity, aliased=True)
+            found = Code(self.adjoint(*key).function, self.arity, aliased=True, independent=not one_thread)
+            self._codes[key, one_thread] = found
         return found
 
 
@@ -228,7 +232,7 @@ class LaunchRecord:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
         if arriving:
-            tape.run_backward(self, *self.backward_plan(tuple(arriving)))
+            tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread()))
 
     def backward_addresses(
         self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer
@@ -264,28 +268,40 @@ class LaunchRecord:
             others.append(layer.address(self.buffers[n], self.versions[n] + 1, self.values[k - 4]))
         return contents, others, (keep, copies)
 
-    def backward_plan(self, arriving: tuple[int, ...]) -> tuple[tuple[int, ...], tuple, list[int]]:
-        """Arguments with gradients, the key of the backward form, arguments that the launch overwrites whole."""
+    def backward_plan(self, arriving: tuple[int, ...], alone: bool) -> tuple[tuple[int, ...], tuple, list[int], bool]:
+        """How to run backward.
+
+        Args:
+            arriving: Array arguments whose gradients have arrived.
+            alone: Whether one thread without atomic additions is better than many with them.
+
+        Returns:
+            Arguments with gradients, the key of the backward form, arguments that the launch overwrites whole, whether
+            one thread has to run it.
+        """
         plan, memory = self.plan, self.memory
         sizes = tuple(self.arrays[n]._data.nbytes for n in arriving)
         geometry = tuple(self.values[k] for k in memory.geometry)
-        key = (plan, arriving, self.dims, self.total, geometry, sizes)
+        key = (plan, arriving, self.dims, self.total, geometry, sizes, alone)
         found = memory._backward_plans.get(key)
         if found is None:
             shadowed = plan.shadowed(list(arriving))
             grid = (self.values, self.dims, self.total, memory.arity)
-            alone = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
-            plain = frozenset(plan.groups[n] for n in alone if is_own(self.accesses(n), *grid))
+            unshared = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
+            plain = frozenset(plan.groups[n] for n in unshared if is_own(self.accesses(n), *grid))
             whole = []
-            for n in alone:
+            for n in unshared:
                 a = self.arrays[n]
                 if n in plan.written and n not in plan.read and a.is_contiguous:
                     if overwrites(self.accesses(n), *grid, a._data.nbytes):
                         whole.append(n)
             form = (shadowed, plan.groups, plain)
+            one_thread = alone and memory.adjoint(*form).adds_atomically
+            if one_thread:
+                form = (shadowed, plan.groups, frozenset(plan.groups[n] for n in shadowed))
             if len(memory._backward_plans) > _MOST_PLANS:
                 memory._backward_plans.clear()
-            found = (shadowed, form, whole)
+            found = (shadowed, form, whole, one_thread or memory.adjoint(*form).ordered)
             memory._backward_plans[key] = found
         return found
 

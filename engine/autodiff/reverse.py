@@ -35,6 +35,7 @@ class Adjoint:
         loads, stores: Groups of array arguments whose values it reads, and those that it writes while it replays the
             kernel (it must get a copy of these).
         ordered: It must run in thread order on one thread, as the kernel must have.
+        adds_atomically: Gradients of several threads meet in one place.
     """
 
     def __init__(self, kernel: Shadowed, groups: set[Any], plain: set[Any] = frozenset()):
@@ -51,6 +52,7 @@ class Adjoint:
         self.after = work.after_params
         self.loads, self.stores = work.live_groups()
         self.ordered = work.ordered
+        self.adds_atomically = any(i.op == "atomic" and i.type.is_float for i in ir.walk(self.function.body))
         if config.verify_ir:
             ir.verify(self.function)
 

@@ -197,20 +197,28 @@ class Tape:
         """What goes backward through a copy of an array: its gradient."""
         return [self._buffers.of(a).gradient_of(a)]
 
-    def run_backward(self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int]) -> None:
+    def prefers_one_thread(self) -> bool:
+        """Whether gradients are added up by one thread: atomic additions cost more than a second thread gains.
+
+        It also makes the sums the same in every run.
+        """
+        return config.deterministic or runtime().threads <= 2
+
+    def run_backward(
+        self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int], serial: bool
+    ) -> None:
         """Runs the backward form of a launch."""
         adjoint = record.memory.adjoint(*form)
         contents, others, _keep = record.backward_addresses(shadowed, adjoint, whole, _LAYER)
         values = list(record.values)
         for n, address in contents.items():
             values[record.memory.pointers[n] - 4] = address
-        self.run(record.memory.adjoint_code(*form), record.dims, record.total, values + others, adjoint.ordered)
+        self.run(record.memory.adjoint_code(*form, serial), record.dims, record.total, values + others, serial)
 
     def run(self, code: Code, dims: Sequence[int], total: int, values: list, serial: bool) -> None:
         """Runs compiled code over a grid."""
-        alone = serial or (config.deterministic and code.module.has_float_atomics)
         block = code.block(*dims, code.error_address, *values)
-        runtime().launch(code.address, block, total, SERIAL if alone else code.grain)
+        runtime().launch(code.address, block, total, SERIAL if serial else code.grain)
 
     # gradients -------------------------------------------------------------------------------------------------
     @property
