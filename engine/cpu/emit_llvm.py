@@ -475,6 +475,7 @@ class FunctionText:
         elif op == "neg":
             self.put(f"fneg {t} {self.ref(args[0])}", i)
         elif op in ("min", "max"):
+            args = args[::-1] if isinstance(args[0], ir.Const) else args  # the plain form skips a NaN on the left
             a, b = map(self.ref, args)
             c = self.put(f"fcmp {'olt' if op == 'min' else 'ogt'} {t} {a}, {b}")
             pick = self.put(f"select i1 {c}, {t} {a}, {t} {b}", i if isinstance(args[1], ir.Const) else None)
