@@ -1,6 +1,6 @@
 """The same kernels for us and the peer, made from one source by passing the module in."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001
 
 
 def make(wp):

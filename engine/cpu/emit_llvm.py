@@ -75,7 +75,9 @@ class Module:
         #: (a local array is one stack slot for all iterations of the loop over threads, so it must not be claimed parallel)
         local = any(i.op == "alloca" for f in everything for i in ir.walk(f.body))
         trace = None if self.has_effects or local else access_order.Trace(kernel)
-        self.parallel = independent and trace is not None and not self.uses_tape and access_order.may_regroup(trace, aliased)
+        self.parallel = (
+            independent and trace is not None and not self.uses_tape and access_order.may_regroup(trace, aliased)
+        )
         #: the code relies on array arguments that share no memory
         self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}

@@ -36,7 +36,7 @@ def test_numbers_take_the_precision_of_the_arrays(kind):
 def test_lambda_reads_its_closure_each_time():
     x = en.array([1.0, 2.0])
     for k in (2.0, 5.0):
-        out = en.map(lambda v: v * k, x)
+        out = en.map(lambda v: v * k, x)  # noqa: B023
         np.testing.assert_array_equal(out.numpy(), np.array([1, 2]) * k)
 
 
