@@ -1,7 +1,5 @@
 """The same kernels for us and the peer, made from one source by passing the module in."""
 
-# ruff: noqa: ANN001
-
 
 def make(wp):
     @wp.kernel
