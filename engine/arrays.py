@@ -509,19 +509,19 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
     """Copies `count` elements (0: as many as `src` has), offsets in elements; raises EngineError if they do not fit."""
     if dest.dtype.np_dtype != src.dtype.np_dtype:
         raise EngineError(
-            f"copy: element types differ: destination dtype={T.type_name(dest.dtype)}, "
-            f"source dtype={T.type_name(src.dtype)}; convert one, e.g. with astype()"
+            f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types; "
+            "convert one, e.g. with astype()"
         )
     _check_range(dest_offset, src_offset, count)
     if dest_offset or src_offset or count or src.size < dest.size:
         count = count or src.size - src_offset
         if src_offset + count > src.size:
             raise EngineError(
-                f"copy: {count} elements from offset {src_offset} do not fit: it exceeds the source size {src.size}"
+                f"copy: {count} elements from offset {src_offset} do not fit the {src.size} of the source"
             )
         if dest_offset + count > dest.size:
             raise EngineError(
-                f"copy: {count} elements at offset {dest_offset} do not fit: it exceeds the destination size {dest.size}"
+                f"copy: {count} elements at offset {dest_offset} do not fit the {dest.size} of the destination"
             )
         dest, src = _span(dest, dest_offset, count), _span(src, src_offset, count)
     if dest.size != src.size or (dest.shape != src.shape and not (dest.is_contiguous and src.is_contiguous)):
@@ -549,7 +549,7 @@ def _span(a: array, first: int, count: int) -> array:
     """`count` elements of an array from `first` on, as a view; of a strided array of one dimension only."""
     if a.ndim > 1 and not a.is_contiguous:
         raise EngineError(
-            f"copy: offsets and count of a strided array are only supported for 1-D arrays, got shape {a.shape}; "
+            f"copy: got offsets or a count for a strided array of shape {a.shape}; those need one dimension; "
             "copy whole rows, or call contiguous() first"
         )
     return (a if a.ndim == 1 else a.flatten())[first : first + count]

@@ -232,16 +232,18 @@ def _from_parts(cls: CompositeMeta, args: tuple, parts: dict) -> tuple:
     allowed = ("p", "q") if cls.kind == "transform" else ()
     for name in parts:
         if name not in allowed:
-            raise TypeError(f"got an unexpected keyword argument '{name}'")
+            raise TypeError(f"{cls.__name__}() has no argument '{name}'; it takes {' and '.join(allowed)}")
     for k, name in enumerate(allowed):
         if len(args) > k and name in parts:
-            raise TypeError(f"multiple values for argument '{name}'")
+            raise TypeError(f"{cls.__name__}() got '{name}' twice; give it by place or by name")
     given = dict(zip(allowed, args)) | parts
     for name, count in zip(allowed, (3, 4)):
         value = given.get(name, [0] * count)
         if not hasattr(value, "__len__"):
-            what = f"Invalid argument '{name}' in transformation constructor"
-            raise TypeError(f"{what}: expected a sequence, got {type(value).__name__}; give {count} numbers")
+            what = f"{cls.__name__}(): argument '{name}'"
+            raise TypeError(
+                f"{what} got {type(value).__name__}; it takes {count} numbers, e.g. a vector, tuple or list"
+            )
         if len(value) != count:
             raise ValueError(f"{cls.__name__}(): argument '{name}' got {len(value)} numbers; expected {count}")
     return given.get("p", (0, 0, 0)), given.get("q", (0, 0, 0, 1))
@@ -251,9 +253,6 @@ def _apply(name: str, *args):
     from engine.library import registry
 
     return registry.call_in_python(name, args)
-
-
-_WORDS = {"vec": "vector", "mat": "matrix", "quat": "quaternion", "transform": "transformation"}
 
 
 def _converter(scalar: ScalarType):
@@ -302,8 +301,8 @@ def gather(cls: CompositeMeta, args: Any) -> list:
         rows, cols = cls.shape
         flat = [flat[c * rows + r] for r in range(rows) for c in range(cols)]
     if len(flat) == 1 and not isinstance(flat[0], (bool, int, float, np.generic)) and not hasattr(flat[0], "__float__"):
-        what = f"Invalid argument in {_WORDS[cls.kind]} constructor"
-        raise TypeError(f"{what}: expected a scalar value, got {type(flat[0]).__name__}")
+        what = f"{cls.__name__}(): argument"
+        raise TypeError(f"{what} got {type(flat[0]).__name__}; it takes one number here")
     if len(flat) == 1:
         flat = flat * cls.count
     if len(flat) == 3 and len(args) == 1 and cls.kind == "transform":
