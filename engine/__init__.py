@@ -23,6 +23,7 @@ from engine.arrays import (
     zeros,
     zeros_like,
 )  # fmt: skip
+from engine.autodiff.custom_gradient import adjoint, func_grad, func_replay
 from engine.autodiff.dual_tape import hvp, jvp
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.gradcheck import gradcheck, jacobian, jacobian_fd

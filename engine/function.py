@@ -69,8 +69,10 @@ class Function:
         self._instances: dict[Any, tuple[ir.Function, Any]] = {}
         self._compiling: set[Any] = set()
         self._source: Source | None = None
-        #: what autodiff makes of calls, see `ir.Function.gradient`
+        #: what autodiff makes of calls: None (looks inside), "constant", or a function made by `func_grad`
         self.gradient: Any = None
+        #: what the backward pass runs in its place, made by `func_replay`
+        self.replay: Function | None = None
         #: Every form that a call may mean, the last defined first; one where the function is not overloaded.
         self.overloads: tuple[Function, ...] = (self,)
         if earlier:
@@ -193,7 +195,14 @@ class Function:
         compiler = Compiler(self.source, call_function, debug, returns=self.hints.get("return", Any))
         compiled, result = compiler.compile(self.__name__, params, arguments)
         ir.finish(compiled, check=config.verify_ir)
-        compiled.gradient = self.gradient
+        if self.gradient == "constant":
+            compiled.gradient = self.gradient
+        elif self.gradient is not None:
+            from engine.autodiff.custom_gradient import compile_gradient
+
+            compiled.gradient = compile_gradient(self.gradient, self.__name__, values, result, debug)
+        if self.replay is not None:
+            compiled.replay = self.replay._compile(dict(zip(self.replay.signature.parameters, values.values())), debug)[0]
         return compiled, result
 
 

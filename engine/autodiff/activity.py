@@ -52,7 +52,12 @@ class Activity:
     # what depends on inputs ------------------------------------------------------------------------------------
     def forward(self, region: ir.Region) -> None:
         for i in region.instrs:
-            if i.op in ir.OPS:
+            if id(i) in self.kernel.opaque:
+                continue
+            if i.op == "custom":
+                if any(id(a) in self.varied or self.roots.of(a) & self.varied_groups for a in i.args):
+                    self.varied.update(id(r) for r in i.attr[1] if r.type.is_float)
+            elif i.op in ir.OPS:
                 self.forward_op(i)
             elif i.op == "load":
                 if i.type.is_float and self.roots.of(i.args[0]) & self.varied_groups:
@@ -63,8 +68,7 @@ class Activity:
                 if i.op == "atomic" and i.type.is_float and self.roots.of(i.args[0]) & self.varied_groups:
                     self.varied.add(id(i))
             elif i.op == "call":
-                if i.attr.gradient != "constant" and any(id(a) in self.varied for a in i.args):
-                    self.varied.update(id(r) for r in i.results if r.type.is_float)
+                pass  # no gradient goes through a call that is still there
             elif i.op == "if":
                 for r in i.regions:
                     self.forward(r)
@@ -94,7 +98,12 @@ class Activity:
     # what outputs depend on ------------------------------------------------------------------------------------
     def backward(self, region: ir.Region) -> None:
         for i in reversed(region.instrs):
-            if i.op in ir.OPS:
+            if id(i) in self.kernel.opaque:
+                continue
+            if i.op == "custom":
+                if any(id(r) in self.useful for r in i.attr[1]) or self.has_arrays(i):
+                    self.useful.update(id(a) for a in i.args)
+            elif i.op in ir.OPS:
                 if id(i) in self.useful:
                     self.useful.update(id(a) for a in i.args)
                 if id(i) in self.chosen or i.op in ("select", "min", "max"):
@@ -105,9 +114,6 @@ class Activity:
             elif i.op in ("store", "atomic"):
                 if self.roots.of(i.args[0]) & (self.useful_groups | {UNKNOWN}):
                     self.useful.update(id(a) for a in i.args[2:])
-            elif i.op == "call":
-                if any(id(r) in self.useful for r in i.results):
-                    self.useful.update(id(a) for a in i.args)
             elif i.op == "if":
                 for r, *ys in zip(i.results, *(x.yields for x in i.regions)):
                     self.pull(ys, [r])
@@ -131,13 +137,21 @@ class Activity:
         """Whether a store or atomic concerns memory with a gradient."""
         return bool(self.roots.of(i.args[0]) & (self.groups | {UNKNOWN} if self.is_active_write(i) else self.groups))
 
+    def has_arrays(self, i: ir.Instr) -> bool:
+        """Whether a function with a gradient of its own got an array with a gradient."""
+        return any(self.roots.of(a) & self.varied_groups for a in i.args)
+
     def is_active_write(self, i: ir.Instr) -> bool:
         return any(id(a) in self.active for a in i.args[2:])
 
     def find_work(self, region: ir.Region) -> bool:
         found = False
         for i in region.instrs:
-            if i.op in ir.STRUCTURED:
+            if id(i) in self.kernel.opaque:
+                continue
+            if i.op == "custom":
+                found = found or self.has_arrays(i) or any(id(r) in self.active for r in i.attr[1])
+            elif i.op in ir.STRUCTURED:
                 parts = [self.find_work(r) for r in i.regions]  # every region: no short cut
                 if any(parts) or any(id(r) in self.active for r in i.results):
                     self.working.add(id(i))

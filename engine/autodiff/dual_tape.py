@@ -16,7 +16,7 @@ from engine.arrays import array
 from engine.autodiff.buffers import Buffer, Copy, accumulate, aligned_bytes, view_of
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.forward import Tangent
-from engine.autodiff.launch_record import KernelMemory, LaunchRecord, Layer, stays_call
+from engine.autodiff.launch_record import KernelMemory, LaunchRecord, Layer, is_constant
 from engine.autodiff.shadows import Shadowed
 from engine.autodiff.tape import Tape
 from engine.kernel import Code, Kernel
@@ -205,7 +205,7 @@ def _tangent_code(
     key = ("tangent", key, shadowed, tuple(group_of.items()))
     found = memory._codes.get(key)
     if found is None:
-        kernel = Shadowed(function, shadowed, group_of, stays_call)
+        kernel = Shadowed(function, shadowed, group_of, is_constant)
         tangent = Tangent(kernel, {group_of[k] for k in shadowed})
         found = memory._codes[key] = Code(tangent.function, memory.arity, aliased=True)
     return found

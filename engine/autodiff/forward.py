@@ -88,8 +88,6 @@ class _Sweep(Cloner):
                 self.tangents[id(i)] = self.of_op(i)
         elif i.op in ("load", "store", "atomic", "zero_memory"):
             getattr(self, "of_" + i.op)(i)
-        elif i.op == "call" and any(self.has(r) for r in i.results):
-            raise self.refuse(f"'{i.attr.name}' has a gradient of its own, which forward mode cannot use")
         elif i.op not in ("print", "check"):
             super().instr(i)
             if i.op == "alloca" and self.kernel.shadow(i) is not None:  # in a loop: fresh in every pass

@@ -29,7 +29,7 @@ class ForwardSweep(Cloner):
         self.region(source.body)
 
     def copy_effect(self, i: ir.Instr) -> None:
-        if i.op in ("print", "check"):
+        if i.op in ("print", "check", "custom"):
             return
         new = super().copy_effect(i)
         if i.op in ("load", "store", "atomic"):

@@ -14,7 +14,7 @@ from engine.autodiff.access_forms import Access, access_forms, is_own, overwrite
 from engine.autodiff.buffers import Buffer, Buffers, Copy, accumulate
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
-from engine.autodiff.reverse import Adjoint
+from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
 from engine.kernel import Code, Variant
 from engine.lang import ir
@@ -26,6 +26,11 @@ _MOST_PLANS = 4096
 def stays_call(callee: ir.Function) -> bool:
     """Whether autodiff does not look inside a function."""
     return callee.gradient is not None
+
+
+def is_constant(callee: ir.Function) -> bool:
+    """Whether no gradient goes through a function."""
+    return callee.gradient == "constant"
 
 
 class KernelMemory:
@@ -46,17 +51,30 @@ class KernelMemory:
         self.function, self.arity = variant.function, variant.arity
         self.pointers = [k for k, p in enumerate(self.function.params) if p.type is T.pointer]
         self.floats = frozenset(n for n, t in enumerate(element_types(variant.types)) if has_float(t))
-        flat = inline(self.function, stays_call)
+        flat = inline(self.function, is_constant)
         roots = MemoryRoots(flat, {id(flat.params[k]): n for n, k in enumerate(self.pointers)})
         instrs = list(ir.walk(flat.body))
-        used = {id(a) for i in instrs for a in i.args} | {id(y) for i in instrs for r in i.regions for y in r.yields}
+        used = used_values(flat)
         atomics = [i for i in instrs if i.op == "atomic"]
-        self.ordered = any(id(i) in used for i in atomics)
         plain_adds = {id(i) for i in atomics if i.attr in ("add", "sub") and id(i) not in used}
         reads = [i for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds]
         loads = {g for i in reads for g in roots.of(i.args[0])}
         self.loads, self.stores = ({g for g in found if isinstance(g, int)} for found in (loads, roots.stored))
-        self.reads_raw, self.writes_raw = UNKNOWN in loads, UNKNOWN in roots.stored
+        self.reads_raw = UNKNOWN in loads or any(i.op == "call" for i in instrs)
+        self.writes_raw = UNKNOWN in roots.stored
+        callees = ir.all_callees(self.function)
+        #: arguments that a replay reads as the launch left them
+        self.late: frozenset[int] = frozenset()
+        self.ordered = uses_atomic_results(flat)
+        if any(f.replay is not None for f in callees):
+            again = inline(self.function, is_constant, replay=True)
+            replayed = MemoryRoots(again, {id(again.params[k]): n for n, k in enumerate(self.pointers)})
+            reads = {g for g in replayed.loaded if isinstance(g, int)}
+            self.late = frozenset((reads & self.stores) - replayed.stored)
+            self.loads |= reads
+            self.ordered = uses_atomic_results(again)
+        #: it calls functions with gradients of their own, which may touch any gradient
+        self.has_custom = any(f.gradient not in (None, "constant") for f in callees)
         self.accesses: dict[int, list[Access] | None] = access_forms(flat)
         forms = [a.form for accesses in self.accesses.values() for a in accesses or ()]
         #: scalar arguments (by place among the packed values) that say how arrays are accessed
@@ -116,6 +134,9 @@ class LaunchPlan:
         self.read = [n for n in present if groups[n] in loaded]
         self.written = [n for n in present if groups[n] in stored]
         self.floats = [n for n in present if n in memory.floats]
+        late = {groups[n] for n in memory.late}
+        #: by argument, 1 if the backward form reads it as the launch left it, else 0
+        self.late = [int(g in late) for g in groups]
         self.carries = any(varied[n] for n in self.read)
 
     @functools.cached_property
@@ -223,7 +244,8 @@ class LaunchRecord:
     def needs(self, buffer: Buffer, version: int) -> bool:
         """Whether the backward form reads `version` of a buffer."""
         before, after = self.plan.needed
-        if any(self.buffers[n] is buffer and self.versions[n] == version for n in before):
+        late = self.plan.late
+        if any(self.buffers[n] is buffer and self.versions[n] + late[n] == version for n in before):
             return True
         return any(self.buffers[n] is buffer and self.versions[n] + 1 == version for n in after)
 
@@ -250,10 +272,11 @@ class LaunchRecord:
             if b is None or g not in adjoint.loads:
                 continue
             ptr = self.values[pointers[n] - 4]
-            contents[n] = layer.address(b, self.versions[n], ptr)
+            version = self.versions[n] + self.plan.late[n]
+            contents[n] = layer.address(b, version, ptr)
             if g in adjoint.stores:  # the kernel is run again: on a copy
                 if g not in copies:
-                    copies[g] = layer.copy(b, self.versions[n])
+                    copies[g] = layer.copy(b, version)
                 contents[n] = copies[g].address(ptr)
         others = []
         for n in shadowed:
@@ -288,7 +311,8 @@ class LaunchRecord:
             shadowed = plan.shadowed(list(arriving))
             grid = (self.values, self.dims, self.total, memory.arity)
             unshared = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
-            plain = frozenset(plan.groups[n] for n in unshared if is_own(self.accesses(n), *grid))
+            own = () if memory.has_custom else unshared
+            plain = frozenset(plan.groups[n] for n in own if is_own(self.accesses(n), *grid))
             whole = []
             for n in unshared:
                 a = self.arrays[n]

@@ -16,6 +16,7 @@ from engine import config
 from engine import types as T
 from engine.autodiff.activity import Activity
 from engine.autodiff.adjoint_rules import RULES
+from engine.autodiff.custom_gradient import emit_gradient
 from engine.autodiff.errors import GradientError
 from engine.autodiff.forward_sweep import ForwardSweep, Frame
 from engine.autodiff.memory_roots import UNKNOWN
@@ -131,7 +132,7 @@ class _Reverse:
         root.primal_chain[-1] = root.chain[0] = self.b._seen[0]
         self.at(root)
         self.reverse(root)
-        self.ordered = self.uses_atomic_results()
+        self.ordered = uses_atomic_results(self.source)
         self.function.body.instrs += root.adjoint.instrs
         self.finish()
 
@@ -255,6 +256,8 @@ class _Reverse:
     def reverse(self, scope: _Scope) -> None:
         """Backward code for the instructions of a region."""
         for i in reversed(scope.region.instrs):
+            if id(i) in self.kernel.opaque:
+                continue
             if i.op in ir.OPS:
                 g = scope.adjoints.pop(id(i), None)
                 if g is not None:
@@ -262,7 +265,7 @@ class _Reverse:
             elif i.op in ir.STRUCTURED:
                 if id(i) in self.activity.working:
                     (self.reverse_if if i.op == "if" else self.reverse_loop)(i, scope)
-            elif i.op in ("load", "store", "atomic", "call", "alloca"):
+            elif i.op in ("load", "store", "atomic", "custom", "alloca"):
                 getattr(self, "reverse_" + i.op)(i, scope)
 
     def reverse_op(self, i: ir.Instr, g: ir.Value, scope: _Scope) -> None:
@@ -490,22 +493,22 @@ class _Reverse:
         regions[0].yields, regions[1].yields = [taken], [b.const(_ZERO, t)]
         self.add(value, b.structured("if", (won,), regions, [t])[0], scope)
 
-    def reverse_call(self, i: ir.Instr, scope: _Scope) -> None:
-        gs = [scope.adjoints.pop(id(r), None) for r in i.results]
-        if i.attr.gradient == "constant" or all(g is None for g in gs):
+    def reverse_custom(self, i: ir.Instr, scope: _Scope) -> None:
+        gradient, results = i.attr
+        gs = [scope.adjoints.pop(id(r), None) for r in results]
+        twins = [self.kernel.shadow(a) for a in i.args if a.type is T.pointer]
+        if all(g is None for g in gs) and all(t is None for t in twins):
             return
-        floats = [r for r in i.results if r.type.is_float]
-        given = [self.b.const(_ZERO, r.type) if g is None else g for r, g in zip(i.results, gs) if r in floats]
-        outs = self.b.call(i.attr.gradient, (*(self.get(a, scope) for a in i.args), *given))
+        if any(id(t) in self.kernel.uncertain for t in twins):
+            raise self.refuse(f"'{gradient.name}' got an array that is chosen at run time; choose inside the function")
+        args = [self.get(a, scope) for a in i.args]
+        args += [self.b.const(0, r.type) if g is None else g for r, g in zip(results, gs)]
+        args += [self.b.const(0, T.pointer) if t is None else self.get(t, scope) for t in twins]
+        outs = emit_gradient(self.b, gradient, args)
         for a, g in zip((a for a in i.args if a.type.is_float), outs):
             self.add(a, g, scope)
 
     # finishing -------------------------------------------------------------------------------------------------
-    def uses_atomic_results(self) -> bool:
-        used = {id(a) for i in ir.walk(self.source.body) for a in i.args}
-        used |= {id(y) for i in ir.walk(self.source.body) for r in i.regions for y in r.yields}
-        return any(i.op == "atomic" and id(i) in used for i in ir.walk(self.source.body))
-
     def finish(self) -> None:
         """Removes what the backward part does not need of the forward part, and lays out the tape."""
         accesses = [*self.sweep.accesses, *self.reloads]
@@ -538,3 +541,15 @@ class _Reverse:
         loads = {g for new, roots in self.accesses if new.op != "store" for g in roots if not isinstance(g, tuple)}
         stores = {g for new, roots in self.accesses if new.op != "load" for g in roots if not isinstance(g, tuple)}
         return loads - {UNKNOWN}, stores - {UNKNOWN}
+
+
+def used_values(function: ir.Function) -> set[int]:
+    """Ids of values that something uses."""
+    instrs = list(ir.walk(function.body))
+    return {id(a) for i in instrs for a in i.args} | {id(y) for i in instrs for r in i.regions for y in r.yields}
+
+
+def uses_atomic_results(function: ir.Function) -> bool:
+    """Whether what a function does depends on the order of the threads."""
+    used = used_values(function)
+    return any(i.op == "atomic" and id(i) in used for i in ir.walk(function.body))

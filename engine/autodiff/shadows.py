@@ -25,6 +25,8 @@ class Shadowed:
         roots: Which memory each address may lie in.
         shadowed: Indices of parameters (addresses) that have a twin, in the order of the added parameters.
         uncertain: Ids of twins that may be null at run time.
+        opaque: Ids of instructions inside functions with a gradient of their own. An instruction `custom` follows them:
+            its operands are the arguments, its attribute is the gradient function and the results.
     """
 
     def __init__(self, function: ir.Function, shadowed: tuple[int, ...], groups: dict[int, Any], keep: Callable):
@@ -36,7 +38,7 @@ class Shadowed:
             groups: By index of an address parameter, the group of array arguments that share its memory.
             keep: Which functions stay calls.
         """
-        flat = inline(function, keep)
+        flat = inline(function, keep, replay=True)
         flat_roots = MemoryRoots(flat, {id(flat.params[k]): g for k, g in groups.items()})
         new = ir.Function(function.name, same_params(flat))
         self.function, self.shadowed = new, shadowed
@@ -50,6 +52,7 @@ class Shadowed:
         new.body.yields = list(cloner.values(flat.body.yields))
         new.body.instrs = cloner.locals + new.body.instrs
         self._shadows, self.uncertain = cloner.shadows, cloner.uncertain
+        self.opaque = cloner.opaque
         self.roots = MemoryRoots(new, {id(new.params[k]): g for k, g in groups.items()})
         self.local_twins = {
             ("local", id(a)): cloner.shadows[id(a)] for a in self.roots.locals.values() if id(a) in cloner.shadows
@@ -72,6 +75,7 @@ class _Twins(Cloner):
         self.shadows: dict[int, ir.Value] = {}
         self.uncertain: set[int] = set()
         self.locals: list[ir.Instr] = []
+        self.opaque: set[int] = set()
 
     def twin(self, v: ir.Value) -> ir.Value:
         return self.shadows.get(id(v), _NULL)
@@ -105,6 +109,34 @@ class _Twins(Cloner):
             twin = ir.Instr("alloca", T.pointer, (), (i.attr[0], True))
             self.locals.append(twin)
             self.shadows[id(new)] = twin
+
+    def copy_call(self, i: ir.Instr) -> None:
+        callee: ir.Function = i.attr
+        if callee.gradient is None or callee.gradient == "constant":
+            super().copy_call(i)
+            return
+        args = self.values(i.args)
+        flat = inline(callee.replay or callee, lambda f: f.gradient == "constant", replay=True)
+        self.map.update((id(p), a) for p, a in zip(flat.params, args))
+        first = len(self.b.region.instrs)
+        self.b._seen.append({})  # nothing outside may share what is computed inside
+        self.region(flat.body)
+        self.b._seen.pop()
+        for instr in self.b.region.instrs[first:]:
+            self.opaque.add(id(instr))
+            self.opaque.update(id(inner) for r in instr.regions for inner in ir.walk(r))
+        yes = self.b.const(True, T.bool_)
+        results = []
+        for v in self.values(flat.body.yields):
+            # a value of its own for each result, so that its gradient is only that of the result
+            own = ir.Instr("select", v.type, (yes, v, v))
+            self.b.region.instrs.append(own)
+            self.opaque.add(id(own))
+            if v.type is T.pointer:
+                self.shadows[id(own)] = self.twin(v)
+            results.append(own)
+        self.results(i, results)
+        self.b.region.instrs.append(ir.Instr("custom", None, args, (callee.gradient, results)))
 
     def load_once(self, i: ir.Instr) -> None:
         """Equal loads of memory that the kernel does not write are done once: one gradient to add, too."""

@@ -79,9 +79,11 @@ class Function:
     def __init__(self, name: str, params: list[Param]):
         self.name, self.params, self.body = name, params, Region()
         self.callees: list[Function] = []
-        #: what autodiff makes of a call: None (looks inside), "constant" (no gradient), or a `Function` that, given the
-        #: arguments and the gradients of the results, returns the gradients of the float arguments
+        #: what autodiff makes of a call: None (looks inside), "constant" (no gradient), or a gradient function
+        #: (see `autodiff.custom_gradient`)
         self.gradient: Any = None
+        #: what the backward pass runs in its place
+        self.replay: Function | None = None
 
     @property
     def result_types(self) -> list[T.ScalarType]:

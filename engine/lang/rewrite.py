@@ -112,16 +112,18 @@ class Cloner:
 class Inliner(Cloner):
     """A cloner that replaces calls by the bodies of what they call."""
 
-    def __init__(self, builder: ir.Builder, keep: Callable[[ir.Function], bool]):
+    def __init__(self, builder: ir.Builder, keep: Callable[[ir.Function], bool], replay: bool):
         super().__init__(builder)
-        self.keep = keep
+        self.keep, self.replay = keep, replay
 
     def copy_call(self, i: ir.Instr) -> None:
         callee: ir.Function = i.attr
         if self.keep(callee):
             super().copy_call(i)
             return
-        inner = Inliner(self.b, self.keep)
+        if self.replay and callee.replay is not None:
+            callee = callee.replay
+        inner = Inliner(self.b, self.keep, self.replay)
         inner.map = {id(p): self.value(a) for p, a in zip(callee.params, i.args)}
         inner.region(callee.body)
         self.results(i, inner.values(callee.body.yields))
@@ -131,10 +133,15 @@ def same_params(function: ir.Function) -> list[ir.Param]:
     return [ir.Param(p.name, p.type) for p in function.params]
 
 
-def inline(function: ir.Function, keep: Callable[[ir.Function], bool] = lambda f: False) -> ir.Function:
-    """`function` with every call replaced by the callee's body, calls of what `keep` accepts left as they are."""
+def inline(
+    function: ir.Function, keep: Callable[[ir.Function], bool] = lambda f: False, *, replay: bool = False
+) -> ir.Function:
+    """`function` with every call replaced by the callee's body (or, with `replay`, by what stands for it then).
+
+    Calls of what `keep` accepts are left as they are.
+    """
     new = ir.Function(function.name, same_params(function))
-    cloner = Inliner(ir.Builder(new), keep)
+    cloner = Inliner(ir.Builder(new), keep, replay)
     cloner.map = {id(p): q for p, q in zip(function.params, new.params)}
     cloner.region(function.body)
     new.body.yields = list(cloner.values(function.body.yields))
