@@ -109,6 +109,7 @@ globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%"
 
 # written in the kernel language itself, so it needs the names above
 from engine.library import (  # noqa: E402
+    decomposition_gradients,
     decompositions,
     frames,
     geometry,

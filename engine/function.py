@@ -200,9 +200,12 @@ class Function:
         elif self.gradient is not None:
             from engine.autodiff.custom_gradient import compile_gradient
 
-            compiled.gradient = compile_gradient(self.gradient, self.__name__, values, result, debug)
+            gradient = self.gradient
+            compiled.gradient = ir.Deferred(lambda: compile_gradient(gradient, self.__name__, values, result, debug))
         if self.replay is not None:
-            compiled.replay = self.replay._compile(dict(zip(self.replay.signature.parameters, values.values())), debug)[0]
+            replay = self.replay
+            given = dict(zip(replay.signature.parameters, values.values()))
+            compiled.replay = ir.Deferred(lambda: replay._compile(given, debug)[0])
         return compiled, result
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.autodiff.adjoint_rules import RULES
+from engine.autodiff.adjoint_rules import FLAT, RULES
+from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import UNKNOWN
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
@@ -90,7 +91,9 @@ class Activity:
     def forward_op(self, i: ir.Instr) -> None:
         if not i.type.is_float:
             return
-        if i.op in RULES and any(id(a) in self.varied for a in i.args):
+        if any(id(a) in self.varied for a in i.args) and i.op not in FLAT:
+            if i.op not in RULES:
+                raise GradientError(f"kernel '{self.kernel.function.name}': operation '{i.op}' has no adjoint rule")
             self.varied.add(id(i))
         if i.op in _RISKY or any(id(a) in self.risky for a in i.args):
             self.risky.add(id(i))

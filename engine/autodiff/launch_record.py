@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from engine.autodiff.shadows import Shadowed
 from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
+from engine.taping import structures
 
 _MOST_PLANS = 4096
 
@@ -79,6 +80,8 @@ class KernelMemory:
         forms = [a.form for accesses in self.accesses.values() for a in accesses or ()]
         #: scalar arguments (by place among the packed values) that say how arrays are accessed
         self.geometry = sorted({k - 4 for form in forms for key in form for k in key if k >= 4})
+        #: scalar arguments that may be the id of a mesh, a grid or a hierarchy
+        self.ids = [k - 4 for k, p in enumerate(self.function.params) if p.type is T.uint64]
         self._plans: dict[Any, LaunchPlan] = {}
         self._backward_plans: dict[Any, Any] = {}
         self._adjoints: dict[Any, Adjoint] = {}
@@ -213,7 +216,9 @@ class Layer:
 class LaunchRecord:
     """One launch on a tape."""
 
-    __slots__ = ("arrays", "buffers", "dims", "first", "memory", "name", "plan", "total", "values", "versions")
+    __slots__ = (
+        "arrays", "buffers", "dims", "first", "hidden", "memory", "moving", "name", "plan", "total", "values", "versions"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -235,11 +240,27 @@ class LaunchRecord:
         self.plan = self.memory.plan(groups, tuple(None if b is None else b.varied for b in self.buffers))
         self.versions = [0 if b is None else b.version for b in self.buffers]
         self.first = [b is not None and not b.touched for b in self.buffers]
+        #: what it reads without having it as an argument: versions of structures by id, and of points of meshes
+        self.hidden: list[tuple[Callable[[], int], int]] = []
+        #: whether a mesh that it reads has points with a gradient
+        self.moving = False
+        if self.memory.reads_raw:
+            self._note_structures(known)
+
+    def _note_structures(self, known: Buffers) -> None:
+        ids = [int(self.values[k]) for k in self.memory.ids] or [0]
+        for id in ids:
+            self.hidden.append((functools.partial(structures.version, id), structures.version(id)))
+            points = structures.points(id)
+            if points is not None and points.size:
+                buffer = known.of(points)
+                self.moving = self.moving or buffer.varied
+                self.hidden.append((functools.partial(getattr, buffer, "version"), buffer.version))
 
     @property
     def carries(self) -> bool:
         """Whether a value with a gradient goes into the launch."""
-        return self.plan.carries
+        return self.plan.carries or (self.moving and bool(self.plan.written))
 
     def needs(self, buffer: Buffer, version: int) -> bool:
         """Whether the backward form reads `version` of a buffer."""
@@ -253,6 +274,16 @@ class LaunchRecord:
     def backward(self, tape: Any) -> None:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
+        if arriving and self.moving:
+            raise GradientError(
+                f"kernel '{self.name}' reads a mesh whose points have a gradient, which cannot go through its id; "
+                "pass the points as an array argument"
+            )
+        if arriving and any(version() != then for version, then in self.hidden):
+            raise TapeError(
+                f"kernel '{self.name}' read a spatial structure (mesh, grid, hierarchy) that was changed since; the tape "
+                "cannot restore it: call backward() before, or use a structure of its own for each step"
+            )
         if arriving:
             tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread()))
 

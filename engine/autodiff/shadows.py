@@ -116,7 +116,8 @@ class _Twins(Cloner):
             super().copy_call(i)
             return
         args = self.values(i.args)
-        flat = inline(callee.replay or callee, lambda f: f.gradient == "constant", replay=True)
+        replay = callee.replay.function if callee.replay is not None else callee
+        flat = inline(replay, lambda f: f.gradient == "constant", replay=True)
         self.map.update((id(p), a) for p, a in zip(flat.params, args))
         first = len(self.b.region.instrs)
         self.b._seen.append({})  # nothing outside may share what is computed inside
@@ -136,7 +137,7 @@ class _Twins(Cloner):
                 self.shadows[id(own)] = self.twin(v)
             results.append(own)
         self.results(i, results)
-        self.b.region.instrs.append(ir.Instr("custom", None, args, (callee.gradient, results)))
+        self.b.region.instrs.append(ir.Instr("custom", None, args, (callee.gradient.function, results)))
 
     def load_once(self, i: ir.Instr) -> None:
         """Equal loads of memory that the kernel does not write are done once: one gradient to add, too."""

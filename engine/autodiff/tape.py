@@ -63,8 +63,6 @@ class Tape:
     def _forget(self) -> None:
         self._records: list[Any] = []
         self._buffers = Buffers()
-        self._raw_reader: str | None = None
-        self._raw_conflict: str | None = None
 
     @property
     def launches(self) -> list[Any]:
@@ -94,12 +92,6 @@ class Tape:
         for b in record.buffers:
             if b is not None:
                 b.touched = True
-        if record.carries and record.memory.reads_raw:
-            self._raw_reader = name
-        if record.memory.writes_raw and self._raw_reader is not None:
-            self._raw_conflict = (
-                f"kernel '{name}' wrote through raw addresses after kernel '{self._raw_reader}' read through them"
-            )
         if record.carries and record.memory.writes_raw:
             record.plan.refuse_raw_stores()
         for buffer in written.values():
@@ -153,10 +145,6 @@ class Tape:
                         "or through NumPy); the gradient needs its old contents: call backward() first, or change it "
                         "inside the tape with a kernel, copy(), assign() or fill_()"
                     )
-        if self._raw_conflict:
-            raise TapeError(
-                f"{self._raw_conflict}; the tape cannot restore such memory, call backward() before it is rewritten"
-            )
 
     # backward --------------------------------------------------------------------------------------------------
     def backward(self, loss: array | None = None, grads: dict[array, Any] | None = None) -> None:

@@ -8,6 +8,7 @@ Pure operations are rows of `OPS`; adding one means a row there (folding), and a
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -73,6 +74,17 @@ class Region:
         self.yields: list[Value] = []
 
 
+class Deferred:
+    """A function that is compiled when it is first asked for."""
+
+    def __init__(self, make: Callable[[], Function]):
+        self._make = make
+
+    @functools.cached_property
+    def function(self) -> Function:
+        return self._make()
+
+
 class Function:
     """A compiled function: parameters, one body, several results."""
 
@@ -81,9 +93,9 @@ class Function:
         self.callees: list[Function] = []
         #: what autodiff makes of a call: None (looks inside), "constant" (no gradient), or a gradient function
         #: (see `autodiff.custom_gradient`)
-        self.gradient: Any = None
+        self.gradient: Deferred | str | None = None
         #: what the backward pass runs in its place
-        self.replay: Function | None = None
+        self.replay: Deferred | None = None
 
     @property
     def result_types(self) -> list[T.ScalarType]:

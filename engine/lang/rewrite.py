@@ -122,7 +122,7 @@ class Inliner(Cloner):
             super().copy_call(i)
             return
         if self.replay and callee.replay is not None:
-            callee = callee.replay
+            callee = callee.replay.function
         inner = Inliner(self.b, self.keep, self.replay)
         inner.map = {id(p): self.value(a) for p, a in zip(callee.params, i.args)}
         inner.region(callee.body)

@@ -22,6 +22,7 @@ from engine.spatial.bvh_layout import (
 )
 from engine.spatial.descriptor import take_descriptor
 from engine.spatial.packed_order import PackedOrder, packed_tree
+from engine.taping import structures
 
 INFINITY = float("inf")
 _EMPTY = int(EMPTY)
@@ -181,6 +182,7 @@ class Bvh:
 
         Queries stay exact for any change; after a large one `rebuild` makes them faster.
         """
+        structures.changed(int(self.id))
         en.launch(fill_leaves, self._numbers.shape, [self.lowers, self.uppers, self._numbers], [self._leaves])
         starts = self._level_starts
         for first, end in zip(starts[-2::-1], starts[:0:-1]):
@@ -193,6 +195,7 @@ class Bvh:
             constructor: As when made; None: the same. A "sah" hierarchy is only refitted inside a capture.
         """
         _checked_constructor(constructor)
+        structures.changed(int(self.id))
         captured = recording() is not None
         if captured and (self._packed is None or constructor == "sah"):
             self.refit()

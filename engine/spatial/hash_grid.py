@@ -16,6 +16,7 @@ import engine as en
 from engine.errors import EngineError
 from engine.in_out import InOut
 from engine.spatial.descriptor import take_descriptor
+from engine.taping import structures
 
 STARTS, IDS, POINT_COUNT, DIM_X, DIM_Y, DIM_Z, CELLS_PER_METRE = range(7)
 """Descriptor words: addresses of int32[cell_count + 1] and int32[point_count]; counts; 1 / cell width as float32."""
@@ -236,6 +237,7 @@ class HashGrid:
             raise EngineError(
                 f"HashGrid.build: points are on {points.device}; expected {self.device}, where the grid is"
             )
+        structures.changed(int(self.id))
         points = points.contiguous()
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]

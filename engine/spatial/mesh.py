@@ -16,6 +16,7 @@ from engine.spatial.descriptor import take_descriptor
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
 from engine.spatial.mesh_winding import fit_dipoles
+from engine.taping import structures
 
 
 class Mesh:
@@ -133,6 +134,8 @@ class Mesh:
         Runs as kernels, so it can be captured in a graph. Queries stay exact for any movement; after a large one a new
         `Mesh` answers faster, because its hierarchy fits the new shape.
         """
+        structures.changed(int(self.id))
+        structures.has_points(int(self.id), self.points)
         en.launch(
             fill_packets,
             dim=self._packet_faces.shape,

@@ -18,7 +18,7 @@ _count = itertools.count()
 CASES = {
     **{name: [((S,), f"en.{name}(a)", S)] for name in (
         "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2", "log10", "sqrt",
-        "cbrt", "degrees", "radians", "frac", "rsqrt",
+        "cbrt", "degrees", "radians", "frac", "rsqrt", "erf", "erfc", "erfinv", "erfcinv", "inverse_approx", "pos",
     )},
     "atan2": [((S, S), "en.atan2(a, b)", S)],
     "pow": [((S, S), "en.pow(a, b)", S), ((S,), "a ** f64(3.0)", S), ((S,), "a ** -2", S), ((S,), "en.pow(a, 0.5)", S)],
@@ -82,6 +82,37 @@ CASES = {
     "transform_inverse": [((X,), "en.transform_inverse(a)", X)],
     "transform_point": [((X, V), "en.transform_point(a, b)", V)],
     "transform_vector": [((X, V), "en.transform_vector(a, b)", V)],
+    "div_approx": [((S, S), "en.div_approx(a, b)", S)],
+    "copysign": [((S, S), "en.copysign(a, b) + en.copysign(a * a, -b)", S)],
+    "quaternion": [((S, S), "en.quaternion(a, b, a * b, a)", Q)],
+    "transformation": [((V, Q), "en.transformation(a, b)", X)],
+    "transform_set_translation": [((X, V), "replaced(a, b)", X)],
+    "transform_set_rotation": [((X, Q), "turned(a, b)", X)],
+    # written in the kernel language
+    "svd3": [((M,), "svd_parts(a)", S), ((M,), "polar(a)", M)],
+    "svd2": [((en.mat22d,), "svd2_parts(a)", S)],
+    "eig3": [((M,), "eig_parts(a)", S)],
+    "qr3": [((M,), "qr_parts(a)", M)],
+    "norm_l1": [((V,), "en.norm_l1(a)", S)],
+    "norm_l2": [((V,), "en.norm_l2(a)", S)],
+    "norm_huber": [((V,), "en.norm_huber(a) + en.norm_huber(a * f64(9.0))", S)],
+    "norm_pseudo_huber": [((V,), "en.norm_pseudo_huber(a)", S)],
+    "smooth_normalize": [((V,), "en.smooth_normalize(a)", V)],
+    "quat_to_rpy": [((Q,), "en.quat_to_rpy(en.normalize(a))", V)],
+    "quat_from_euler": [((V,), "en.quat_from_euler(a, 0, 2, 1)", Q)],
+    "quat_to_euler": [((Q,), "en.quat_to_euler(en.normalize(a), 2, 0, 1)", V)],
+    "quat_twist": [((V, Q), "en.quat_twist(en.normalize(a), en.normalize(b))", Q)],
+    "quat_twist_angle": [((V, Q), "en.quat_twist_angle(en.normalize(a), en.normalize(b))", S)],
+    "quat_twist_angle_signed": [((V, Q), "en.quat_twist_angle_signed(en.normalize(a), en.normalize(b))", S)],
+    "quat_between_vectors": [((V, V), "en.quat_between_vectors(a, b)", Q)],
+    "transform_from_matrix": [((X,), "en.transform_from_matrix(en.transform_to_matrix(unit(a)))", X)],
+    "transform_to_matrix": [((X,), "en.transform_to_matrix(a)", en.mat44d)],
+    "transform_compose": [((V, Q, V), "en.transform_compose(a, b, c)", en.mat44d)],
+    "transform_decompose": [((V, Q, V), "recomposed(a, en.normalize(b), c)", V)],
+    "transform_twist": [((X, V6), "en.transform_twist(a, b)", V6)],
+    "transform_wrench": [((X, V6), "en.transform_wrench(a, b)", V6)],
+    "velocity_at_point": [((V6, V), "en.velocity_at_point(a, b)", V)],
+    "spatial_adjoint": [((M, M), "en.spatial_adjoint(a, b)", en.spatial_matrixd)],
     "spatial_top": [((V6,), "en.spatial_top(a)", V)],
     "spatial_bottom": [((V6,), "en.spatial_bottom(a)", V)],
     "spatial_dot": [((V6, V6), "en.spatial_dot(a, b)", S)],
@@ -94,7 +125,7 @@ CONSTANT = {
     "floor", "ceil", "trunc", "round", "rint", "sign", "nonzero", "step", "isnan", "isfinite", "isinf", "tid",
     "floordiv", "bit_and", "bit_or", "bit_xor", "lshift", "rshift", "invert", "popcount", "bitcast", "argmin", "argmax", "len",
     "identity", "print", "printf", "expect_eq", "rand_init", "randi", "randu", "randf", "randn", "quat_identity",
-    "transform_identity",
+    "transform_identity", "bit_count", "unot", "expect_near", "expect_neq", "rand_next",
 }  # fmt: skip
 #: tested where control flow and memory are
 ELSEWHERE = {name for name, row in BUILTINS.items() if row.group == "Memory"}
@@ -106,6 +137,64 @@ def axis_times_angle(q: en.quatd):
     return axis * angle
 
 
+@en.func
+def svd_parts(a: en.mat33d):
+    u, s, v = en.svd3(a)
+    return u[0, 1] * u[0, 1] + v[1, 2] * v[1, 2] * s[0] + s[1] * s[2] * u[2, 2] * v[2, 2]
+
+
+@en.func
+def polar(a: en.mat33d):
+    u, _s, v = en.svd3(a)
+    return u * en.transpose(v)
+
+
+@en.func
+def svd2_parts(a: en.mat22d):
+    u, s, v = en.svd2(a)
+    return u[0, 1] * v[0, 1] + s[0] * s[1] * u[0, 0] * u[0, 0] + s[1]
+
+
+@en.func
+def eig_parts(a: en.mat33d):
+    q, d = en.eig3(a + en.transpose(a))
+    return q[0, 1] * q[0, 1] + d[0] * d[1] * q[2, 2] * q[2, 2] + en.sin(d[2])
+
+
+@en.func
+def qr_parts(a: en.mat33d):
+    q, r = en.qr3(a)
+    return q + r * a
+
+
+@en.func
+def unit(t: en.transformd):
+    return en.transformd(en.transform_get_translation(t), en.normalize(en.transform_get_rotation(t)))
+
+
+@en.func
+def recomposed(p: en.vec3d, q: en.quatd, s: en.vec3d):
+    a, b, c = en.transform_decompose(en.transform_compose(p, q, s))
+    return a + c + en.quat_rotate(b, s)
+
+
+@en.func
+def replaced(t: en.transformd, p: en.vec3d):
+    en.transform_set_translation(t, p)
+    return t * t
+
+
+@en.func
+def turned(t: en.transformd, q: en.quatd):
+    en.transform_set_rotation(t, q)
+    return t * t
+
+
+FUNCTIONS = {f.__name__: f for f in (
+    axis_times_angle, svd_parts, polar, svd2_parts, eig_parts, qr_parts, unit, recomposed, replaced, turned,
+)}  # fmt: skip
+
+
 def kernel_for(types, expression, result):
     names = "abc"[: len(types)]
     arrays = ", ".join(f"{n}_all: en.array(dtype=T{n})" for n in names)
@@ -113,7 +202,7 @@ def kernel_for(types, expression, result):
     text = f"@en.kernel\ndef k({arrays}, y_all: en.array(dtype=R)):\n    i = en.tid()\n{reads}    y_all[i] = {expression}\n"
     filename = f"<builtin {next(_count)}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    scope = {"en": en, "f64": f64, "R": result, "axis_times_angle": axis_times_angle, "__name__": "generated"}
+    scope = {"en": en, "f64": f64, "R": result, **FUNCTIONS, "__name__": "generated"}
     scope |= {f"T{n}": t for n, t in zip(names, types)}
     exec(compile(text, filename, "exec"), scope)
     return scope["k"]
@@ -181,6 +270,35 @@ def slope(expression, *values):
 )
 def test_gradient_at_the_edge_is_finite_and_as_documented(expression, values, expected):
     np.testing.assert_allclose(slope(expression, *values), expected)
+
+
+@pytest.mark.parametrize("diagonal", [(1, 1, 1), (2, 1, 1), (3, 2, 1), (2, 2, 0.5)])
+def test_polar_decomposition_has_the_right_gradient_at_equal_singular_values(diagonal):
+    a = en.array(np.diag(diagonal)[None].astype(float), dtype=M)
+    y = en.zeros(1, dtype=M)
+
+    def rotation_only(a, y):
+        en.launch(rotation_part, dim=1, inputs=[a], outputs=[y])
+
+    assert en.gradcheck(rotation_only, inputs=[a], outputs=[y], rtol=1e-4, atol=1e-6)
+
+
+@en.kernel
+def rotation_part(a: en.array(dtype=M), y: en.array(dtype=M)):
+    u, _s, v = en.svd3(a[0])
+    y[0] = u * en.transpose(v)
+
+
+@en.kernel
+def eigenvalues(a: en.array(dtype=M), y: en.array(dtype=S)):
+    _q, d = en.eig3(a[0])
+    y[0] = d[0] * d[0] + d[1] * d[1] + d[2] * d[2] + en.sin(d[0] + d[1] + d[2])
+
+
+@pytest.mark.parametrize("diagonal", [(1, 1, 1), (2, 1, 1), (3, 2, 1)])
+def test_symmetric_function_of_equal_eigenvalues_has_the_right_gradient(diagonal):
+    a = en.array(np.diag(diagonal)[None].astype(float), dtype=M)
+    assert en.gradcheck(eigenvalues, 1, [a], [en.zeros(1, dtype=f64)], rtol=1e-4, atol=1e-6)
 
 
 @en.kernel
