@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from typing import Any
 
 import numpy as np
 
 from engine.arrays import array
+from engine.autodiff.backend import Backend, backend
 from engine.autodiff.errors import TapeError
-from engine.cpu import jit
+from engine.device import Device
 
 
 class Buffer:
@@ -18,6 +17,7 @@ class Buffer:
 
     Attributes:
         low, high: Addresses of its first byte, and of the one after its last.
+        backend: The device that it is memory of.
         version: How many recorded operations wrote to it so far.
         snapshots: Copies of older versions.
         varied: Whether it depends on an array with `requires_grad`.
@@ -25,8 +25,9 @@ class Buffer:
         touched: Whether an operation on the tape used its contents before the tape wrote them.
     """
 
-    def __init__(self, low: int, high: int, owner: Any):
+    def __init__(self, low: int, high: int, owner: Any, device: Device):
         self.low, self.high, self.owner = low, high, owner
+        self.backend = backend(device)
         self.version = 0
         self.used_low = self.used_high = 0
         self.snapshots: dict[int, Copy] = {}
@@ -42,7 +43,7 @@ class Buffer:
     def snapshot(self) -> None:
         """Keeps the present contents, if that was not done yet."""
         if self.version not in self.snapshots:
-            self.snapshots[self.version] = Copy(self.used_low, self.used_high, self.used_low)
+            self.snapshots[self.version] = Copy(self.backend, self.used_low, self.used_high, self.used_low)
 
     def address(self, version: int, ptr: int) -> int:
         """Where the contents of `version` of what lies at `ptr` are kept."""
@@ -51,12 +52,12 @@ class Buffer:
     def copy(self, version: int) -> Copy:
         """A copy of the contents of `version`."""
         if version == self.version:
-            return Copy(self.used_low, self.used_high, self.used_low)
+            return Copy(self.backend, self.used_low, self.used_high, self.used_low)
         kept = self.snapshots[version]
-        return Copy(kept.low, kept.high, kept.address(kept.low))
+        return Copy(self.backend, kept.low, kept.high, kept.address(kept.low))
 
-    def current_fingerprint(self) -> int:
-        return _fingerprint()(self.used_low, self.used_high - self.used_low)
+    def current_fingerprint(self) -> int | None:
+        return self.backend.fingerprint(self.used_low, self.used_high - self.used_low)
 
     # gradient --------------------------------------------------------------------------------------------------
     def add_leaf(self, leaf: array) -> None:
@@ -81,7 +82,7 @@ class Buffer:
         self._own_memory()
         self._synced = True
         for leaf in leaves:
-            accumulate(self.gradient_of(leaf), leaf.grad.numpy())
+            self.backend.add(self.gradient_of(leaf), leaf.grad._data)
 
     def use(self, a: array) -> None:
         """Notes which part of the memory the tape uses."""
@@ -90,14 +91,15 @@ class Buffer:
         self.used_high = max(self.used_high, high)
 
     def _own_memory(self) -> None:
-        self._memory = aligned_bytes(self.used_high - self.used_low, self.used_low, zero=True)
+        self._memory = self.backend.allocate(self.used_high - self.used_low, self.used_low, zero=True)
         self._delta = self._memory.ctypes.data - self.used_low
 
     def end_gradient(self) -> None:
         """Gives the gradient to the arrays that asked for it."""
         if self._synced:
             for leaf in self.leaves:
-                leaf.grad.numpy()[...] = self.gradient_of(leaf)
+                self.backend.zero(leaf.grad._data)
+                self.backend.add(leaf.grad._data, self.gradient_of(leaf))
 
     def gradient_address(self, ptr: int) -> int:
         if self._delta is None:
@@ -106,34 +108,18 @@ class Buffer:
         return ptr + self._delta
 
     def gradient_of(self, a: array) -> np.ndarray:
-        """The gradient of an array in this buffer, as a NumPy view of its shape."""
+        """The gradient of an array in this buffer: memory of its shape (see `backend`)."""
         address = self.gradient_address(a.ptr)
-        low, high = byte_bounds(a)
-        raw = (ctypes.c_uint8 * (high - low)).from_address(address + low - a.ptr)
-        raw.memory = self._memory  # lives as long as the view
-        return view_of(raw, a.ptr - low, a)
-
-
-def view_of(memory: Any, offset: int, a: array) -> np.ndarray:
-    """Bytes seen with the type, shape and strides of an array whose first element lies at `offset`."""
-    data = a._data
-    return np.ndarray(data.shape, data.dtype, memory, offset, data.strides) if data.size else np.empty_like(data)
-
-
-def aligned_bytes(size: int, like: int, zero: bool = False) -> np.ndarray:
-    """Bytes whose address has the same alignment as the address `like`."""
-    raw = np.zeros(size + 64, np.uint8) if zero else np.empty(size + 64, np.uint8)
-    start = (like - raw.ctypes.data) % 64
-    return raw[start : start + size]
+        return self.backend.view(address, a._data, self._memory)
 
 
 class Copy:
     """The contents of memory from `low` to `high`, taken from the address `source`."""
 
-    def __init__(self, low: int, high: int, source: int):
+    def __init__(self, backend: Backend, low: int, high: int, source: int):
         self.low, self.high = low, high
-        self.data = aligned_bytes(high - low, low)
-        ctypes.memmove(self.data.ctypes.data, source, high - low)
+        self.data = backend.allocate(high - low, low, zero=False)
+        backend.copy_bytes(self.data.ctypes.data, source, high - low)
 
     def address(self, ptr: int) -> int:
         return self.data.ctypes.data + ptr - self.low
@@ -156,62 +142,26 @@ def memory_of(a: array) -> tuple[int, int, Any]:
     return (*byte_bounds(a), data)
 
 
-def accumulate(target: np.ndarray, values: np.ndarray) -> None:
-    """Adds gradients, field by field for structs."""
-    if target.dtype.names:
-        for name in target.dtype.names:
-            accumulate(target[name], values[name])
-    elif target.dtype.kind == "f":
-        target += values.reshape(target.shape)
+def set_values(backend: Backend, target: np.ndarray, value: Any) -> None:
+    """Sets memory from an array, a NumPy array or a number."""
+    given = value.numpy() if isinstance(value, array) else np.asarray(value)
+    backend.write(target, given if given.ndim == 0 else given.reshape(target.shape))
 
 
-_FINGERPRINT = r"""
-define i64 @fingerprint(ptr %data, i64 %n) {
-entry:
-  %words = lshr i64 %n, 3
-  br label %head
-head:
-  %i = phi i64 [ 0, %entry ], [ %i1, %body ]
-  %h = phi i64 [ -3750763034362895579, %entry ], [ %h3, %body ]
-  %more = icmp ult i64 %i, %words
-  br i1 %more, label %body, label %tail
-body:
-  %p = getelementptr i64, ptr %data, i64 %i
-  %w = load i64, ptr %p, align 1
-  %h1 = xor i64 %h, %w
-  %h2 = mul i64 %h1, -7046029254386353131
-  %up = lshr i64 %h2, 29
-  %h3 = xor i64 %h2, %up
-  %i1 = add i64 %i, 1
-  br label %head
-tail:
-  %at = shl i64 %words, 3
-  br label %bytes
-bytes:
-  %j = phi i64 [ %at, %tail ], [ %j1, %byte ]
-  %g = phi i64 [ %h, %tail ], [ %g2, %byte ]
-  %left = icmp ult i64 %j, %n
-  br i1 %left, label %byte, label %out
-byte:
-  %q = getelementptr i8, ptr %data, i64 %j
-  %b = load i8, ptr %q, align 1
-  %c = zext i8 %b to i64
-  %g1 = xor i64 %g, %c
-  %g2 = mul i64 %g1, -7046029254386353131
-  %j1 = add i64 %j, 1
-  br label %bytes
-out:
-  ret i64 %g
-}
-"""
+def packed(backend: Backend, source: np.ndarray) -> np.ndarray:
+    """A copy of the floats of memory, row by row without gaps."""
+    out = backend.allocate(source.nbytes, 0, zero=True).view(source.dtype).reshape(source.shape)
+    backend.add(out, source)
+    return out
 
 
-@functools.cache
-def _fingerprint() -> Any:
-    code = jit.load_object(jit.compile_text(_FINGERPRINT, level=2), ["fingerprint"])
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(code["fingerprint"])
-    function.code = code  # lives as long as the function
-    return function
+def add_from(there: Backend, values: np.ndarray, here: Backend, target: np.ndarray) -> None:
+    """Adds packed memory of one device to memory of one that may be another."""
+    if here is not there:
+        fetched = there.read(values)
+        values = here.allocate(values.nbytes, 0, zero=False).view(values.dtype).reshape(values.shape)
+        here.write(values, fetched)
+    here.add(target, values.reshape(target.shape))
 
 
 class Buffers:
@@ -238,7 +188,7 @@ class Buffers:
                         f"two arrays on the tape share a part of their memory ({a.dtype.__name__}, shape {a.shape}); "
                         "make them views of one array, or copies"
                     )
-            buffer = self._by_low[low] = Buffer(low, high, owner)
+            buffer = self._by_low[low] = Buffer(low, high, owner, a.device)
         self._by_array[id(a)] = (buffer, a)
         buffer.use(a)
         leaf: Any = a

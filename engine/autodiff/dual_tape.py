@@ -13,13 +13,14 @@ import numpy as np
 
 from engine import taping
 from engine.arrays import array
-from engine.autodiff.buffers import Buffer, Copy, accumulate, aligned_bytes, view_of
+from engine.autodiff.backend import Backend
+from engine.autodiff.buffers import Buffer, Copy, add_from, packed, set_values
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.forward import Tangent
 from engine.autodiff.launch_record import KernelMemory, LaunchRecord, Layer, is_constant
 from engine.autodiff.shadows import Shadowed
 from engine.autodiff.tape import Tape
-from engine.kernel import Code, Kernel
+from engine.kernel import Kernel
 from engine.lang import ir
 from engine.launching import launch
 
@@ -29,13 +30,14 @@ class _Twin:
 
     def __init__(self, buffer: Buffer):
         self.buffer = buffer
-        self.contents = aligned_bytes(buffer.high - buffer.low, buffer.low, zero=True)
+        self.contents = buffer.backend.allocate(buffer.high - buffer.low, buffer.low, zero=True)
         self.kept: dict[int, np.ndarray] = {}
         self.gradient: np.ndarray | None = None
 
     def keep(self, version: int) -> None:
-        self.kept[version] = aligned_bytes(len(self.contents), self.buffer.low)
-        self.kept[version][...] = self.contents
+        backend, size = self.buffer.backend, len(self.contents)
+        self.kept[version] = kept = backend.allocate(size, self.buffer.low, zero=False)
+        backend.copy_bytes(kept.ctypes.data, self.contents.ctypes.data, size)
 
     def memory(self, version: int) -> np.ndarray:
         return self.contents if version == self.buffer.version else self.kept[version]
@@ -49,7 +51,7 @@ class _TangentLayer(Layer):
         return self.tape.twin(buffer).memory(version).ctypes.data + ptr - buffer.low
 
     def copy(self, buffer: Buffer, version: int) -> Copy:
-        return Copy(buffer.low, buffer.high, self.address(buffer, version, buffer.low))
+        return Copy(buffer.backend, buffer.low, buffer.high, self.address(buffer, version, buffer.low))
 
     def gradient_address(self, buffer: Buffer, ptr: int) -> int:
         return self.tape.gradient_memory(buffer).ctypes.data + ptr - buffer.low
@@ -71,9 +73,7 @@ class DualTape(Tape):
         for a, value in directions.items():
             buffer = self._buffers.of(a)
             buffer.varied = True
-            given = value.numpy() if isinstance(value, array) else np.asarray(value)
-            target = self.tangent(a)
-            target[...] = given if given.ndim == 0 else given.reshape(target.shape)
+            set_values(buffer.backend, self._tangent(a), value)
 
     def twin(self, buffer: Buffer) -> _Twin:
         found = self._twins.get(id(buffer))
@@ -84,18 +84,26 @@ class DualTape(Tape):
     def gradient_memory(self, buffer: Buffer) -> np.ndarray:
         twin = self.twin(buffer)
         if twin.gradient is None:
-            twin.gradient = aligned_bytes(len(twin.contents), buffer.low, zero=True)
+            twin.gradient = buffer.backend.allocate(len(twin.contents), buffer.low, zero=True)
         return twin.gradient
 
-    def tangent(self, a: array) -> np.ndarray:
-        """The derivative of the present contents of an array."""
+    def _part(self, memory: np.ndarray, a: array) -> np.ndarray:
         buffer = self._buffers.of(a)
-        return view_of(self.twin(buffer).contents, a.ptr - buffer.low, a)
+        return buffer.backend.view(memory.ctypes.data + a.ptr - buffer.low, a._data, memory)
+
+    def _tangent(self, a: array) -> np.ndarray:
+        return self._part(self.twin(self._buffers.of(a)).contents, a)
+
+    def _gradient_tangent(self, a: array) -> np.ndarray:
+        return self._part(self.gradient_memory(self._buffers.of(a)), a)
+
+    def tangent(self, a: array) -> np.ndarray:
+        """The derivative of the present contents of an array, as host values."""
+        return self._buffers.of(a).backend.read(self._tangent(a))
 
     def gradient_tangent(self, a: array) -> np.ndarray:
-        """The derivative of the gradient of an array, after `backward`."""
-        buffer = self._buffers.of(a)
-        return view_of(self.gradient_memory(buffer), a.ptr - buffer.low, a)
+        """The derivative of the gradient of an array, after `backward`, as host values."""
+        return self._buffers.of(a).backend.read(self._gradient_tangent(a))
 
     # recording -------------------------------------------------------------------------------------------------
     def before_write(self, buffer: Buffer) -> None:
@@ -125,10 +133,10 @@ class DualTape(Tape):
         for n in plan.written:  # the launch itself comes after this: run on a copy
             b, g, slot = record.buffers[n], plan.groups[n], memory.pointers[n] - 4
             if g not in copies:
-                copies[g] = Copy(b.used_low, b.used_high, b.used_low)
+                copies[g] = Copy(b.backend, b.used_low, b.used_high, b.used_low)
             values[slot] = copies[g].address(values[slot])
         tangents = [self._address(record, n) for n in shadowed]
-        self.run(code, dims, total, values + tangents, ordered)
+        memory.backend.run(code, dims, total, values + tangents, ordered)
         return ordered
 
     def _address(self, record: LaunchRecord, n: int) -> int:
@@ -139,15 +147,15 @@ class DualTape(Tape):
     def record_copy(self, dest: array, src: array) -> None:
         super().record_copy(dest, src)
         if dest.size:
-            values = self.tangent(src).copy()
-            target = self.tangent(dest)
-            target[...] = 0
-            accumulate(target, values)
+            there, here = self._buffers.of(src).backend, self._buffers.of(dest).backend
+            values, target = packed(there, self._tangent(src)), self._tangent(dest)
+            here.zero(target)
+            add_from(there, values, here, target)
 
     def record_fill(self, dest: array, index: Any = ...) -> None:
         super().record_fill(dest, index)
         if dest.size:
-            self.tangent(dest)[index] = 0
+            self._buffers.of(dest).backend.zero(self._tangent(dest), index)
 
     def record_func(self, backward: Callable[[], None], arrays: Sequence[array] = ()) -> None:
         raise TapeError("record_func: a function of one's own has no forward mode, so no second derivatives")
@@ -158,7 +166,7 @@ class DualTape(Tape):
             twin.gradient = None
         super().backward(loss, grads)
 
-    def prefers_one_thread(self) -> bool:
+    def prefers_one_thread(self, backend: Backend) -> bool:
         return False
 
     def run_backward(
@@ -178,21 +186,16 @@ class DualTape(Tape):
         read = [n for n in contents if n in memory.floats]
         params = (*(memory.pointers[n] for n in read), *range(first, first + len(others)))
         code = _tangent_code(memory, form, adjoint.function, group_of, params)
-        self.run(
-            code,
-            record.dims,
-            record.total,
-            values + others + [tangents[n] for n in read] + their_others,
-            serial,
-        )
+        values += others + [tangents[n] for n in read] + their_others
+        memory.backend.run(code, record.dims, record.total, values, serial)
 
     def gradient_views(self, a: array) -> list[np.ndarray]:
-        return [*super().gradient_views(a), self.gradient_tangent(a)]
+        return [*super().gradient_views(a), self._gradient_tangent(a)]
 
 
 def _tangent_code(
     memory: KernelMemory, key: Any, function: ir.Function, group_of: dict[int, Any], shadowed: tuple[int, ...]
-) -> Code:
+) -> Any:
     """Code of the forward-mode form of a function; kept with the kernel.
 
     Args:
@@ -207,7 +210,7 @@ def _tangent_code(
     if found is None:
         kernel = Shadowed(function, shadowed, group_of, is_constant)
         tangent = Tangent(kernel, {group_of[k] for k in shadowed})
-        found = memory._codes[key] = Code(tangent.function, memory.arity, aliased=True)
+        found = memory._codes[key] = memory.backend.compile(tangent.function, memory.arity, one_thread=False)
     return found
 
 

@@ -61,7 +61,7 @@ class Experiment:
 
     def restore(self) -> None:
         for a, start in zip(self.arrays, self.start):
-            a.numpy()[...] = start
+            a.device.memory.write(a._data, start)
 
     def run(self) -> None:
         if isinstance(self.what, Kernel):
@@ -115,8 +115,10 @@ class Experiment:
                     sides = []
                     for step in (eps, -eps):
                         self.restore()
-                        here = float_parts(a.numpy())[n]
+                        moved = a.numpy().copy()
+                        here = float_parts(moved)[n]
                         here[index] += step
+                        a.device.memory.write(a._data, moved)
                         sides.append((float(here[index]), self.value(weights)))
                     (xa, ya), (xb, yb) = sides
                     slope[index] = (ya - yb) / (xa - xb)

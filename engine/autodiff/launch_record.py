@@ -6,16 +6,16 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from engine import types as T
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, access_forms, is_own, overwrites
-from engine.autodiff.buffers import Buffer, Buffers, Copy, accumulate
+from engine.autodiff.backend import backend
+from engine.autodiff.buffers import Buffer, Buffers, Copy, add_from, packed
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
+from engine.device import get_device
 from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
@@ -50,6 +50,7 @@ class KernelMemory:
 
     def __init__(self, variant: Variant):
         self.function, self.arity = variant.function, variant.arity
+        self.backend = backend(getattr(variant, "device", None) or get_device("cpu"))
         self.pointers = [k for k, p in enumerate(self.function.params) if p.type is T.pointer]
         self.floats = frozenset(n for n, t in enumerate(element_types(variant.types)) if has_float(t))
         flat = inline(self.function, is_constant)
@@ -117,7 +118,7 @@ class KernelMemory:
         key = (shadowed, groups, plain)
         found = self._codes.get((key, one_thread))
         if found is None:
-            found = Code(self.adjoint(*key).function, self.arity, aliased=True, independent=not one_thread)
+            found = self.backend.compile(self.adjoint(*key).function, self.arity, one_thread)
             self._codes[key, one_thread] = found
         return found
 
@@ -285,7 +286,7 @@ class LaunchRecord:
                 "cannot restore it: call backward() before, or use a structure of its own for each step"
             )
         if arriving:
-            tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread()))
+            tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread(self.memory.backend)))
 
     def backward_addresses(
         self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer
@@ -314,7 +315,7 @@ class LaunchRecord:
             ptr = self.values[pointers[n] - 4]
             address = layer.gradient_address(self.buffers[n], ptr)
             if n in whole and self.first[n]:  # the contents before do not matter: keep the gradient of those after
-                keep.append(Copy(ptr, ptr + self.arrays[n]._data.nbytes, address))
+                keep.append(Copy(self.memory.backend, ptr, ptr + self.arrays[n]._data.nbytes, address))
                 address = keep[-1].address(ptr)
             others.append(address)
         for k in adjoint.after:
@@ -388,13 +389,14 @@ class CopyRecord:
     def backward(self, tape: Any) -> None:
         if not self.dest_buffer.has_gradient:
             return
+        there, here = self.dest_buffer.backend, self.src_buffer.backend
         targets = tape.gradient_views(self.dest)
-        values = [t.copy() for t in targets]
+        # set aside first: the gradients of source and destination may share memory
+        aside = [packed(there, t) for t in targets] if self.carries else []
         for target in targets:
-            target[...] = np.zeros((), target.dtype)
-        if self.carries:
-            for source, value in zip(tape.gradient_views(self.src), values):
-                accumulate(source, value)
+            there.zero(target)
+        for source, values in zip(tape.gradient_views(self.src), aside):
+            add_from(there, values, here, source)
 
 
 class FillRecord:
@@ -409,7 +411,7 @@ class FillRecord:
     def backward(self, tape: Any) -> None:
         if self.buffer.has_gradient:
             for target in tape.gradient_views(self.dest):
-                target[self.index] = np.zeros((), target.dtype)
+                self.buffer.backend.zero(target, self.index)
 
 
 class FunctionRecord:

@@ -9,12 +9,12 @@ import numpy as np
 
 from engine import config, taping
 from engine.arrays import array
-from engine.autodiff.buffers import Buffer, Buffers
+from engine.autodiff.backend import Backend
+from engine.autodiff.buffers import Buffer, Buffers, set_values
 from engine.autodiff.errors import TapeError
 from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
 from engine.capture import recording
-from engine.cpu.runtime import runtime
-from engine.kernel import SERIAL, Code, Variant
+from engine.kernel import Variant
 
 _LAYER = Layer()
 
@@ -173,24 +173,20 @@ class Tape:
             for buffer in self._buffers:
                 buffer.begin_gradient()
             for a, value in seeds.items():
-                given = value.numpy() if isinstance(value, array) else np.asarray(value)
-                target = self._buffers.of(a).gradient_of(a)
-                target[...] = given if given.ndim == 0 else given.reshape(target.shape)
+                buffer = self._buffers.of(a)
+                set_values(buffer.backend, buffer.gradient_of(a), value)
             for record in reversed(self._records):
                 record.backward(self)
             for buffer in self._buffers:
                 buffer.end_gradient()
 
     def gradient_views(self, a: array) -> list[np.ndarray]:
-        """What goes backward through a copy of an array: its gradient."""
+        """What goes backward through a copy of an array: its gradient (memory, see `backend`)."""
         return [self._buffers.of(a).gradient_of(a)]
 
-    def prefers_one_thread(self) -> bool:
-        """Whether gradients are added up by one thread: atomic additions cost more than a second thread gains.
-
-        It also makes the sums the same in every run.
-        """
-        return config.deterministic or runtime().threads <= 2
+    def prefers_one_thread(self, backend: Backend) -> bool:
+        """Whether gradients that meet in one place are added up by one thread."""
+        return backend.prefers_one_thread()
 
     def run_backward(
         self, record: LaunchRecord, shadowed: tuple[int, ...], form: tuple, whole: list[int], serial: bool
@@ -201,12 +197,8 @@ class Tape:
         values = list(record.values)
         for n, address in contents.items():
             values[record.memory.pointers[n] - 4] = address
-        self.run(record.memory.adjoint_code(*form, serial), record.dims, record.total, values + others, serial)
-
-    def run(self, code: Code, dims: Sequence[int], total: int, values: list, serial: bool) -> None:
-        """Runs compiled code over a grid."""
-        block = code.block(*dims, code.error_address, *values)
-        runtime().launch(code.address, block, total, SERIAL if serial else code.grain)
+        code = record.memory.adjoint_code(*form, serial)
+        record.memory.backend.run(code, record.dims, record.total, values + others, serial)
 
     # gradients -------------------------------------------------------------------------------------------------
     @property
@@ -232,4 +224,5 @@ class Tape:
 
     def gradient(self, a: array) -> np.ndarray:
         """The gradient of any array on the tape, as left by the last `backward`."""
-        return self._buffers.of(a).gradient_of(a)
+        buffer = self._buffers.of(a)
+        return buffer.backend.read(buffer.gradient_of(a))
