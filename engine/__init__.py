@@ -70,6 +70,7 @@ from engine.library import rotations as _rotations
 from engine.library import scalars as _scalars
 from engine.library.registry import BUILTINS as _BUILTINS
 from engine.modules import Module, force_load, get_module, get_module_options, load_module, set_module_options
+from engine.native.function import func_native
 from engine.session import constant, init, synchronize, synchronize_device
 from engine.structs import struct
 from engine.timing import ScopedTimer

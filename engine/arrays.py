@@ -216,7 +216,7 @@ class array:
     def requires_grad(self, wanted: bool) -> None:
         self._requires_grad = bool(wanted)
         if wanted and self.grad is None:
-            self.grad = zeros_like(self)
+            self.grad = zeros(self.shape, self.dtype, self.device)
         elif not wanted:
             self.grad = None
 
@@ -484,7 +484,8 @@ def empty_like(src: array, device: Any = None, requires_grad: bool | None = None
 
 
 def zeros_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
-    return zeros(src.shape, src.dtype, device or src.device, bool(requires_grad))
+    wanted = src.requires_grad if requires_grad is None else requires_grad
+    return zeros(src.shape, src.dtype, device or src.device, wanted)
 
 
 def ones_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:

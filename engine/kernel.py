@@ -18,7 +18,7 @@ import numpy as np
 from engine import config
 from engine import types as T
 from engine.arrays import ArrayType, array
-from engine.cpu import emit_llvm, jit
+from engine.cpu import emit_llvm, jit, native_code
 from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import adopt
@@ -58,7 +58,8 @@ class Code:
         if self.module.has_prints:
             self.grain = SERIAL
         data = jit.compile_text(self.text)
-        self.code = jit.load_object(data, ["kernel"])
+        libraries = [native_code.library(n) for n in self.module.natives]
+        self.code = jit.load_object(data, ["kernel"], {x.symbol: x.address for x in libraries})
         self.address = self.code["kernel"]
         self.size = struct.calcsize(self.format)
         self.errors = (ctypes.c_int64 * 4)() if self.module.checks else None

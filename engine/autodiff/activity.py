@@ -70,6 +70,8 @@ class Activity:
                     self.varied.add(id(i))
             elif i.op == "call":
                 pass  # no gradient goes through a call that is still there
+            elif i.op == "native":
+                self.refuse_native(i)
             elif i.op == "if":
                 for r in i.regions:
                     self.forward(r)
@@ -82,6 +84,14 @@ class Activity:
                     self.forward(r)
                 for r, ins, params in carried(i):
                     self.follow([r, *params], ins)
+
+    def refuse_native(self, i: ir.Instr) -> None:
+        """Native code without an adjoint may use values without a gradient only."""
+        if any(id(a) in self.varied or self.roots.of(a) & self.varied_groups for a in i.args):
+            raise GradientError(
+                f"kernel '{self.kernel.function.name}': the {i.attr.where} gets values with a gradient; "
+                "give func_native() an adj_snippet, or pass arrays without requires_grad"
+            )
 
     def follow(self, outs, ins) -> None:
         for known in (self.varied, self.risky):

@@ -63,9 +63,19 @@ class _Rename(ast.NodeTransformer):
         name = marked.attr if isinstance(marked, ast.Attribute) else getattr(marked, "id", None)
         if name != "adjoint":
             return self.generic_visit(node)
-        if not isinstance(node.slice, ast.Name) or node.slice.id not in self.known:
+        root = node.slice
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not isinstance(root, ast.Name) or root.id not in self.known:
             raise self.source.error(f"adjoint[...] takes the name of an argument: {', '.join(self.known)}", node)
-        return ast.copy_location(ast.Name(_hidden(node.slice.id), node.ctx), node)
+        return self.hidden(node.slice, node)
+
+    def hidden(self, place: ast.expr, node: ast.Subscript) -> ast.expr:
+        """`x` or `x.field` as the place where its gradient is."""
+        context = node.ctx if place is node.slice else ast.Load()
+        if isinstance(place, ast.Name):
+            return ast.copy_location(ast.Name(_hidden(place.id), context), node)
+        return ast.copy_location(ast.Attribute(self.hidden(place.value, node), place.attr, context), node)
 
 
 def compile_gradient(gradient: Function, of: str, values: dict[str, Any], result: Any, debug: bool) -> ir.Function:

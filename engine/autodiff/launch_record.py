@@ -61,6 +61,7 @@ class KernelMemory:
         plain_adds = {id(i) for i in atomics if i.attr in ("add", "sub") and id(i) not in used}
         reads = [i for i in instrs if i.op in ("load", "atomic") and id(i) not in plain_adds]
         loads = {g for i in reads for g in roots.of(i.args[0])}
+        loads |= {g for i in instrs if i.op == "native" for a in i.args for g in roots.of(a)}
         self.loads, self.stores = ({g for g in found if isinstance(g, int)} for found in (loads, roots.stored))
         self.reads_raw = UNKNOWN in loads or any(i.op == "call" for i in instrs)
         self.writes_raw = UNKNOWN in roots.stored

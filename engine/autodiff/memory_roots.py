@@ -38,6 +38,10 @@ class MemoryRoots:
                 self.loaded |= self.of(i.args[0]) if i.op == "load" else set()
             if i.op in ("store", "atomic"):
                 self.stored |= self.of(i.args[0])
+            if i.op == "native":
+                for a, writes in zip(i.args, i.attr.writes):
+                    self.loaded |= self.of(a)
+                    self.stored |= self.of(a) if writes else Roots()
 
     def of(self, v: ir.Value) -> Roots:
         if isinstance(v, ir.Const):
@@ -69,7 +73,7 @@ class MemoryRoots:
                     self._set(i, Roots([TAPE]))
                 else:
                     self._set(i, Roots([UNKNOWN]))
-            for r in i.results if i.op == "call" else ():
+            for r in i.results if i.op in ("call", "native") else ():
                 if r.type is T.pointer:
                     self._set(r, Roots([UNKNOWN]))
             if i.op in ("for", "while"):

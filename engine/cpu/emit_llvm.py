@@ -64,9 +64,9 @@ class Module:
         self.has_atomics = any(i.op == "atomic" for f in everything for i in ir.walk(f.body))
         self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
-        self.has_effects = (
-            self.has_atomics or self.has_prints or any(i.op == "check" for f in everything for i in ir.walk(f.body))
-        )
+        self.natives = ir.natives(everything)
+        checks = any(i.op == "check" for f in everything for i in ir.walk(f.body))
+        self.has_effects = self.has_atomics or self.has_prints or bool(self.natives) or checks
         self.has_loops = any(i.op in ("for", "while") for f in everything for i in ir.walk(f.body))
         self.size = sum(f.size() for f in everything)
         #: the kernel keeps values on a stack that grows; one stack serves all threads of a chunk, one after the other
@@ -400,6 +400,36 @@ class FunctionText:
         whole = self.put(f"call {shape} @{self.m.names[id(callee)]}({args})")
         for k, r in enumerate(i.results):
             self.put(f"extractvalue {shape} {whole}, {k}", r)
+
+    def emit_native(self, i: ir.Instr) -> None:
+        """Narrow numbers travel as 32-bit integers, results through addresses, see `engine.native.text`."""
+        args, slots = [], []
+        for v in i.args:
+            t = llvm_type(v.type)
+            if t == "half":
+                t, v_ref = "i16", self.put(f"bitcast {self.typed(v)} to i16")
+            else:
+                v_ref = self.ref(v)
+            if t in ("i1", "i8", "i16"):
+                widen = "sext" if v.type.family == "int" else "zext"
+                t, v_ref = "i32", self.put(f"{widen} {t} {v_ref} to i32")
+            args.append(f"{t} {v_ref}")
+        for _ in i.results:
+            slots.append(self.fresh())
+            self.allocas.append(f"  {slots[-1]} = alloca i64, align 8")
+            args.append(f"ptr {slots[-1]}")
+        self.m.declare(i.attr.symbol, f"void @{i.attr.symbol}({', '.join(a.split()[0] for a in args)})")
+        self.lines.append(f"  call void @{i.attr.symbol}({', '.join(args)})")
+        for r, slot in zip(i.results, slots):
+            t = llvm_type(r.type)
+            if t not in ("half", "i1", "i8", "i16"):
+                self.put(f"load {t}, ptr {slot}, align 8", r)
+                continue
+            wide = self.put(f"load i32, ptr {slot}, align 8")
+            if t == "half":
+                self.put(f"bitcast i16 {self.put(f'trunc i32 {wide} to i16')} to half", r)
+            else:
+                self.put(f"icmp ne i32 {wide}, 0" if t == "i1" else f"trunc i32 {wide} to {t}", r)
 
     def emit_print(self, i: ir.Instr) -> None:
         text = self.m.string(i.attr)

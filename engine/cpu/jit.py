@@ -76,9 +76,9 @@ def compile_text(text: str, level: int = 3) -> bytes:
 class Code:
     """Loaded object code: maps names of symbols to addresses. The code is unloaded when this dies."""
 
-    def __init__(self, session: _Session, data: bytes, symbols: list[str]):
+    def __init__(self, session: _Session, data: bytes, symbols: list[str], known: dict[str, int]):
         self.session = session
-        self.tracker = session.link(data, symbols)
+        self.tracker = session.link(data, symbols, known)
 
     def __getitem__(self, symbol: str) -> int:
         return self.tracker[symbol]
@@ -98,9 +98,11 @@ class _Session:
         self.linker = llvm.create_lljit_compiler(_machine(), use_jit_link=False, suppress_errors=True)
         self.count = 0
 
-    def link(self, data: bytes, symbols: list[str]) -> llvm.ResourceTracker:
+    def link(self, data: bytes, symbols: list[str], known: dict[str, int]) -> llvm.ResourceTracker:
         self.count += 1
         library = llvm.JITLibraryBuilder().add_object_img(data).add_current_process()
+        for name, address in known.items():
+            library.import_symbol(name, address)
         for s in symbols:
             library.export_symbol(s)
         return library.link(self.linker, f"code{self.count}")
@@ -109,12 +111,12 @@ class _Session:
 _newest: weakref.WeakSet[_Session] = weakref.WeakSet()  # at most one; only code keeps its session
 
 
-def load_object(data: bytes, symbols: list[str]) -> Code:
-    """Loads object code; returns a mapping from `symbols` to addresses."""
+def load_object(data: bytes, symbols: list[str], known: dict[str, int] | None = None) -> Code:
+    """Loads object code, which may use the `known` addresses; returns a mapping from `symbols` to addresses."""
     with _lock:
         session = next(iter(_newest), None)
         if session is None or session.count >= session.most:
             session = _Session()
             _newest.clear()
             _newest.add(session)
-        return Code(session, data, symbols)
+        return Code(session, data, symbols, known or {})

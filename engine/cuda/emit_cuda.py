@@ -11,6 +11,8 @@ import math
 
 from engine import types as T
 from engine.lang import ir
+from engine.native import header
+from engine.native.text import wire
 
 HEADER_SLOTS = 5
 _INLINE_LIMIT = 400  # callees above this many instructions stay calls: NVRTC's time grows faster than the text
@@ -142,6 +144,7 @@ class Source:
         self.names: dict[int, str] = {}
         everything = [*ir.all_callees(kernel), kernel]
         self.size = sum(f.size() for f in everything)
+        self.natives = ir.natives(everything)
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
         self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
 
@@ -151,7 +154,8 @@ class Source:
             self.names[id(f)] = f"f{k}"
             functions.append(self.device_function(f, f"f{k}"))
         entry = self.entry()
-        return "\n".join([PRELUDE, *self.structs, *functions, entry])
+        natives = [header.CUDA, *(n.text for n in self.natives), '#line 1 "kernel"'] if self.natives else []
+        return "\n".join([PRELUDE, *natives, *self.structs, *functions, entry])
 
     def device_function(self, f: ir.Function, name: str) -> str:
         body = Body(self, f)
@@ -324,6 +328,17 @@ class Body:
         self.lines.append(f"{pad}const r_{name} {whole} = {call};")
         for k, r in enumerate(i.results):
             self.lines.append(f"{pad}const {c_type(r.type)} {self.name(r)} = {whole}.v{k};")
+
+    def emit_native(self, i: ir.Instr, pad: str) -> None:
+        args = [f"{self.ref(v)}.bits" if v.type.is_float and v.type.bits == 16 else self.ref(v) for v in i.args]
+        for r in i.results:
+            self.lines.append(f"{pad}{wire(r.type)} {self.name(r)}_out;")
+            args.append(f"&{self.name(r)}_out")
+        self.lines.append(f"{pad}{i.attr.symbol}({', '.join(args)});")
+        for r in i.results:
+            out, t = f"{self.name(r)}_out", c_type(r.type)
+            value = f"{t}{{(unsigned short){out}}}" if r.type.is_float and r.type.bits == 16 else f"({t}){out}"
+            self.lines.append(f"{pad}const {t} {self.name(r)} = {value};")
 
     def emit_print(self, i: ir.Instr, pad: str) -> None:
         text = i.attr.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -109,6 +109,20 @@ class Function:
         return print_function(self)
 
 
+@dataclass(frozen=True)
+class Native:
+    """Native code of the user (see `engine.native`): the attribute of an instruction `native`, which runs it."""
+
+    symbol: str  # names the content
+    text: str
+    where: str
+    #: for each operand, whether the code may write where it points
+    writes: tuple[bool, ...] = ()
+
+    def __str__(self) -> str:
+        return self.symbol
+
+
 def walk(region: Region) -> Iterable[Instr]:
     for instr in region.instrs:
         yield instr
@@ -205,7 +219,19 @@ _op("offset", 2, None)  # address plus a number of bytes
 
 #: Operations that read or write memory, report or call; never folded, never moved.
 #: `tape_push` and `tape_pop` give the address of a frame (attr: bytes) on a stack of the thread; autodiff emits them.
-EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call", "tape_push", "tape_pop", "zero_memory"}
+EFFECTS = {
+    "load",
+    "store",
+    "atomic",
+    "alloca",
+    "print",
+    "check",
+    "call",
+    "native",
+    "tape_push",
+    "tape_pop",
+    "zero_memory",
+}
 STRUCTURED = {"if", "for", "while"}
 #: Cheap pure operations that may run although their branch is not taken.
 _COSTLY = {"div", "mod", "pow", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
@@ -339,6 +365,12 @@ class Builder:
         instr.results = [Result(instr, k, t) for k, t in enumerate(callee.result_types)]
         if callee not in self.function.callees:
             self.function.callees.append(callee)
+        return list(instr.results)
+
+    def native(self, code: Native, args: tuple[Value, ...], types: Iterable[T.ScalarType]) -> list[Value]:
+        """Runs native code, which may read and write wherever its address operands point."""
+        instr = self.effect("native", None, args, code)
+        instr.results = [Result(instr, k, t) for k, t in enumerate(types)]
         return list(instr.results)
 
     # structure -------------------------------------------------------------------------------------------------
@@ -563,6 +595,11 @@ def print_function(function: Function, with_callees: bool = True) -> str:
     lines.append(f"function {function.name}({params})")
     show(function.body, "  ")
     return "\n".join(lines)
+
+
+def natives(functions: Iterable[Function]) -> list[Native]:
+    """The native code that functions run, each once."""
+    return list({i.attr.symbol: i.attr for f in functions for i in walk(f.body) if i.op == "native"}.values())
 
 
 def all_callees(function: Function) -> list[Function]:

@@ -36,6 +36,8 @@ class Cloner:
             getattr(self, "copy_" + i.op)(i)
         elif i.op == "call":
             self.copy_call(i)
+        elif i.op == "native":
+            self.results(i, self.b.native(i.attr, self.values(i.args), [r.type for r in i.results]))
         else:
             self.copy_effect(i)
 
