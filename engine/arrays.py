@@ -87,6 +87,8 @@ class array:
     Attributes:
         dtype: element type.   shape, ndim, size: in elements.   strides: in bytes.   ptr: address of element 0.
         grad: array of gradients where `requires_grad` was asked for, else None.
+        retain_grad: whether `grad` is left by a tape as the gradient of the contents after the last write on it, where
+            it would otherwise be that of the contents before the first.
     """
 
     deleter = None  # memory is freed with its owner, never by a function; here for programs that ask
@@ -115,6 +117,7 @@ class array:
         ndim: int | None = None,
         requires_grad: bool = False,
         owner: Any = None,
+        retain_grad: bool = False,
     ):
         self.device: Device = get_device(device)
         if data is not None:
@@ -139,7 +142,7 @@ class array:
         self._bind()
         self.grad: array | None = None
         self._requires_grad = False
-        self.requires_grad = requires_grad
+        self.requires_grad, self.retain_grad = requires_grad, retain_grad
 
     def _keep(self, value: Any) -> None:
         """Keeps alive what structs in `value` refer to: an element holds addresses only."""
@@ -155,7 +158,7 @@ class array:
     def _view(cls, data: np.ndarray, dtype: Any, device: Device, owner: Any = None) -> array:
         out = object.__new__(cls)
         out.device, out.dtype, out._data, out._owner = device, dtype, data, owner
-        out.grad, out._requires_grad = None, False
+        out.grad, out._requires_grad, out.retain_grad = None, False, False
         out._bind()
         return out
 
@@ -435,7 +438,8 @@ def empty(
     """Array of `shape` with unspecified contents."""
     if shape is None:
         shape = length if length is not None else kw.get("n", 0)
-    return array(shape=shape, dtype=dtype, device=device, requires_grad=requires_grad)
+    retain = bool(kw.get("retain_grad", False))
+    return array(shape=shape, dtype=dtype, device=device, requires_grad=requires_grad, retain_grad=retain)
 
 
 def zeros(

@@ -145,7 +145,8 @@ def launch(
 ) -> Launch | None:
     """Runs `kernel` once for every index of the grid `dim` (an int or up to four), with `inputs` then `outputs`.
 
-    `record_cmd=True` returns a bound `Launch` instead of running. Raises LaunchError for arguments that do not fit.
+    `record_cmd=True` returns a bound `Launch` instead of running. `adjoint=True` runs backward instead: `adj_inputs` and
+    `adj_outputs` are the gradients of the arguments (None: their `grad`). Raises LaunchError for arguments that do not fit.
     """
     if not isinstance(kernel, Kernel):
         raise LaunchError(
@@ -161,6 +162,11 @@ def launch(
         Launch(kernel, dim, list(args), place).launch()
         return None
     d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
+    if adjoint:
+        from engine.autodiff.adjoint_launch import launch_adjoint
+
+        launch_adjoint(kernel, (d0, d1, d2, d3), total, args, (*adj_inputs, *adj_outputs), place)
+        return None
     variant, values = kernel.pack(args, place)
     if total == 0:
         return None

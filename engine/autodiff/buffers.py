@@ -38,6 +38,7 @@ class Buffer:
         self._delta: int | None = None
         self._memory: Any = None
         self._synced = False
+        self._retained: list[tuple[array, np.ndarray]] = []
 
     # contents --------------------------------------------------------------------------------------------------
     def snapshot(self) -> None:
@@ -69,6 +70,7 @@ class Buffer:
         self.has_gradient = False
         self._delta = None
         self._synced = False
+        self._retained = []
         leaves = self.leaves
         if not leaves:
             return
@@ -94,12 +96,22 @@ class Buffer:
         self._memory = self.backend.allocate(self.used_high - self.used_low, self.used_low, zero=True)
         self._delta = self._memory.ctypes.data - self.used_low
 
+    def retain(self) -> None:
+        """Sets aside the gradients of arrays with `retain_grad`, the first time that the backward pass comes to a write."""
+        if self.has_gradient and not self._retained:
+            wanted = [leaf for leaf in self.leaves if leaf.retain_grad]
+            self._retained = [(leaf, packed(self.backend, self.gradient_of(leaf))) for leaf in wanted]
+
     def end_gradient(self) -> None:
         """Gives the gradient to the arrays that asked for it."""
         if self._synced:
             for leaf in self.leaves:
                 self.backend.zero(leaf.grad._data)
                 self.backend.add(leaf.grad._data, self.gradient_of(leaf))
+        for leaf, gradient in self._retained:
+            self.backend.zero(leaf.grad._data)
+            self.backend.add(leaf.grad._data, gradient)
+        self._retained = []
 
     def gradient_address(self, ptr: int) -> int:
         if self._delta is None:

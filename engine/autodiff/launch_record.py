@@ -260,6 +260,19 @@ class LaunchRecord:
                 self.hidden.append((functools.partial(getattr, buffer, "version"), buffer.version))
 
     @property
+    def extents(self) -> tuple[int, ...]:
+        """The grid, without trailing dimensions of one."""
+        dims = list(self.dims)
+        while len(dims) > 1 and dims[-1] == 1:
+            dims.pop()
+        return tuple(dims)
+
+    @property
+    def changed(self) -> list[Buffer]:
+        """What it wrote."""
+        return [self.buffers[n] for n in self.plan.written]
+
+    @property
     def carries(self) -> bool:
         """Whether a value with a gradient goes into the launch."""
         return self.plan.carries or (self.moving and bool(self.plan.written))
@@ -386,6 +399,7 @@ class CopyRecord:
         self.dest, self.src = dest, src
         self.dest_buffer, self.src_buffer = buffers.of(dest), buffers.of(src)
         self.carries = self.src_buffer.varied
+        self.changed = [self.dest_buffer]
 
     def backward(self, tape: Any) -> None:
         if not self.dest_buffer.has_gradient:
@@ -408,6 +422,7 @@ class FillRecord:
 
     def __init__(self, dest: array, index: Any, buffers: Buffers):
         self.dest, self.index, self.buffer = dest, index, buffers.of(dest)
+        self.changed = [self.buffer]
 
     def backward(self, tape: Any) -> None:
         if self.buffer.has_gradient:
@@ -420,14 +435,15 @@ class FunctionRecord:
 
     name = "record_func"
     carries = True
+    changed = ()
 
     def __init__(self, backward: Any, arrays: Sequence[array], buffers: Buffers):
         if not callable(backward):
             raise TapeError(
                 f"record_func: backward is {type(backward).__name__}; expected a function without arguments"
             )
-        self.function = backward
-        self.buffers = [buffers.of(a) for a in arrays]
+        self.function, self.arrays = backward, [a for a in arrays if a is not None]
+        self.buffers = [buffers.of(a) for a in self.arrays]
 
     def backward(self, tape: Any) -> None:
         self.function()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from engine.arrays import array
 from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Buffers, set_values
 from engine.autodiff.errors import TapeError
+from engine.autodiff.gradient_map import Gradients, Scopes
 from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
+from engine.autodiff.tape_picture import Picture
 from engine.capture import recording
 from engine.kernel import Variant
 
@@ -34,7 +37,8 @@ class Tape:
     If they were changed where the tape did not see it, `backward` refuses.
 
     What `x.grad` of an array that the tape overwrites means: the gradient with respect to its contents before the tape,
-    or, for an array whose first use on the tape is a launch that writes all of it, after that launch.
+    or, for an array whose first use on the tape is a launch that writes all of it, after that launch. With `retain_grad`
+    it is always the gradient with respect to its contents after the tape.
     """
 
     def __init__(self) -> None:
@@ -44,6 +48,11 @@ class Tape:
     def __enter__(self) -> Tape:
         if recording() is not None:
             raise TapeError("a tape cannot record inside a capture; capture the launches without the tape")
+        if taping.active_tape() is not None:
+            raise TapeError(
+                "a tape is recording on this thread already, and tapes do not nest; end it first, or give its `with` "
+                "block everything that belongs to it"
+            )
         self._check_unchanged()
         taping.begin(self)
         if config.mode != "debug":
@@ -62,12 +71,26 @@ class Tape:
 
     def _forget(self) -> None:
         self._records: list[Any] = []
+        self._scopes = Scopes()
         self._buffers = Buffers()
 
     @property
     def launches(self) -> list[Any]:
         """What was recorded, in order."""
         return self._records
+
+    @property
+    def scopes(self) -> list[tuple[int, str | None, dict | None]]:
+        """Where scopes begin (launch number, name, metadata) and end (launch number, None, None)."""
+        return self._scopes.marks
+
+    def record_scope_begin(self, name: str, metadata: dict | None = None) -> None:
+        """Begins a named stretch of the tape, for `visualize`."""
+        self._scopes.begin(len(self._records), name, metadata)
+
+    def record_scope_end(self, remove_scope_if_empty: bool = True) -> None:
+        """Ends the stretch that began last; raises TapeError if there is none."""
+        self._scopes.end(len(self._records), remove_scope_if_empty)
 
     def record_func(self, backward: Callable[[], None], arrays: Sequence[array] = ()) -> None:
         """Calls `backward()` when the backward pass comes here; it works on `grad` of the given arrays."""
@@ -176,6 +199,8 @@ class Tape:
                 buffer = self._buffers.of(a)
                 set_values(buffer.backend, buffer.gradient_of(a), value)
             for record in reversed(self._records):
+                for buffer in record.changed:
+                    buffer.retain()
                 record.backward(self)
             for buffer in self._buffers:
                 buffer.end_gradient()
@@ -202,9 +227,9 @@ class Tape:
 
     # gradients -------------------------------------------------------------------------------------------------
     @property
-    def gradients(self) -> dict[array, array]:
-        """Gradients by array, of every array on the tape with `requires_grad`."""
-        return {a: a.grad for a in self._leaves()}
+    def gradients(self) -> Gradients:
+        """Gradients by array, of every array on the tape with `requires_grad`; by struct, those of its arrays."""
+        return Gradients(self._leaves())
 
     def _leaves(self) -> list[array]:
         found: dict[int, array] = {}
@@ -221,6 +246,38 @@ class Tape:
         with taping.NotTaped():
             for a in self._leaves():
                 a.grad.zero_()
+
+    def visualize(
+        self,
+        filename: str | None = None,
+        simplify_graph: bool = True,
+        hide_readonly_arrays: bool = False,
+        array_labels: dict[array, str] | None = None,
+        ignore_graph_scopes: bool = False,
+        graph_direction: str = "LR",
+    ) -> str:
+        """The tape as a graph in the DOT language of Graphviz, written to a file if one is named.
+
+        Args:
+            filename: Where to write; `dot -Tsvg` and the like make a picture of it.
+            simplify_graph: Draw a launch that repeats once.
+            hide_readonly_arrays: Leave out arrays that nothing on the tape writes.
+            array_labels: Names for arrays.
+            ignore_graph_scopes: Draw no frames around scopes.
+            graph_direction: "LR" or "TB".
+        """
+        text = Picture(
+            self._records,
+            self.scopes,
+            merge_repeats=simplify_graph,
+            labels=array_labels,
+            direction=graph_direction,
+            with_readonly=not hide_readonly_arrays,
+            with_scopes=not ignore_graph_scopes,
+        ).text()
+        if filename is not None:
+            Path(filename).write_text(text)
+        return text
 
     def gradient(self, a: array) -> np.ndarray:
         """The gradient of any array on the tape, as left by the last `backward`."""
