@@ -31,28 +31,33 @@ def end(tape: Any) -> None:
 
 
 class Structures:
-    """Spatial structures that kernels reach by an id instead of an array: how often each changed, and its points."""
+    """Spatial structures that kernels reach by an id instead of an array, and how often each changed.
+
+    One that lets gradients through to its arrays has `hidden_arrays() -> {word: array}` and `set_word(word, address)`:
+    where kernels find the address of an array's gradients (see `ptr_load_array`) while a tape goes backward.
+    """
 
     def __init__(self) -> None:
         self._changes: Counter[int] = Counter()
-        self._points: dict[int, weakref.ref] = {}
+        self._living: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
-    def changed(self, id: int) -> None:
-        """Notes that the structure was rebuilt or refitted."""
+    def changed(self, structure: Any) -> None:
+        """Notes that a structure was made, rebuilt or refitted."""
+        id = int(structure.id)
+        self._living[id] = structure
         self._changes[id] += 1
         self._changes[0] += 1
-
-    def has_points(self, id: int, points: Any) -> None:
-        """Notes the array with the points of a mesh."""
-        self._points[id] = weakref.ref(points)
 
     def version(self, id: int) -> int:
         """How often the structure changed; of id 0: all structures together."""
         return self._changes[id]
 
-    def points(self, id: int) -> Any:
-        found = self._points.get(id)
-        return None if found is None else found()
+    def living(self, id: int) -> list[Any]:
+        """The structure with this id, if it lives; of id 0: all."""
+        if id == 0:
+            return list(self._living.values())
+        found = self._living.get(id)
+        return [] if found is None else [found]
 
 
 structures = Structures()

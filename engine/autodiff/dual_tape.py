@@ -120,6 +120,11 @@ class DualTape(Tape):
         record = LaunchRecord(name, variant, args, dims, total, values, self._buffers)
         ordered = super().record_launch(name, variant, args, dims, total, values)
         plan = record.plan
+        if record.hidden_arrays:
+            raise GradientError(
+                f"kernel '{name}' reads a mesh whose points or velocities have a derivative, which has no forward mode "
+                "through an id; pass them as array arguments"
+            )
         if not plan.carries and not any(record.buffers[n].varied for n in plan.written):
             return ordered
         memory = record.memory

@@ -12,13 +12,14 @@ from engine.autodiff.access_forms import Access, access_forms, is_own, overwrite
 from engine.autodiff.backend import backend
 from engine.autodiff.buffers import Buffer, Buffers, Copy, add_from, packed
 from engine.autodiff.errors import GradientError, TapeError
-from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
+from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
 from engine.device import get_device
 from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
+from engine.structs import scalar_types
 from engine.taping import structures
 
 _MOST_PLANS = 4096
@@ -84,6 +85,8 @@ class KernelMemory:
         self.geometry = sorted({k - 4 for form in forms for key in form for k in key if k >= 4})
         #: scalar arguments that may be the id of a mesh, a grid or a hierarchy
         self.ids = [k - 4 for k, p in enumerate(self.function.params) if p.type is T.uint64]
+        #: whether arrays may hold such ids
+        self.ids_in_arrays = any(T.uint64 in scalar_types(t) for t in element_types(variant.types))
         self._plans: dict[Any, LaunchPlan] = {}
         self._backward_plans: dict[Any, Any] = {}
         self._adjoints: dict[Any, Adjoint] = {}
@@ -96,27 +99,37 @@ class KernelMemory:
             found = variant.memory = cls(variant)  # type: ignore[attr-defined]
         return found
 
-    def plan(self, groups: tuple[int, ...], varied: tuple[bool | None, ...]) -> LaunchPlan:
-        found = self._plans.get((groups, varied))
+    def plan(self, groups: tuple[int, ...], varied: tuple[bool | None, ...], moving: bool) -> LaunchPlan:
+        found = self._plans.get((groups, varied, moving))
         if found is None:
-            found = self._plans[groups, varied] = LaunchPlan(self, groups, varied)
+            found = self._plans[groups, varied, moving] = LaunchPlan(self, groups, varied, moving)
         return found
 
-    def adjoint(self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int]) -> Adjoint:
-        """The backward form, given the arguments with gradients, the group of each, and groups with own accesses."""
-        key = (shadowed, groups, plain)
+    def adjoint(
+        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[Any], hidden: bool
+    ) -> Adjoint:
+        """The backward form.
+
+        Args:
+            shadowed: Arguments with gradients.
+            groups: The group of each argument.
+            plain: Groups with own accesses only.
+            hidden: Whether arrays of spatial structures have gradients.
+        """
+        key = (shadowed, groups, plain, hidden)
         found = self._adjoints.get(key)
         if found is None:
             group_of = dict(zip(self.pointers, groups))
-            kernel = Shadowed(self.function, tuple(self.pointers[n] for n in shadowed), group_of, stays_call)
-            found = self._adjoints[key] = Adjoint(kernel, {groups[n] for n in shadowed}, plain)
+            kernel = Shadowed(self.function, tuple(self.pointers[n] for n in shadowed), group_of, stays_call, hidden)
+            active = {groups[n] for n in shadowed} | ({HIDDEN} if hidden else set())
+            found = self._adjoints[key] = Adjoint(kernel, active, plain)
         return found
 
     def adjoint_code(
-        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[int], one_thread: bool
-    ) -> Code:
+        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[Any], hidden: bool, one_thread: bool
+    ) -> Any:
         """Machine code of a backward form; `one_thread`: only one thread runs it, which may add where others did."""
-        key = (shadowed, groups, plain)
+        key = (shadowed, groups, plain, hidden)
         found = self._codes.get((key, one_thread))
         if found is None:
             found = self.backend.compile(self.adjoint(*key).function, self.arity, one_thread)
@@ -130,10 +143,11 @@ class LaunchPlan:
     Attributes:
         read, written: Arguments that it may read or write, those with the same memory included.
         carries: Whether a value with a gradient goes in.
+        moving: Whether a spatial structure that it may read has arrays with a gradient.
     """
 
-    def __init__(self, memory: KernelMemory, groups: tuple[int, ...], varied: tuple[bool | None, ...]):
-        self.memory, self.groups, self.varied = memory, groups, varied
+    def __init__(self, memory: KernelMemory, groups: tuple[int, ...], varied: tuple[bool | None, ...], moving: bool):
+        self.memory, self.groups, self.varied, self.moving = memory, groups, varied, moving
         present = [n for n, v in enumerate(varied) if v is not None]
         loaded, stored = {groups[n] for n in memory.loads}, {groups[n] for n in memory.stores}
         self.read = [n for n in present if groups[n] in loaded]
@@ -142,7 +156,7 @@ class LaunchPlan:
         late = {groups[n] for n in memory.late}
         #: by argument, 1 if the backward form reads it as the launch left it, else 0
         self.late = [int(g in late) for g in groups]
-        self.carries = any(varied[n] for n in self.read)
+        self.carries = any(varied[n] for n in self.read) or (moving and bool(self.written))
 
     @functools.cached_property
     def needed(self) -> tuple[list[int], list[int]]:
@@ -157,7 +171,7 @@ class LaunchPlan:
     def _widest(self) -> Adjoint:
         """The backward form for gradients of everything."""
         shadowed = tuple(n for n in self.floats if (n in self.read and self.varied[n]) or n in self.written)
-        return self.memory.adjoint(shadowed, self.groups, frozenset())
+        return self.memory.adjoint(shadowed, self.groups, frozenset(), self.moving)
 
     def refuse_raw_stores(self) -> None:
         """Raises GradientError if a value with a gradient is stored where no argument lies, unseen by the tape."""
@@ -219,7 +233,8 @@ class LaunchRecord:
     """One launch on a tape."""
 
     __slots__ = (
-        "arrays", "buffers", "dims", "first", "hidden", "memory", "moving", "name", "plan", "total", "values", "versions"
+        "arrays", "buffers", "dims", "first", "hidden", "hidden_arrays", "keep", "memory", "name", "plan", "total",
+        "values", "versions",
     )  # fmt: skip
 
     def __init__(
@@ -239,25 +254,35 @@ class LaunchRecord:
         self.buffers = [known.of(a) if isinstance(a, array) and a.size else None for a in self.arrays]
         first: dict[int, int] = {}
         groups = tuple(n if b is None else first.setdefault(id(b), n) for n, b in enumerate(self.buffers))
-        self.plan = self.memory.plan(groups, tuple(None if b is None else b.varied for b in self.buffers))
-        self.versions = [0 if b is None else b.version for b in self.buffers]
-        self.first = [b is not None and not b.touched for b in self.buffers]
-        #: what it reads without having it as an argument: versions of structures by id, and of points of meshes
         self.hidden: list[tuple[Callable[[], int], int]] = []
-        #: whether a mesh that it reads has points with a gradient
-        self.moving = False
+        self.keep: list[Any] = []
+        self.hidden_arrays: list[tuple[Any, int, array]] = []
         if self.memory.reads_raw:
             self._note_structures(known)
+        varied = tuple(None if b is None else b.varied for b in self.buffers)
+        self.plan = self.memory.plan(groups, varied, bool(self.hidden_arrays))
+        self.versions = [0 if b is None else b.version for b in self.buffers]
+        self.first = [b is not None and not b.touched for b in self.buffers]
 
     def _note_structures(self, known: Buffers) -> None:
-        ids = [int(self.values[k]) for k in self.memory.ids] or [0]
+        """Notes what the kernel may read without having it as an argument.
+
+        `hidden`: versions of structures and of their arrays, how to ask for them and what they are now. `hidden_arrays`:
+        arrays with a gradient, with their structure and where it points to the gradients.
+        """
+        ids = [int(self.values[k]) for k in self.memory.ids]
+        if not ids or self.memory.ids_in_arrays:
+            ids.append(0)
         for id in ids:
             self.hidden.append((functools.partial(structures.version, id), structures.version(id)))
-            points = structures.points(id)
-            if points is not None and points.size:
-                buffer = known.of(points)
-                self.moving = self.moving or buffer.varied
-                self.hidden.append((functools.partial(getattr, buffer, "version"), buffer.version))
+            for structure in structures.living(id):
+                if id != 0:
+                    self.keep.append(structure)
+                for word, a in getattr(structure, "hidden_arrays", dict)().items():
+                    buffer = known.of(a)
+                    self.hidden.append((functools.partial(getattr, buffer, "version"), buffer.version))
+                    if buffer.varied and a.size:
+                        self.hidden_arrays.append((structure, word, a))
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -275,7 +300,7 @@ class LaunchRecord:
     @property
     def carries(self) -> bool:
         """Whether a value with a gradient goes into the launch."""
-        return self.plan.carries or (self.moving and bool(self.plan.written))
+        return self.plan.carries
 
     def needs(self, buffer: Buffer, version: int) -> bool:
         """Whether the backward form reads `version` of a buffer."""
@@ -289,18 +314,20 @@ class LaunchRecord:
     def backward(self, tape: Any) -> None:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
-        if arriving and self.moving:
-            raise GradientError(
-                f"kernel '{self.name}' reads a mesh whose points have a gradient, which cannot go through its id; "
-                "pass the points as an array argument"
-            )
         if arriving and any(version() != then for version, then in self.hidden):
             raise TapeError(
                 f"kernel '{self.name}' read a spatial structure (mesh, grid, hierarchy) that was changed since; the tape "
                 "cannot restore it: call backward() before, or use a structure of its own for each step"
             )
-        if arriving:
+        if not arriving:
+            return
+        try:
+            for structure, word, a in self.hidden_arrays:
+                structure.set_word(word, tape.hidden_gradient(a))
             tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread(self.memory.backend)))
+        finally:
+            for structure, word, _ in self.hidden_arrays:
+                structure.set_word(word, 0)
 
     def backward_addresses(
         self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer
@@ -357,7 +384,7 @@ class LaunchRecord:
             shadowed = plan.shadowed(list(arriving))
             grid = (self.values, self.dims, self.total, memory.arity)
             unshared = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
-            own = () if memory.has_custom else unshared
+            own = () if memory.has_custom or plan.moving else unshared
             plain = frozenset(plan.groups[n] for n in own if is_own(self.accesses(n), *grid))
             whole = []
             for n in unshared:
@@ -365,10 +392,11 @@ class LaunchRecord:
                 if n in plan.written and n not in plan.read and a.is_contiguous:
                     if overwrites(self.accesses(n), *grid, a._data.nbytes):
                         whole.append(n)
-            form = (shadowed, plan.groups, plain)
+            form = (shadowed, plan.groups, plain, plan.moving)
             one_thread = alone and memory.adjoint(*form).adds_atomically
             if one_thread:
-                form = (shadowed, plan.groups, frozenset(plan.groups[n] for n in shadowed))
+                every = {plan.groups[n] for n in shadowed} | ({HIDDEN, UNKNOWN} if plan.moving else set())
+                form = (shadowed, plan.groups, frozenset(every), plan.moving)
             if len(memory._backward_plans) > _MOST_PLANS:
                 memory._backward_plans.clear()
             found = (shadowed, form, whole, one_thread or memory.adjoint(*form).ordered)

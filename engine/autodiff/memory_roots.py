@@ -12,9 +12,17 @@ from engine.lang import ir
 
 #: An address made from an integer, or one loaded from memory.
 UNKNOWN = "?"
+#: Arrays of spatial structures, whose address a kernel finds through an id; always together with UNKNOWN.
+HIDDEN = "hidden"
 #: The stack on which differentiated loops keep values.
 TAPE = ("local", "tape")
 Roots = frozenset
+
+
+def is_hidden_array(i: ir.Instr) -> bool:
+    """Whether an address is that of an array of a spatial structure (see `ptr_load_array`)."""
+    source = i.args[0] if i.op == "bitcast" else None
+    return isinstance(source, ir.Instr) and source.op == "load" and isinstance(source.attr, ir.GradientBeside)
 
 
 class MemoryRoots:
@@ -71,6 +79,8 @@ class MemoryRoots:
                     self._set(i, Roots([key]))
                 elif i.op in ("tape_push", "tape_pop"):
                     self._set(i, Roots([TAPE]))
+                elif is_hidden_array(i):
+                    self._set(i, Roots([HIDDEN, UNKNOWN]))
                 else:
                     self._set(i, Roots([UNKNOWN]))
             for r in i.results if i.op in ("call", "native") else ():

@@ -19,7 +19,7 @@ from engine.autodiff.adjoint_rules import RULES
 from engine.autodiff.custom_gradient import emit_gradient
 from engine.autodiff.errors import GradientError
 from engine.autodiff.forward_sweep import ForwardSweep, Frame
-from engine.autodiff.memory_roots import UNKNOWN
+from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
 from engine.lang.prune import prune
@@ -540,7 +540,7 @@ class _Reverse:
     def live_groups(self) -> tuple[set[Any], set[Any]]:
         loads = {g for new, roots in self.accesses if new.op != "store" for g in roots if not isinstance(g, tuple)}
         stores = {g for new, roots in self.accesses if new.op != "load" for g in roots if not isinstance(g, tuple)}
-        return loads - {UNKNOWN}, stores - {UNKNOWN}
+        return loads - {UNKNOWN, HIDDEN}, stores - {UNKNOWN, HIDDEN}
 
 
 def used_values(function: ir.Function) -> set[int]:

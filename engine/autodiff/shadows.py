@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import types as T
-from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
+from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots, is_hidden_array
 from engine.lang import ir
 from engine.lang.rewrite import Cloner, inline, same_params
 
@@ -29,7 +29,14 @@ class Shadowed:
             its operands are the arguments, its attribute is the gradient function and the results.
     """
 
-    def __init__(self, function: ir.Function, shadowed: tuple[int, ...], groups: dict[int, Any], keep: Callable):
+    def __init__(
+        self,
+        function: ir.Function,
+        shadowed: tuple[int, ...],
+        groups: dict[int, Any],
+        keep: Callable,
+        hidden: bool = False,
+    ):
         """Makes the twins.
 
         Args:
@@ -37,12 +44,13 @@ class Shadowed:
             shadowed: Indices of its address parameters that have a gradient.
             groups: By index of an address parameter, the group of array arguments that share its memory.
             keep: Which functions stay calls.
+            hidden: Whether arrays of spatial structures have gradients.
         """
         flat = inline(function, keep, replay=True)
         flat_roots = MemoryRoots(flat, {id(flat.params[k]): g for k, g in groups.items()})
         new = ir.Function(function.name, same_params(flat))
         self.function, self.shadowed = new, shadowed
-        cloner = _Twins(ir.Builder(new), flat_roots)
+        cloner = _Twins(ir.Builder(new), flat_roots, hidden)
         cloner.map = {id(p): q for p, q in zip(flat.params, new.params)}
         for k in shadowed:
             twin = ir.Param(new.params[k].name + ".grad", T.pointer)
@@ -69,9 +77,9 @@ class Shadowed:
 
 
 class _Twins(Cloner):
-    def __init__(self, builder: ir.Builder, roots: MemoryRoots):
+    def __init__(self, builder: ir.Builder, roots: MemoryRoots, hidden: bool):
         super().__init__(builder)
-        self.roots = roots
+        self.roots, self.hidden = roots, hidden
         self.shadows: dict[int, ir.Value] = {}
         self.uncertain: set[int] = set()
         self.locals: list[ir.Instr] = []
@@ -105,10 +113,20 @@ class _Twins(Cloner):
         elif i.op in ("tape_push", "tape_pop"):  # the frame of the twin lies behind the frame
             size, new.attr = i.attr, 2 * i.attr
             self.shadows[id(new)] = self.b.op("offset", new, self.b.const(size, T.int64))
+        elif self.hidden and is_hidden_array(i):
+            self.twin_of_hidden(new)
         elif i.op == "alloca":
             twin = ir.Instr("alloca", T.pointer, (), (i.attr[0], True))
             self.locals.append(twin)
             self.shadows[id(new)] = twin
+
+    def twin_of_hidden(self, new: ir.Value) -> None:
+        load = new.args[0]
+        if id(new) not in self.shadows:
+            offset = self.b.op("add", load.args[1], self.b.const(load.attr.distance, T.int64))
+            address = self.b.effect("load", T.uint64, (load.args[0], offset))
+            twin = self.shadows[id(new)] = self.b.op("bitcast", address, type=T.pointer)
+            self.uncertain.add(id(twin))
 
     def copy_call(self, i: ir.Instr) -> None:
         callee: ir.Function = i.attr
@@ -147,7 +165,7 @@ class _Twins(Cloner):
             if key in scope:
                 self.map[id(i)] = scope[key]
                 return
-        new = self.b.effect("load", i.type, args)
+        new = self.b.effect("load", i.type, args, i.attr)
         self.map[id(i)] = self.b._seen[-1][key] = new
 
     def moved(self, twin: ir.Value, by: ir.Value) -> ir.Value:

@@ -225,6 +225,10 @@ class Tape:
         code = record.memory.adjoint_code(*form, serial)
         record.memory.backend.run(code, record.dims, record.total, values + others, serial)
 
+    def hidden_gradient(self, a: array) -> int:
+        """Where the gradients of an array of a spatial structure are added up."""
+        return self._buffers.of(a).gradient_address(a.ptr)
+
     # gradients -------------------------------------------------------------------------------------------------
     @property
     def gradients(self) -> Gradients:

@@ -123,6 +123,13 @@ class Native:
         return self.symbol
 
 
+@dataclass(frozen=True)
+class GradientBeside:
+    """Attribute of a load of an array's address: the address of its gradients lies `distance` bytes further on."""
+
+    distance: int
+
+
 def walk(region: Region) -> Iterable[Instr]:
     for instr in region.instrs:
         yield instr

@@ -8,6 +8,7 @@ from typing import Any
 from engine import types as T
 from engine.arrays import ArrayType
 from engine.lang.expressions import Expressions
+from engine.lang.ir import GradientBeside
 from engine.lang.values import ThreadIndexBase, Val
 from engine.library.registry import RuleError, builtin
 
@@ -116,6 +117,19 @@ def _ptr_load(c: Expressions, dtype: Any, address: Val, index: Val) -> Val:
     dtype = T.as_type(dtype)
     base = c.b.op("bitcast", address.value, type=T.pointer)
     return c.load(dtype, base, _element_offset(c, dtype, index))
+
+
+@builtin("ptr_load_array", _MEM, kernel_only=True)
+def _ptr_load_array(c: Expressions, address: Val, word: Val, gradient_word: Val) -> Val:
+    """Address (uint64) of an array whose own address is word `word` of a library structure.
+
+    Word `gradient_word` holds the address of the array's gradients while a tape goes backward, else 0: so gradients
+    reach arrays that kernels know by the structure's id only.
+    """
+    places = [c.emit.concrete(v).constant for v in (word, gradient_word)]
+    base = c.b.op("bitcast", address.value, type=T.pointer)
+    offset = c.b.const(8 * places[0], T.int64)
+    return c.emit.scalar(c.b.effect("load", T.uint64, (base, offset), GradientBeside(8 * (places[1] - places[0]))))
 
 
 @builtin("ptr_store", _MEM, kernel_only=True)

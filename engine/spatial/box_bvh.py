@@ -182,7 +182,7 @@ class Bvh:
 
         Queries stay exact for any change; after a large one `rebuild` makes them faster.
         """
-        structures.changed(int(self.id))
+        structures.changed(self)
         en.launch(fill_leaves, self._numbers.shape, [self.lowers, self.uppers, self._numbers], [self._leaves])
         starts = self._level_starts
         for first, end in zip(starts[-2::-1], starts[:0:-1]):
@@ -195,7 +195,7 @@ class Bvh:
             constructor: As when made; None: the same. A "sah" hierarchy is only refitted inside a capture.
         """
         _checked_constructor(constructor)
-        structures.changed(int(self.id))
+        structures.changed(self)
         captured = recording() is not None
         if captured and (self._packed is None or constructor == "sah"):
             self.refit()

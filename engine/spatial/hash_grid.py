@@ -237,7 +237,7 @@ class HashGrid:
             raise EngineError(
                 f"HashGrid.build: points are on {points.device}; expected {self.device}, where the grid is"
             )
-        structures.changed(int(self.id))
+        structures.changed(self)
         points = points.contiguous()
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]

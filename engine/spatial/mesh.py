@@ -127,6 +127,16 @@ class Mesh:
                 )
         self._velocities = velocities
         self._descriptor[layout.VELOCITIES] = 0 if velocities is None else velocities.ptr
+        structures.changed(self)
+
+    def hidden_arrays(self) -> dict[int, Any]:
+        """By descriptor word for the address of gradients: the arrays that kernels reach through the id."""
+        arrays = {layout.POINTS_GRADIENT: self._points, layout.VELOCITIES_GRADIENT: self._velocities}
+        return {word: a for word, a in arrays.items() if a is not None}
+
+    def set_word(self, word: int, value: int) -> None:
+        """Sets a word of the descriptor."""
+        self._descriptor[word] = value
 
     def refit(self) -> None:
         """Bring boxes and normals up to date after the contents of `points` changed; the triangles stay the same.
@@ -134,8 +144,7 @@ class Mesh:
         Runs as kernels, so it can be captured in a graph. Queries stay exact for any movement; after a large one a new
         `Mesh` answers faster, because its hierarchy fits the new shape.
         """
-        structures.changed(int(self.id))
-        structures.has_points(int(self.id), self.points)
+        structures.changed(self)
         en.launch(
             fill_packets,
             dim=self._packet_faces.shape,

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import engine as en
-from engine.spatial.mesh_layout import INDICES, POINT_COUNT, POINTS, TRIANGLE_COUNT, VELOCITIES
+from engine.spatial.mesh_layout import (
+    INDICES,
+    POINT_COUNT,
+    POINTS,
+    POINTS_GRADIENT,
+    TRIANGLE_COUNT,
+    VELOCITIES,
+    VELOCITIES_GRADIENT,
+)
 
 
 @en.struct
@@ -19,10 +27,10 @@ class MeshArrays:
 def mesh_get(id: en.uint64) -> MeshArrays:
     """The arrays of the mesh `id`."""
     point_count = int(en.ptr_load(en.uint64, id, POINT_COUNT))
-    velocities = en.ptr_load(en.uint64, id, VELOCITIES)
+    velocities = en.ptr_load_array(id, VELOCITIES, VELOCITIES_GRADIENT)
     velocity_count = en.where(velocities == en.uint64(0), 0, point_count)
     mesh = MeshArrays()
-    mesh.points = en.array_from_ptr(en.ptr_load(en.uint64, id, POINTS), point_count, dtype=en.vec3)
+    mesh.points = en.array_from_ptr(en.ptr_load_array(id, POINTS, POINTS_GRADIENT), point_count, dtype=en.vec3)
     mesh.velocities = en.array_from_ptr(velocities, velocity_count, dtype=en.vec3)
     index_count = 3 * int(en.ptr_load(en.uint64, id, TRIANGLE_COUNT))
     mesh.indices = en.array_from_ptr(en.ptr_load(en.uint64, id, INDICES), index_count, dtype=en.int32)
@@ -38,13 +46,13 @@ def mesh_get_index(id: en.uint64, index: int) -> int:
 @en.func
 def mesh_get_point(id: en.uint64, index: int) -> en.vec3:
     """Point [m] that entry `index` of the flat index array refers to."""
-    return en.ptr_load(en.vec3, en.ptr_load(en.uint64, id, POINTS), mesh_get_index(id, index))
+    return en.ptr_load(en.vec3, en.ptr_load_array(id, POINTS, POINTS_GRADIENT), mesh_get_index(id, index))
 
 
 @en.func
 def mesh_get_velocity(id: en.uint64, index: int) -> en.vec3:
     """Velocity [m/s] of the point that entry `index` of the flat index array refers to; zero where none were given."""
-    velocities = en.ptr_load(en.uint64, id, VELOCITIES)
+    velocities = en.ptr_load_array(id, VELOCITIES, VELOCITIES_GRADIENT)
     result = en.vec3(0.0, 0.0, 0.0)
     if velocities != en.uint64(0):
         result = en.ptr_load(en.vec3, velocities, mesh_get_index(id, index))

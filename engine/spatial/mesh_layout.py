@@ -20,6 +20,9 @@ POINT_COUNT, TRIANGLE_COUNT = 8, 9
 PARENTS = 10
 """Descriptor word: address of int32[node_count], the parent of every node, -1 for the root."""
 
+POINTS_GRADIENT, VELOCITIES_GRADIENT = 11, 12
+"""Descriptor words: addresses of the gradients of points and velocities while a tape goes backward, else 0."""
+
 LANES = WIDTH
 assert LEAF_SIZE == LANES
 

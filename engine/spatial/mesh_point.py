@@ -125,12 +125,14 @@ def _closest_point(id: en.uint64, p: en.vec3, max_dist: float):
     query.result = lane >= 0
     feature = int(FACE)
     if lane >= 0:
+        # the points themselves, not the packet's copies: gradients go to them
+        face = en.ptr_load(en.int32, packet, PACKET_FACE_ROW * LANES + lane)
         u, v, part = closest_point_on_triangle(
-            packet_point(packet, lane, 0), packet_point(packet, lane, 1), packet_point(packet, lane, 2), p
+            mesh_get_point(id, 3 * face), mesh_get_point(id, 3 * face + 1), mesh_get_point(id, 3 * face + 2), p
         )
         query.u = u
         query.v = v
-        query.face = en.ptr_load(en.int32, packet, PACKET_FACE_ROW * LANES + lane)
+        query.face = face
         feature = part
     return query, feature
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import engine as en
 from engine.spatial.bvh import STACK_SIZE
+from engine.spatial.mesh_access import mesh_get_point
 from engine.spatial.mesh_layout import (
     LANES,
     NODE_BYTES,
@@ -18,7 +19,7 @@ from engine.spatial.mesh_layout import (
     PACKETS,
     ROW_BYTES,
 )
-from engine.spatial.traversal import packet_point, push_children
+from engine.spatial.traversal import push_children
 
 INFINITY = float("inf")
 BOX_SLACK = 1.0000004
@@ -125,15 +126,38 @@ def _hit_triangle(ray: _Ray, packet: en.uint64, lane: int):
     row_x = packet + en.uint64(ray.axes[0] * ROW_BYTES)
     row_y = packet + en.uint64(ray.axes[1] * ROW_BYTES)
     row_z = packet + en.uint64(ray.axes[2] * ROW_BYTES)
-    az = en.ptr_load(en.float32, row_z, lane) - ray.origin[2]
-    bz = en.ptr_load(en.float32, row_z, 3 * LANES + lane) - ray.origin[2]
-    cz = en.ptr_load(en.float32, row_z, 6 * LANES + lane) - ray.origin[2]
-    ax = en.ptr_load(en.float32, row_x, lane) - ray.origin[0] - ray.shear[0] * az
-    bx = en.ptr_load(en.float32, row_x, 3 * LANES + lane) - ray.origin[0] - ray.shear[0] * bz
-    cx = en.ptr_load(en.float32, row_x, 6 * LANES + lane) - ray.origin[0] - ray.shear[0] * cz
-    ay = en.ptr_load(en.float32, row_y, lane) - ray.origin[1] - ray.shear[1] * az
-    by = en.ptr_load(en.float32, row_y, 3 * LANES + lane) - ray.origin[1] - ray.shear[1] * bz
-    cy = en.ptr_load(en.float32, row_y, 6 * LANES + lane) - ray.origin[1] - ray.shear[1] * cz
+    a = _loaded(row_x, row_y, row_z, lane)
+    b = _loaded(row_x, row_y, row_z, 3 * LANES + lane)
+    c = _loaded(row_x, row_y, row_z, 6 * LANES + lane)
+    return _hit(ray, a, b, c)
+
+
+@en.func
+def _loaded(row_x: en.uint64, row_y: en.uint64, row_z: en.uint64, place: int) -> en.vec3:
+    return en.vec3(
+        en.ptr_load(en.float32, row_x, place),
+        en.ptr_load(en.float32, row_y, place),
+        en.ptr_load(en.float32, row_z, place),
+    )
+
+
+@en.func
+def _in_order(ray: _Ray, p: en.vec3) -> en.vec3:
+    return en.vec3(_component(p, ray.axes[0]), _component(p, ray.axes[1]), _component(p, ray.axes[2]))
+
+
+@en.func
+def _hit(ray: _Ray, a: en.vec3, b: en.vec3, c: en.vec3):
+    """The same for a triangle whose coordinates are in the order of the ray's axes."""
+    az = a[2] - ray.origin[2]
+    bz = b[2] - ray.origin[2]
+    cz = c[2] - ray.origin[2]
+    ax = a[0] - ray.origin[0] - ray.shear[0] * az
+    bx = b[0] - ray.origin[0] - ray.shear[0] * bz
+    cx = c[0] - ray.origin[0] - ray.shear[0] * cz
+    ay = a[1] - ray.origin[1] - ray.shear[1] * az
+    by = b[1] - ray.origin[1] - ray.shear[1] * bz
+    cy = c[1] - ray.origin[1] - ray.shear[1] * cz
     u = _edge_side(cx, cy, bx, by)
     v = _edge_side(ax, ay, cx, cy)
     w = _edge_side(bx, by, ax, ay)
@@ -201,12 +225,16 @@ def mesh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float) ->
     hit = MeshQueryRay()
     hit.result = lane >= 0
     if lane >= 0:
-        t, u, v = _hit_triangle(ray, packet, lane)
-        a = packet_point(packet, lane, 0)
+        # the points themselves, not the packet's copies: gradients go to them
+        face = en.ptr_load(en.int32, packet, PACKET_FACE_ROW * LANES + lane)
+        a = mesh_get_point(id, 3 * face)
+        b = mesh_get_point(id, 3 * face + 1)
+        c = mesh_get_point(id, 3 * face + 2)
+        t, u, v = _hit(ray, _in_order(ray, a), _in_order(ray, b), _in_order(ray, c))
         hit.t = t
         hit.u = u
         hit.v = v
-        hit.face = en.ptr_load(en.int32, packet, PACKET_FACE_ROW * LANES + lane)
-        hit.normal = en.normalize(en.cross(packet_point(packet, lane, 1) - a, packet_point(packet, lane, 2) - a))
+        hit.face = face
+        hit.normal = en.normalize(en.cross(b - a, c - a))
         hit.sign = en.where(en.dot(hit.normal, dir) < 0.0, 1.0, -1.0)
     return hit

@@ -13,6 +13,7 @@ import numpy as np
 import engine as en
 from engine.errors import EngineError
 from engine.spatial.descriptor import DESCRIPTOR_WORDS, take_descriptor
+from engine.taping import structures
 from engine.volume import volume_layout as words
 from engine.volume.errors import VolumeFileError, VolumeTypeError, VolumeValueError
 from engine.volume.grid_builder import build_grid, in_tree_order, leaves_of
@@ -119,6 +120,7 @@ class Volume:
         self._descriptor = take_descriptor(self, device)
         self.id = en.uint64(self._descriptor.address)
         self._write_descriptor()
+        structures.changed(self)
 
     def _write_descriptor(self) -> None:
         p, base = self._parts, self._array.ptr

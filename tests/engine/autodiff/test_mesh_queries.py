@@ -1,5 +1,7 @@
 """Gradients through mesh queries: with respect to the point or ray, not through the search."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -65,12 +67,137 @@ def test_mesh_moved_between_query_and_backward_is_refused():
         tape.backward(grads={d: np.ones(20)})
 
 
-def test_gradient_of_mesh_points_through_an_id_is_refused():
+@en.kernel
+def geometry(mesh: en.uint64, y: en.array(dtype=float)):
+    f = en.tid()
+    arrays = en.mesh_get(mesh)
+    a = arrays.points[arrays.indices[3 * f]]
+    b = en.mesh_get_point(mesh, 3 * f + 1)
+    c = en.mesh_eval_position(mesh, f, 0.25, 0.5)
+    normal = en.mesh_eval_face_normal(mesh, f)
+    y[f] = en.length(en.cross(b - a, c - a)) + normal[0] * 2.0 + normal[1] * a[2]
+
+
+@en.kernel
+def closest_of_any(ids: en.array(dtype=en.uint64), p: en.array(dtype=en.vec3), d: en.array(dtype=float)):
+    i = en.tid()
+    for k in range(ids.shape[0]):
+        face = 0
+        u = float(0.0)
+        v = float(0.0)
+        sign = float(0.0)
+        if en.mesh_query_point(ids[k], p[i], 10.0, sign, face, u, v):
+            d[i] += en.length_sq(p[i] - en.mesh_eval_position(ids[k], face, u, v)) * sign
+
+
+@en.kernel
+def drift(mesh: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=en.vec3)):
+    i = en.tid()
+    q = en.mesh_query_point_no_sign(mesh, p[i], 10.0)
+    if q.result:
+        y[i] = en.mesh_eval_velocity(mesh, q.face, q.u, q.v)
+
+
+def moved(mesh, launches):
+    """A function of the mesh's points, for gradcheck: moves the mesh, then launches."""
+
+    def run(x, *args):
+        mesh.points.assign(x)
+        mesh.refit()
+        launches(*args)
+
+    return run
+
+
+def vertices(mesh):
+    return en.clone(mesh.points)
+
+
+def test_gradient_of_mesh_points_through_accessors():
+    mesh = bumpy_mesh()
+    run = moved(mesh, lambda y: en.launch(geometry, dim=18, inputs=[mesh.id, y]))
+    assert en.gradcheck(run, inputs=[vertices(mesh)], outputs=[en.zeros(18, dtype=float)], eps=1e-3)
+
+
+def test_gradient_of_mesh_points_and_query_points_through_closest_points():
+    mesh = bumpy_mesh()
+    y, d = en.zeros(20, dtype=en.vec3), en.zeros(20, dtype=float)
+    run = moved(mesh, lambda p, y, d: en.launch(closest, dim=20, inputs=[mesh.id, p, y, d]))
+    p = en.array(points(), dtype=en.vec3)
+    assert en.gradcheck(run, inputs=[vertices(mesh), p], outputs=[y, d], eps=1e-3, rtol=3e-2, atol=3e-2)
+
+
+def test_gradient_of_mesh_points_through_rays():
+    mesh = bumpy_mesh()
+    p = en.array(points(), dtype=en.vec3)
+    down = en.array(np.tile([0.1, -1.0, 0.05], (20, 1)), dtype=en.vec3)
+    run = moved(mesh, lambda p, down, t: en.launch(hit, dim=20, inputs=[mesh.id, p, down, t]))
+    t = en.zeros(20, dtype=float)
+    assert en.gradcheck(run, inputs=[vertices(mesh), p, down], outputs=[t], eps=1e-3, rtol=5e-2, atol=5e-2)
+
+
+def test_gradient_through_ids_in_an_array_and_out_parameters():
+    one, two = bumpy_mesh(), bumpy_mesh()
+    ids = en.array([one.id, two.id], dtype=en.uint64)
+
+    def run(x, p, d):
+        one.points.assign(x)
+        one.refit()
+        d.zero_()
+        en.launch(closest_of_any, dim=20, inputs=[ids, p, d])
+
+    p, d = en.array(points(), dtype=en.vec3), en.zeros(20, dtype=float)
+    assert en.gradcheck(run, inputs=[vertices(one), p], outputs=[d], eps=1e-3, rtol=3e-2, atol=3e-2)
+
+
+def test_gradient_of_velocities_goes_to_the_mesh():
+    mesh = bumpy_mesh()
+    mesh.velocities = en.array(np.arange(48).reshape(16, 3), dtype=en.vec3, requires_grad=True)
+    p = en.array(points(), dtype=en.vec3)
+    y = en.zeros(20, dtype=en.vec3, requires_grad=True)
+    with en.Tape() as tape:
+        en.launch(drift, dim=20, inputs=[mesh.id, p, y])
+    tape.backward(grads={y: np.ones((20, 3))})
+    # every query spreads its unit gradient over the corners of one face
+    assert np.allclose(mesh.velocities.grad.numpy().sum(axis=0), 20.0, rtol=1e-5)
+
+
+def test_leaf_points_get_their_gradient_and_a_second_backward_adds():
     mesh = bumpy_mesh()
     mesh.points.requires_grad = True
-    p = en.array(points(), dtype=en.vec3)
-    y, d = en.zeros(20, dtype=en.vec3), en.zeros(20, dtype=float)
+    y = en.zeros(18, dtype=float, requires_grad=True)
     with en.Tape() as tape:
-        en.launch(closest, dim=20, inputs=[mesh.id, p, y, d])
-    with pytest.raises(en.GradientError, match="points have a gradient"):
-        tape.backward(grads={d: np.ones(20)})
+        en.launch(geometry, dim=18, inputs=[mesh.id, y])
+    tape.backward(grads={y: np.ones(18)})
+    once = mesh.points.grad.numpy().copy()
+    assert np.abs(once).max() > 0.1
+    tape.backward(grads={y: np.ones(18)})
+    assert np.allclose(mesh.points.grad.numpy(), 2.0 * once)
+
+
+def test_tape_keeps_the_mesh_alive():
+    x = en.array(points(), dtype=en.vec3, requires_grad=True)
+    y, d = en.zeros(20, dtype=en.vec3), en.zeros(20, dtype=float)
+
+    def record():
+        mesh = bumpy_mesh()
+        with en.Tape() as tape:
+            en.launch(closest, dim=20, inputs=[mesh.id, x, y, d])
+        return tape
+
+    tape = record()
+    gc.collect()
+    tape.backward(grads={d: np.ones(20)})
+    assert np.allclose(np.linalg.norm(x.grad.numpy(), axis=1), 1.0, atol=1e-3)
+
+
+def test_forward_mode_through_the_points_of_a_mesh_is_refused():
+    mesh = bumpy_mesh()
+    y = en.zeros(18, dtype=float)
+    with pytest.raises(en.GradientError, match="has no forward mode"):
+        en.jvp(
+            moved(mesh, lambda y: en.launch(geometry, dim=18, inputs=[mesh.id, y])),
+            inputs=[x := vertices(mesh)],
+            outputs=[y],
+            tangents={x: 1.0},
+        )
