@@ -15,6 +15,7 @@ from engine.arrays import (
     copy,
     empty,
     empty_like,
+    fixedarray,
     from_numpy,
     full,
     full_like,
@@ -58,6 +59,7 @@ from engine.errors import (
     LaunchError,
 )
 from engine.function import Function, func
+from engine.indexed_arrays import indexedarray, indexedarray1d, indexedarray2d, indexedarray3d, indexedarray4d
 from engine.interop import *  # noqa: F403
 from engine.kernel import Kernel, kernel, overload
 from engine.lang.calls import static

@@ -39,10 +39,62 @@ class ArrayType:
         return self.name
 
     def __eq__(self, other) -> bool:
-        return isinstance(other, ArrayType) and (self.dtype, self.ndim) == (other.dtype, other.ndim)
+        return type(self) is type(other) and (self.dtype, self.ndim) == (other.dtype, other.ndim)
 
     def __hash__(self) -> int:
         return hash((id(self.dtype), self.ndim))
+
+
+class FixedArrayType(ArrayType):
+    """The type of a local array, whose shape is part of it. Functions return such arrays by value."""
+
+    def __init__(self, dtype: Any, shape: Any):
+        self.shape = as_shape(shape)
+        super().__init__(dtype, len(self.shape))
+
+    @property
+    def name(self) -> str:
+        return f"fixedarray({T.type_name(self.dtype)}, {self.shape})"
+
+    def __eq__(self, other) -> bool:
+        return type(self) is type(other) and (self.dtype, self.shape) == (other.dtype, other.shape)
+
+    def __hash__(self) -> int:
+        return hash((id(self.dtype), self.shape))
+
+    @property
+    def plain(self) -> ArrayType:
+        """The type of arrays of any shape that may take it."""
+        return ArrayType(self.dtype, self.ndim)
+
+
+class FixedValue:
+    """The elements of a local array, as functions return them."""
+
+    kind = "fixed"
+    scalar = T.int32
+
+    def __init__(self, array: FixedArrayType):
+        self.array, self.dtype = array, array.dtype
+        self.elements = math.prod(array.shape)
+        self.count = self.elements * self.dtype.count
+        self.size, self.align = self.elements * self.dtype.size, self.dtype.align
+        self.name = array.name
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, FixedValue) and self.array == other.array
+
+    def __hash__(self) -> int:
+        return hash(self.array)
+
+
+class fixedarray:
+    """Annotation of functions that return a local array: `-> fixedarray(dtype=float, shape=(2, 3))`."""
+
+    def __new__(cls, dtype: Any = Any, shape: Any = None):
+        if shape is None or dtype is Any:
+            raise EngineError("fixedarray: got no shape or dtype; write fixedarray(dtype=float, shape=(2, 3))")
+        return FixedArrayType(dtype, shape)
 
 
 def _allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> np.ndarray:
@@ -281,6 +333,8 @@ class array:
         index = index if isinstance(index, tuple) else (index,)
         if len(index) > self.ndim:
             raise EngineError(f"array has {self.ndim} dimensions; got {len(index)} indices")
+        if any(isinstance(i, (array, np.ndarray, list)) for i in index):
+            return self._indexed(index)
         if not self.device.is_cpu and len(index) == self.ndim and all(isinstance(i, (int, np.integer)) for i in index):
             narrow = self._data[_as_slices(index)]  # an address on the device: fetch that element
             return element(self.dtype, self.device.memory.read(narrow).reshape(self._data.shape[self.ndim :])[()])
@@ -288,6 +342,15 @@ class array:
         if np.ndim(part) == len(tail(self.dtype)):
             return element(self.dtype, part)
         return self._view_with_gradient(part, lambda gradient: gradient[index])
+
+    def _indexed(self, index: tuple) -> Any:
+        """`a[rows, :, k]` where some indices are arrays: those dimensions are seen through them."""
+        from engine.indexed_arrays import indexedarray
+
+        chosen = [i if isinstance(i, (array, np.ndarray, list)) else None for i in index]
+        part = self[tuple(slice(None) if c is not None else i for c, i in zip(chosen, index))]
+        kept = [c for c, i in zip(chosen, index) if not isinstance(i, (int, np.integer))]
+        return indexedarray(part, kept)
 
     def __setitem__(self, index, value):
         refuse_host_write("assigning to elements")
@@ -505,13 +568,16 @@ def full_like(src: array, value: Any, device: Any = None, requires_grad: bool | 
 
 def clone(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
     """A packed copy of `src`."""
-    out = _like(src, device, requires_grad)
+    out = _like(src, None if type(src) is not array else device, requires_grad)
     copy(out, src)
-    return out
+    return out if device is None or get_device(device) == out.device else clone(out, device)
 
 
 def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, **_) -> None:
     """Copies `count` elements (0: as many as `src` has), offsets in elements; raises EngineError if they do not fit."""
+    if not (isinstance(dest, array) and isinstance(src, array)):
+        _copy_indexed(dest, src, dest_offset or src_offset or count)
+        return
     if dest.dtype.np_dtype != src.dtype.np_dtype:
         raise EngineError(
             f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types; "
@@ -539,6 +605,21 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
         dest.device.memory.copy_within(dest._data, src._data)
     elif not record_copy(dest, src):
         dest.device.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+
+
+def _copy_indexed(dest: Any, src: Any, part: Any) -> None:
+    from engine.indexed_arrays import copy_elements, indexedarray
+
+    for name, a in (("destination", dest), ("source", src)):
+        if not isinstance(a, (array, indexedarray)):
+            raise EngineError(f"copy: the {name} is {type(a).__name__}; expected an array")
+    if part:
+        raise EngineError(
+            "copy: offsets and count need arrays without indices; call contiguous() on indexed or other views"
+        )
+    if dest.device != src.device:
+        src = clone(src, dest.device)
+    copy_elements(dest, src)
 
 
 def _check_range(dest_offset: Any, src_offset: Any, count: Any) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from engine import config
 from engine import types as T
-from engine.arrays import ArrayType, array
+from engine.arrays import ArrayType, FixedArrayType, array
 from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
+from engine.indexed_arrays import IndexedArrayType, indexedarray
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
@@ -140,7 +141,7 @@ class Function:
         results = caller.b.call(compiled, operands)
         if result is None:
             return None
-        return from_signature(result, results) if _has_leaves(result) else result
+        return caller.as_local(from_signature(result, results)) if _has_leaves(result) else result
 
     def result_types(self, values: dict[str, Val]) -> tuple[Any, ...]:
         """Types of what a call with arguments of these types returns."""
@@ -169,6 +170,8 @@ class Function:
         v = caller.concrete(v) if isinstance(v, tuple) else v
         if v is None and isinstance(t, ArrayType) and t.dtype is not Any:
             return caller.emit.zero(t)
+        if isinstance(v, Val) and isinstance(v.type, FixedArrayType) and not isinstance(t, FixedArrayType):
+            v = Val(v.type.plain, v.comps)  # one compiled form for arrays of every shape
         if leaves(v) is None and (is_number(v) or isinstance(v, (ThreadIndexBase, T.Composite)) or is_struct(v)):
             v = caller.value(v, node)
         if not isinstance(v, Val):
@@ -252,6 +255,7 @@ def _mismatch(wanted: Any, got: Any, literal: bool) -> int | None:
     """0 for the very type, 1 for a literal that adapts, 2 for a generic parameter, None where it does not fit."""
     if T.is_generic(wanted) or not hasattr(wanted, "kind"):
         return 2 if not T.is_generic(wanted) or wanted is Any or T.fits(wanted, got) else None
+    got = getattr(got, "plain", got)
     if got is wanted or (got is not None and got == wanted):
         return 0
     if literal and wanted.kind == "scalar" and got is not None and got.kind == "scalar":
@@ -277,6 +281,8 @@ def type_of_value(a: Any) -> Any:
         return T.as_type(type(a))
     if isinstance(a, array):
         return ArrayType(a.dtype, a.ndim)
+    if isinstance(a, indexedarray):
+        return IndexedArrayType(a.dtype, a.ndim)
     return getattr(type(a), "__engine_struct__", None)
 
 

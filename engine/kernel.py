@@ -23,6 +23,7 @@ from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import adopt
 from engine.function import call_function, parameter, type_of_value
+from engine.indexed_arrays import IndexedArrayType, indexedarray
 from engine.lang import ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
@@ -239,7 +240,7 @@ class Kernel:
         for k, ((name, _), t) in enumerate(zip(self.parameters, types)):
             p, arguments[name] = parameter(name, t)
             params += p
-            if layout is not None and t.kind == "array":
+            if layout is not None and type(t) is ArrayType:
                 dense.append((arguments[name], t, dict(layout).get(k)))
         compiler.tid_params = tids
         compiler.prologue = lambda: [_dense_strides(compiler.b, *each) for each in dense]
@@ -357,7 +358,7 @@ class Kernel:
                     pattern, t = t, ArrayType(a.dtype, a.ndim)
                     if not T.fits(pattern, t):
                         self._refuse(name, pattern, a)
-                elif t.kind != "array" or a.dtype is not t.dtype or a.ndim != t.ndim:
+                elif type(t) is not ArrayType or a.dtype is not t.dtype or a.ndim != t.ndim:
                     self._refuse(name, t, a)
                 if a.device is not device:
                     raise LaunchError(
@@ -367,6 +368,11 @@ class Kernel:
                 contiguous = contiguous and a.is_contiguous
                 if a._row:
                     rows += ((k, a._row),)
+                values += a._slots
+            elif type(a) is indexedarray:
+                pattern, t = t, IndexedArrayType(a.dtype, a.ndim)
+                if not T.fits(pattern, t) or a.device is not device:
+                    self._refuse(name, pattern, a)
                 values += a._slots
             else:
                 t = self._plain(name, t, a, values)
@@ -382,7 +388,7 @@ class Kernel:
         return [self._adopted(name, t, a) for (name, t), a in zip(self.parameters, args)]
 
     def _adopted(self, name: str, t: Any, a: Any) -> Any:
-        if type(a) is array or getattr(t, "kind", None) != "array":
+        if type(a) is array or type(a) is indexedarray or getattr(t, "kind", None) != "array":
             return a
         try:
             found = adopt(a, None if T.is_generic(t) else t.dtype)
@@ -440,13 +446,17 @@ class Kernel:
         return ir.wrap(whole, t)
 
     def _refuse(self, name: str, t: Any, a: Any) -> None:
-        got = f"array{a.ndim}d({T.type_name(a.dtype)})" if isinstance(a, array) else f"{type(a).__name__} {a!r}"[:80]
+        got = (
+            T.type_name(type_of_value(a)) if isinstance(a, (array, indexedarray)) else f"{type(a).__name__} {a!r}"[:80]
+        )
         raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {got}; expected {T.type_name(t)}")
 
 
 def _share_memory(args: Sequence[Any]) -> bool:
     """Whether any two arrays overlap (by the bounds of their memory)."""
-    spans = sorted([a._span for a in args if type(a) is array])
+    spans = sorted(
+        [a._span for a in args if type(a) is array] + [a.data._span for a in args if type(a) is indexedarray]
+    )
     return any(second[0] < first[1] for first, second in itertools.pairwise(spans))
 
 

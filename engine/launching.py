@@ -15,6 +15,7 @@ from engine.capture import recording
 from engine.cpu.runtime import runtime
 from engine.device import Device, get_device
 from engine.errors import LaunchError
+from engine.indexed_arrays import indexedarray
 from engine.kernel import SERIAL, Kernel
 from engine.taping import active_tape
 
@@ -44,7 +45,7 @@ def _device_of(args: Sequence[Any], device: Any) -> Device:
     if device is not None:
         return get_device(device)
     for a in args:
-        if type(a) is array:
+        if type(a) is array or type(a) is indexedarray:
             return a.device
     return get_device()
 

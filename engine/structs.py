@@ -10,6 +10,7 @@ import numpy as np
 from engine import types as T
 from engine.arrays import ArrayType, array
 from engine.errors import EngineError
+from engine.indexed_arrays import IndexedArrayType, indexedarray
 
 
 class StructType:
@@ -90,6 +91,8 @@ class StructType:
             value = getattr(instance, name)
             if t.kind == "struct":
                 out += t.arrays(value)
+            elif isinstance(value, indexedarray):
+                out += [value.data, *value.index_arrays]
             elif t.kind == "array" and value is not None:
                 out.append(value)
         return out
@@ -121,7 +124,9 @@ def scalar_types(t: Any) -> list[T.ScalarType]:
     if t.kind == "struct":
         return t.scalar_types()
     if t.kind == "array":
-        return [T.pointer] + [T.int64] * (2 * t.ndim)
+        return [T.pointer] + [T.int64] * (2 * t.ndim) + [T.pointer] * (t.count - 1 - 2 * t.ndim)
+    if t.kind == "fixed":
+        return scalar_types(t.dtype) * t.elements
     return [t.scalar] * t.count
 
 
@@ -136,7 +141,8 @@ def _numpy_field(t: Any):
 def _array_slots(value: Any, t: ArrayType) -> tuple:
     if value is None:
         return (0,) * t.count
-    if not isinstance(value, array) or value.dtype is not t.dtype or value.ndim != t.ndim:
+    family = indexedarray if isinstance(t, IndexedArrayType) else array
+    if not isinstance(value, family) or value.dtype is not t.dtype or value.ndim != t.ndim:
         raise EngineError(f"struct field: got {type(value).__name__} {getattr(value, 'dtype', '')}; expected {t.name}")
     return value._slots
 

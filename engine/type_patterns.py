@@ -66,5 +66,6 @@ def fits(pattern: Any, t: Any) -> bool:
     if isinstance(pattern, (ScalarPattern, CompositePattern)):
         return pattern.accepts(t)
     if getattr(pattern, "kind", None) == "array":
-        return getattr(t, "kind", None) == "array" and t.ndim == pattern.ndim and fits(pattern.dtype, t.dtype)
+        same = getattr(t, "kind", None) == "array" and t.ndim == pattern.ndim and fits(pattern.dtype, t.dtype)
+        return same and type(getattr(t, "plain", t)) is type(pattern)
     return pattern == t

@@ -16,6 +16,7 @@ from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
 from engine.device import get_device
+from engine.indexed_arrays import IndexedArrayType
 from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
@@ -193,7 +194,7 @@ def element_types(types: Sequence[Any]) -> list[Any]:
     out: list[Any] = []
     for t in types:
         if t.kind == "array":
-            out.append(t.dtype)
+            out += [t.dtype, *[T.int32] * (scalar_types(t).count(T.pointer) - 1)]
         elif t.kind == "struct":
             out += element_types(list(t.fields.values()))
     return out
@@ -203,7 +204,9 @@ def pointer_arguments(types: Sequence[Any], args: Sequence[Any]) -> list[array |
     """The array behind each address parameter, in order; None where none was given."""
     out: list[array | None] = []
     for t, a in zip(types, args):
-        if t.kind == "array":
+        if isinstance(t, IndexedArrayType):
+            out += [a.data, *a.index_arrays] if a is not None else [None] * (1 + t.ndim)
+        elif t.kind == "array":
             out.append(a)
         elif t.kind == "struct":
             out += pointer_arguments(list(t.fields.values()), [getattr(a, name) for name in t.fields])

@@ -608,6 +608,8 @@ class FunctionText:
             self.put(f"{'fpext' if to.bits > f.bits else 'fptrunc'} {src} to {t}", i)
         elif f.is_float:
             kind = "s" if to.family == "int" else "u"
+            if f.bits == 16:  # LLVM turns a half NaN into the smallest integer where the machine has half arithmetic
+                f, src = T.float32, f"float {self.put(f'fpext {src} to float')}"
             name = f"llvm.fpto{kind}i.sat.{t}.f{f.bits}"
             self.m.declare(name, f"{t} @{name}({llvm_type(f)})")
             self.put(f"call {t} @{name}({src})", i)

@@ -53,8 +53,11 @@ class Calls:
             if t.is_bool and v.type.is_int:
                 return Val(t, [self.b.const(bool(v.constant), t)])
             return self.emit.literal_as(v, t)
-        if v.kind == "array" and t.kind == "array" and v.type == t:
-            return v
+        if v.kind == "array" and t.kind == "array":
+            if v.type == t:
+                return v
+            if isinstance(v.type, arrays.FixedArrayType) and v.type.plain == t:
+                return Val(t, v.comps)
         if (
             t.kind in ("vec", "mat")
             and v.kind == t.kind
@@ -165,11 +168,32 @@ class Calls:
             return self.new_struct(callee, args, kw, node)
         if hasattr(callee, "compile_call"):
             return self.compile_callee(self, callee, args, kw, node)
+        if callee is arrays.array:
+            return self.array_at(args, kw, node)
         if callee is type and len(args) == 1:
             return self.value(args[0], node).type
         if callee is builtins.isinstance and len(args) == 2:
             return self.value(self.value(args[0], node).type is T.as_type(args[1]), node)
         raise self.fail(self.not_callable(callee), node, KernelTypeError)
+
+    def array_at(self, args: list, kw: dict, node: ast.Call) -> Val:
+        """`array(ptr=..., shape=..., dtype=...)`: an array over memory at an address."""
+        if args or set(kw) != {"ptr", "shape", "dtype"}:
+            raise self.fail(
+                "arrays cannot be made inside kernels; use zeros(shape=..., dtype=...) for one private to the thread, "
+                "or array(ptr=..., shape=..., dtype=...) over memory that exists",
+                node,
+            )
+        dtype = T.as_type(kw["dtype"])
+        shape = kw["shape"] if isinstance(kw["shape"], (tuple, list)) else (kw["shape"],)
+        address = self.emit.integer("ptr", self.value(kw["ptr"], node))
+        sizes = [self.emit.cast(self.emit.integer("shape", self.value(s, node)).value, T.int64) for s in shape]
+        strides, step = [], self.b.const(dtype.size, T.int64)
+        for s in reversed(sizes):
+            strides.insert(0, step)
+            step = self.b.op("mul", step, s)
+        base = self.b.op("bitcast", self.emit.cast(address.value, T.uint64), type=T.pointer)
+        return Val(ArrayType(dtype, len(sizes)), [base, *sizes, *strides])
 
     def not_callable(self, callee: Any) -> str:
         name = getattr(callee, "__name__", None)
@@ -180,8 +204,6 @@ class Calls:
         twin = BUILTINS.get(_NUMPY_NAMES.get(name, name))
         if twin is not None and not isinstance(callee, pytypes.FunctionType):
             return f"'{name}' is a Python function; use the engine's own {twin.name}()"
-        if callee is arrays.array:
-            return "arrays cannot be made inside kernels; use zeros(shape=..., dtype=...) for one private to the thread"
         if isinstance(callee, (type, pytypes.BuiltinFunctionType)):
             return f"'{name}' is not part of the kernel language"
         return f"'{name}' is a plain Python function; decorate it with @func to call it from a kernel"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import types as T
+from engine.arrays import FixedArrayType, FixedValue
 from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
 from engine.lang import exits, ir
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
@@ -212,7 +213,7 @@ class Compiler(Expressions, Loops):
                 raise self.fail(
                     "a kernel returns nothing; write its results to an array argument", s, KernelSyntaxError
                 )
-            self.env[RESULT] = self.declared(value, self.returns, s.value)
+            self.env[RESULT] = self.by_value(self.declared(value, self.returns, s.value))
         self.env[RETURNED] = self.emit.number(True, T.bool_)
 
     def concrete_tuple(self, value: Any) -> Any:
@@ -223,10 +224,45 @@ class Compiler(Expressions, Loops):
             return self.value(value, self.source.tree)
         return value
 
+    def by_value(self, value: Any) -> Any:
+        """A returned value, with the elements of local arrays in their place: their memory ends with the function."""
+        if isinstance(value, tuple):
+            return tuple(map(self.by_value, value))
+        if not (isinstance(value, Val) and isinstance(value.type, FixedArrayType)):
+            return value
+        t, whole = value.type.dtype, FixedValue(value.type)
+        places = (self.b.const(k * t.size, T.int64) for k in range(whole.elements))
+        return Val(whole, [c for at in places for c in self.load(t, value.comps[0], at).comps])
+
+    def as_local(self, value: Any) -> Any:
+        """What a call returned, with arrays that came by value as local arrays."""
+        if isinstance(value, tuple):
+            return tuple(map(self.as_local, value))
+        if not (isinstance(value, Val) and value.kind == "fixed"):
+            return value
+        t = value.type.dtype
+        out = self.local_array(value.type.array, zero=False)
+        for k in range(value.type.elements):
+            part = Val(t, value.comps[k * t.count : (k + 1) * t.count])
+            self.store(t, out.comps[0], self.b.const(k * t.size, T.int64), part)
+        return out
+
+    def local_array(self, t: FixedArrayType, zero: bool) -> Val:
+        """Memory private to the thread as an array."""
+        strides, step = [], t.dtype.size
+        for s in reversed(t.shape):
+            strides.insert(0, step)
+            step *= s
+        base = self.b.effect("alloca", T.pointer, (), (step, zero))
+        return Val(t, [base, *(self.b.const(n, T.int64) for n in (*t.shape, *strides))])
+
     def declared(self, value: Any, t: Any, node: ast.AST) -> Any:
         """A returned value as the declared type of the result."""
         if not hasattr(t, "kind") or not isinstance(value, Val) or (t.kind == "array" and t.dtype is Any):
             return value
+        if isinstance(value.type, FixedArrayType) and not isinstance(t, FixedArrayType):
+            fits = f"fixedarray(dtype={T.type_name(value.type.dtype)}, shape={value.type.shape})"
+            raise self.fail(f"a local array lives as long as its function; annotate the result as {fits}", node)
         try:
             return self.as_type(value, t, node)
         except RuleError as error:

@@ -16,7 +16,7 @@ from engine.arrays import array
 from engine.errors import KernelNameError, KernelSyntaxError
 from engine.lang import ir
 from engine.lang.calls import Calls
-from engine.lang.indexing import AXES, Indexing
+from engine.lang.indexing import AXES, Indexing, Shape, strides_of
 from engine.lang.refusals import did_you_mean, refusal
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number, lift
 from engine.library.registry import BUILTINS, RuleError
@@ -306,7 +306,7 @@ class Expressions(Calls, Indexing):
             return Val(t.fields[name], base.comps[at : at + t.fields[name].count])
         if t.kind == "array":
             if name == "shape":
-                return tuple(self.emit.scalar(self.emit.cast(s, T.int32)) for s in base.comps[1 : 1 + t.ndim])
+                return Shape(self.emit.scalar(self.emit.cast(s, T.int32)) for s in base.comps[1 : 1 + t.ndim])
             if name == "size":
                 total = base.comps[1]
                 for s in base.comps[2 : 1 + t.ndim]:
@@ -316,6 +316,8 @@ class Expressions(Calls, Indexing):
                 return self.value(t.ndim, None)
             if name == "dtype":
                 return t.dtype
+            if name == "strides":
+                return Shape(self.emit.scalar(self.emit.cast(s, T.int32)) for s in strides_of(base))
             if name == "ptr":
                 return self.emit.scalar(self.b.op("bitcast", base.comps[0], type=T.uint64))
         elif t.kind in ("vec", "quat") and name in AXES and AXES[name] < t.count:

@@ -10,13 +10,24 @@ import numpy as np
 
 from engine import types as T
 from engine.arrays import ArrayType
+from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir
 from engine.lang.values import Val
 from engine.library.registry import RuleError
 from engine.structs import scalar_types
 
-_NO_SLICES = "arrays cannot be sliced inside kernels; loop over the elements, or index leading dimensions for a row"
+_NO_SLICES = "a slice of an array cannot be assigned in a kernel; loop over its elements"
 AXES = {"x": 0, "y": 1, "z": 2, "w": 3}
+
+
+class Shape(tuple):
+    """What `array.shape` gives in kernels: dimensions beyond the last are 0, as in code written for up to four."""
+
+
+def strides_of(v: Val) -> list[ir.Value]:
+    """Strides of an array value, in bytes."""
+    n = v.type.ndim
+    return v.comps[1 + n : 1 + 2 * n]
 
 
 class Indexing:
@@ -30,6 +41,8 @@ class Indexing:
         parts = self.indices(node)
         if isinstance(base, (tuple, list)):
             k = self.value(self.expression(parts[0]), node).constant
+            if isinstance(base, Shape) and isinstance(k, int) and len(base) <= k < 4:
+                return self.emit.number(0, T.int32)
             if not isinstance(k, int) or not -len(base) <= k < len(base):
                 what, most = self.describe(base), len(base) - 1
                 raise RuleError(
@@ -169,6 +182,8 @@ class Indexing:
             i, inside = self.array_index(base, d, part, node)
             if inside is not None:
                 good = inside if good is None else self.b.op("and", good, inside)
+            if isinstance(t, IndexedArrayType):
+                i = self.looked_up(base, d, i)
             offset = self.b.op("add", offset, self.b.op("mul", i, base.comps[1 + t.ndim + d]))
         if good is not None:
             zero = self.b.const(0, T.int64)
@@ -177,6 +192,12 @@ class Indexing:
             for d in range(len(parts), t.ndim):  # no element of a row that does not exist can be reached
                 base.comps[1 + d] = self.b.op("select", good, base.comps[1 + d], zero)
         return pointer, offset
+
+    def looked_up(self, base: Val, d: int, i: ir.Value) -> ir.Value:
+        """The index in dimension `d` of the array behind an indexed one."""
+        table = base.comps[1 + 2 * base.type.ndim + d]
+        found = self.b.load(table, self.b.op("mul", i, self.b.const(4, T.int64)), T.int32)
+        return self.emit.cast(found, T.int64)
 
     def array_index(self, base: Val, d: int, part: Any, node: ast.AST) -> tuple[ir.Value, ir.Value | None]:
         """The index in dimension `d`; in debug mode also whether it lies inside."""
@@ -211,18 +232,77 @@ class Indexing:
     def array_item(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
         t = base.type
         if any(isinstance(p, ast.Slice) for p in parts):
-            raise self.fail(_NO_SLICES, node)
+            return self.array_slice(base, parts, node)
         base = Val(t, list(base.comps))
         pointer, offset = self.address(base, parts, node)
         if len(parts) == t.ndim:
             return self.load(t.dtype, pointer, offset)
-        left = t.ndim - len(parts)
+        first, n = len(parts), t.ndim
+        tables = base.comps[1 + 2 * n + first :] if isinstance(t, IndexedArrayType) else []
         comps = [
             self.b.op("offset", pointer, offset),
-            *base.comps[1 + len(parts) : 1 + t.ndim],
-            *base.comps[1 + t.ndim + len(parts) :],
+            *base.comps[1 + first : 1 + n],
+            *base.comps[1 + n + first : 1 + 2 * n],
+            *tables,
         ]
-        return Val(ArrayType(t.dtype, left), comps)
+        make = IndexedArrayType if isinstance(t, IndexedArrayType) else ArrayType
+        return Val(make(t.dtype, n - first), comps)
+
+    def array_slice(self, base: Val, parts: list[ast.expr], node: ast.AST) -> Val:
+        """A view `a[i, 1:n, ::2]`: shares the array's memory; bounds mean what they mean in Python."""
+        t = base.type
+        if len(parts) > t.ndim:
+            raise self.fail(f"{t.name} takes {_count(t.ndim)}, got {len(parts)}", node)
+        if isinstance(t, IndexedArrayType):
+            raise self.fail("an indexed array cannot be sliced inside kernels; slice it before the launch", node)
+        pointer, shape, strides = base.comps[0], [], []
+        for d in range(t.ndim):
+            extent, stride = base.comps[1 + d], base.comps[1 + t.ndim + d]
+            part = parts[d] if d < len(parts) else ast.Slice()
+            if isinstance(part, ast.Slice):
+                first, count, step = self.slice_range(part, extent, node)
+                pointer = self.b.op("offset", pointer, self.b.op("mul", first, stride))
+                shape.append(count)
+                strides.append(self.b.op("mul", stride, self.b.const(step, T.int64)))
+            else:
+                i, inside = self.array_index(base, d, part, node)
+                if inside is not None:
+                    pointer = self.b.op("select", inside, pointer, self.trap(t.dtype.size))
+                pointer = self.b.op("offset", pointer, self.b.op("mul", i, stride))
+        return Val(ArrayType(t.dtype, len(shape)), [pointer, *shape, *strides])
+
+    def slice_range(self, part: ast.Slice, extent: ir.Value, node: ast.AST) -> tuple[ir.Value, ir.Value, int]:
+        """First index, number of elements and step of a slice of `extent` elements."""
+        step = 1 if part.step is None else self.value(self.expression(part.step), part.step).constant
+        if not isinstance(step, int) or step == 0:
+            raise self.fail("the step of a slice of an array must be a constant other than zero", node)
+        zero, one = self.b.const(0, T.int64), self.b.const(1, T.int64)
+        lowest, highest = (zero, extent) if step > 0 else (self.b.const(-1, T.int64), self.b.op("sub", extent, one))
+        first = self.slice_bound(part.lower, lowest if step > 0 else highest, extent, lowest, highest)
+        last = self.slice_bound(part.upper, highest if step > 0 else lowest, extent, lowest, highest)
+        span = self.b.op("sub", last, first) if step > 0 else self.b.op("sub", first, last)
+        width = abs(step)
+        if width > 1:
+            span = self.b.op(
+                "div", self.b.op("add", span, self.b.const(width - 1, T.int64)), self.b.const(width, T.int64)
+            )
+        return first, self.b.op("max", span, zero), step
+
+    def slice_bound(
+        self, part: ast.expr | None, default: ir.Value, extent: ir.Value, lowest: ir.Value, highest: ir.Value
+    ) -> ir.Value:
+        if part is None:
+            return default
+        try:
+            v = self.emit.integer("a slice bound", self.value(self.expression(part), part))
+        except RuleError as error:
+            raise self.fail(str(error), part) from None
+        i = self.emit.cast(v.value, T.int64)
+        if not (isinstance(v.constant, int) and v.constant >= 0):
+            below = self.b.op("lt", i, self.b.const(0, T.int64))
+            i = self.b.op("select", below, self.b.op("add", i, extent), i)
+            i = self.b.op("max", i, lowest)
+        return self.b.op("min", i, highest)
 
     def array_place(self, target: ast.expr) -> tuple[Any, ir.Value, ir.Value] | None:
         """(type, base, byte offset) of an assignable place inside an array: `a[i]`, `a[i][2]`, `a[i].field.x`."""

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from engine import types as T
-from engine.arrays import ArrayType
+from engine.arrays import ArrayType, FixedArrayType
 from engine.lang.expressions import Expressions
 from engine.lang.ir import GradientBeside
 from engine.lang.values import ThreadIndexBase, Val
@@ -99,16 +99,7 @@ def _local(c: Expressions, shape: Any, dtype: Any, zero: bool) -> Val:
     if any(not isinstance(s, int) or s <= 0 for s in sizes):
         raise RuleError("a local array needs a constant shape of positive integers")
     dtype = T.as_type(dtype if dtype is not None else float)
-    t = ArrayType(dtype, len(sizes))
-    size = dtype.size
-    for s in sizes:
-        size *= s
-    base = c.b.effect("alloca", T.pointer, (), (size, zero))
-    strides, step = [], dtype.size
-    for s in reversed(sizes):
-        strides.insert(0, step)
-        step *= s
-    return Val(t, [base, *(c.b.const(s, T.int64) for s in sizes), *(c.b.const(s, T.int64) for s in strides)])
+    return c.local_array(FixedArrayType(dtype, tuple(sizes)), zero)
 
 
 @builtin("ptr_load", _MEM, kernel_only=True)

@@ -16,8 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import types as T
+from engine.arrays import FixedArrayType, FixedValue
 from engine.errors import EngineError, KernelTypeError
 from engine.function import Function, parameter
+from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir
 from engine.lang.values import Val
 from engine.native import text
@@ -44,6 +46,7 @@ class NativeFunction(Function):
     def _compile(self, values: dict[str, Any], debug: bool) -> tuple[ir.Function, Any]:
         types = {name: self._type(name, v) for name, v in values.items()}
         result = self.hints.get("return")
+        result = FixedValue(result) if isinstance(result, FixedArrayType) else result
         if result is not None and (T.is_generic(result) or not hasattr(result, "kind")):
             raise self._refuse(f"returns {T.type_name(result)}; a native function returns one kernel type")
         compiled = self._of_snippet(self.__name__, self.snippet, types, result)
@@ -57,6 +60,8 @@ class NativeFunction(Function):
     def _type(self, name: str, v: Any) -> Any:
         if not isinstance(v, Val):
             raise self._refuse(f"argument '{name}' is {v!r}; native code takes numbers, vectors, structs and arrays")
+        if isinstance(v.type, IndexedArrayType):
+            raise self._refuse(f"argument '{name}' is an indexed array; native code takes plain ones")
         return v.type
 
     def _refuse(self, why: str) -> KernelTypeError:

@@ -35,6 +35,8 @@ def cpp_type(t: Any) -> str:
         return f"wp::quat_t<{cpp_type(t.scalar)}>"
     if t.kind == "transform":
         return f"wp::transform_t<{cpp_type(t.scalar)}>"
+    if t.kind == "fixed":
+        return f"wp::fixedarray_t<{t.elements}, {cpp_type(t.dtype)}>"
     if t.kind == "array":
         return f"wp::array_t<{cpp_type(t.dtype)}, {t.ndim}>"
     return t.name
@@ -45,7 +47,7 @@ def structs_of(types: list[Any]) -> list[StructType]:
     out: list[StructType] = []
 
     def visit(t: Any) -> None:
-        if t.kind == "array":
+        if t.kind in ("array", "fixed"):
             visit(t.dtype)
         elif t.kind == "struct" and t not in out:
             for part in t.fields.values():
@@ -105,6 +107,9 @@ class Entry:
             for part in ("shape", "strides"):
                 for d in range(t.ndim):
                     self.result(T.int64, f"{place}.{part}[{d}]")
+        elif t.kind == "fixed":
+            for k in range(t.elements):
+                self.give(t.dtype, f"{place}.data[{k}]")
         else:
             for name in leaves(t, place):
                 self.result(t.scalar, name)
