@@ -65,7 +65,7 @@ def public(name: str):
 class PrivateModule(types.ModuleType):
     """A module below `warp._src`."""
 
-    __path__: list[str] = []
+    __path__ = ()
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
