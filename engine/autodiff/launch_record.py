@@ -107,34 +107,37 @@ class KernelMemory:
         return found
 
     def adjoint(
-        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[Any], hidden: bool
+        self,
+        shadowed: tuple[int, ...],
+        groups: tuple[int, ...],
+        plain: frozenset[Any],
+        own: frozenset[Any],
+        hidden: bool,
     ) -> Adjoint:
         """The backward form.
 
         Args:
             shadowed: Arguments with gradients.
             groups: The group of each argument.
-            plain: Groups with own accesses only.
+            plain: Groups whose gradients may be added to without atomic operations.
+            own: Groups where each thread touches places of its own only.
             hidden: Whether arrays of spatial structures have gradients.
         """
-        key = (shadowed, groups, plain, hidden)
+        key = (shadowed, groups, plain, own, hidden)
         found = self._adjoints.get(key)
         if found is None:
             group_of = dict(zip(self.pointers, groups))
             kernel = Shadowed(self.function, tuple(self.pointers[n] for n in shadowed), group_of, stays_call, hidden)
             active = {groups[n] for n in shadowed} | ({HIDDEN} if hidden else set())
-            found = self._adjoints[key] = Adjoint(kernel, active, plain)
+            found = self._adjoints[key] = Adjoint(kernel, active, plain, own)
         return found
 
-    def adjoint_code(
-        self, shadowed: tuple[int, ...], groups: tuple[int, ...], plain: frozenset[Any], hidden: bool, one_thread: bool
-    ) -> Any:
+    def adjoint_code(self, form: tuple, one_thread: bool) -> Any:
         """Machine code of a backward form; `one_thread`: only one thread runs it, which may add where others did."""
-        key = (shadowed, groups, plain, hidden)
-        found = self._codes.get((key, one_thread))
+        found = self._codes.get((form, one_thread))
         if found is None:
-            found = self.backend.compile(self.adjoint(*key).function, self.arity, one_thread)
-            self._codes[key, one_thread] = found
+            found = self.backend.compile(self.adjoint(*form).function, self.arity, one_thread)
+            self._codes[form, one_thread] = found
         return found
 
 
@@ -172,7 +175,7 @@ class LaunchPlan:
     def _widest(self) -> Adjoint:
         """The backward form for gradients of everything."""
         shadowed = tuple(n for n in self.floats if (n in self.read and self.varied[n]) or n in self.written)
-        return self.memory.adjoint(shadowed, self.groups, frozenset(), self.moving)
+        return self.memory.adjoint(shadowed, self.groups, frozenset(), frozenset(), self.moving)
 
     def refuse_raw_stores(self) -> None:
         """Raises GradientError if a value with a gradient is stored where no argument lies, unseen by the tape."""
@@ -388,18 +391,18 @@ class LaunchRecord:
             grid = (self.values, self.dims, self.total, memory.arity)
             unshared = [n for n in shadowed if plan.groups.count(plan.groups[n]) == 1]
             own = () if memory.has_custom or plan.moving else unshared
-            plain = frozenset(plan.groups[n] for n in own if is_own(self.accesses(n), *grid))
+            own = frozenset(plan.groups[n] for n in own if is_own(self.accesses(n), *grid))
             whole = []
             for n in unshared:
                 a = self.arrays[n]
                 if n in plan.written and n not in plan.read and a.is_contiguous:
                     if overwrites(self.accesses(n), *grid, a._data.nbytes):
                         whole.append(n)
-            form = (shadowed, plan.groups, plain, plan.moving)
+            form = (shadowed, plan.groups, own, own, plan.moving)
             one_thread = alone and memory.adjoint(*form).adds_atomically
             if one_thread:
                 every = {plan.groups[n] for n in shadowed} | ({HIDDEN, UNKNOWN} if plan.moving else set())
-                form = (shadowed, plan.groups, frozenset(every), plan.moving)
+                form = (shadowed, plan.groups, frozenset(every), own, plan.moving)
             if len(memory._backward_plans) > _MOST_PLANS:
                 memory._backward_plans.clear()
             found = (shadowed, form, whole, one_thread or memory.adjoint(*form).ordered)

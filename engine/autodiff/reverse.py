@@ -39,16 +39,17 @@ class Adjoint:
         adds_atomically: Gradients of several threads meet in one place.
     """
 
-    def __init__(self, kernel: Shadowed, groups: set[Any], plain: set[Any] = frozenset()):
+    def __init__(self, kernel: Shadowed, groups: set[Any], plain: set[Any] = frozenset(), own: set[Any] = frozenset()):
         """Differentiates.
 
         Args:
             kernel: What to differentiate.
             groups: Groups of array arguments with a gradient.
-            plain: Those of them where each thread touches only gradients of its own.
+            plain: Those of them whose gradients may be added to without atomic operations.
+            own: Those of them where each thread touches only places of its own.
         """
         self.shadowed = kernel.shadowed
-        work = _Reverse(kernel, Activity(kernel, groups), plain)
+        work = _Reverse(kernel, Activity(kernel, groups), plain, own)
         self.function = work.function
         self.after = work.after_params
         self.loads, self.stores = work.live_groups()
@@ -113,8 +114,8 @@ class _Operation:
 
 
 class _Reverse:
-    def __init__(self, kernel: Shadowed, activity: Activity, plain: set[Any]):
-        self.kernel, self.activity, self.roots, self.plain = kernel, activity, kernel.roots, plain
+    def __init__(self, kernel: Shadowed, activity: Activity, plain: set[Any], own: set[Any]):
+        self.kernel, self.activity, self.roots, self.plain, self.own = kernel, activity, kernel.roots, plain, own
         self.source = kernel.function
         self.homes: dict[int, ir.Region] = {}
         self.owners: dict[int, tuple[ir.Instr, int]] = {}
@@ -388,9 +389,10 @@ class _Reverse:
         regions[0].yields, regions[1].yields = [out], [b.const(_ZERO, type)]
         return b.structured("if", (there,), regions, [type])[0]
 
-    def is_own(self, address: ir.Value) -> bool:
+    def is_within(self, address: ir.Value, groups: set[Any]) -> bool:
+        """Whether an address lies in local arrays or given groups."""
         roots = self.roots.of(address)
-        return all((isinstance(g, tuple) and g[0] == "local") or g in self.plain for g in roots)
+        return all((isinstance(g, tuple) and g[0] == "local") or g in groups for g in roots)
 
     def reverse_load(self, i: ir.Instr, scope: _Scope) -> None:
         g = scope.adjoints.pop(id(i), None)
@@ -400,7 +402,7 @@ class _Reverse:
         offset = self.get(i.args[1], scope)
 
         def run(address: ir.Value) -> None:
-            if self.is_own(i.args[0]):
+            if self.is_within(i.args[0], self.plain):
                 old = self.b.load(address, offset, i.type)
                 self.b.store(address, offset, self.b.op("add", old, g))
             else:
@@ -439,7 +441,11 @@ class _Reverse:
         if not value.type.is_float or not self.activity.touches(i):
             return
         roots = self.roots.of(i.args[0])
-        if scope.adjoints.pop(id(i), None) is not None:
+        arrived = scope.adjoints.pop(id(i), None)
+        if self.is_within(i.args[0], self.own) and (arrived is not None or i.attr in ("exch", "min", "max")):
+            self.reverse_update(i, arrived, scope)
+            return
+        if arrived is not None:
             raise self.refuse(
                 f"a gradient would flow through the value that atomic_{i.attr} returns, which depends on the order of "
                 "the threads; read the array in a launch of its own"
@@ -459,6 +465,28 @@ class _Reverse:
                 f"atomic_{i.attr} on an array with a gradient cannot be differentiated; "
                 "use it on integers, or set requires_grad=False"
             )
+
+    def reverse_update(self, i: ir.Instr, arrived: ir.Value | None, scope: _Scope) -> None:
+        """An atomic at a place that no other thread touches: it reads, computes and writes."""
+        value, twin, b = i.args[2], self.kernel.shadow(i.args[0]), self.b
+        if i.attr not in ("add", "sub", "exch", "min", "max"):
+            raise self.refuse(f"atomic_{i.attr} on an array with a gradient cannot be differentiated")
+        if twin is None:
+            return
+        offset, zero = self.get(i.args[1], scope), b.const(_ZERO, value.type)
+        new = self.guarded(twin, scope, value.type, lambda address: b.load(address, offset, value.type))
+        if i.attr in ("min", "max"):
+            old, given = self.get(i, scope), self.get(value, scope)
+            better = b.op("lt" if i.attr == "min" else "gt", given, old)
+            won = b.op("or", better, b.op("ne", old, old))  # a NaN gives way to anything
+            to_value, to_old = b.op("select", won, new, zero), b.op("select", won, zero, new)
+        elif i.attr == "exch":
+            to_value, to_old = new, zero
+        else:
+            to_value, to_old = new if i.attr == "add" else b.op("neg", new), new
+        before = to_old if arrived is None else b.op("add", to_old, arrived)
+        self.guarded(twin, scope, None, lambda address: b.store(address, offset, before))
+        self.add(value, to_value, scope)
 
     def reverse_extreme(self, i: ir.Instr, twin: ir.Value, scope: _Scope) -> None:
         """The gradient goes to the value that is there after the launch; the first thread that gave it takes all."""

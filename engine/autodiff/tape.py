@@ -222,7 +222,7 @@ class Tape:
         values = list(record.values)
         for n, address in contents.items():
             values[record.memory.pointers[n] - 4] = address
-        code = record.memory.adjoint_code(*form, serial)
+        code = record.memory.adjoint_code(form, serial)
         record.memory.backend.run(code, record.dims, record.total, values + others, serial)
 
     def hidden_gradient(self, a: array) -> int:

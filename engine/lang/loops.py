@@ -292,6 +292,11 @@ class Loops:
                 literal = all(v.literal for v in args)
                 start, stop, step = (self.emit.integer("range()", v) for v in self.emit.unify("range()", *args))
                 return Range(start, stop, step, literal)
+            if callee is reversed and len(node.args) == 1:
+                items = self.iterable(node.args[0])
+                if isinstance(items, Query):
+                    raise self.fail("reversed() takes a range(), a tuple or a vector", node)
+                return items[::-1] if isinstance(items, list) else self.reversed_range(items)
         value = self.expression(node)
         if isinstance(value, (tuple, list, range)):
             return list(value)
@@ -300,6 +305,17 @@ class Loops:
         if isinstance(value, Val) and value.kind == "struct" and hasattr(value.type.cls, "__engine_next__"):
             return Query(value, value.type.cls.__engine_next__)
         raise self.fail(f"cannot loop over {self.describe(value)}; use range(), a tuple or a vector", node)
+
+    def reversed_range(self, r: Range) -> Range:
+        """The same indices, last to first."""
+        b, t = self.b, r.start.type
+        start, stop, step = (v.value for v in (r.start, r.stop, r.step))
+        sign = b.op("select", b.op("gt", step, b.const(0, t)), b.const(1, t), b.const(-1, t))
+        reach = b.op("add", b.op("sub", stop, start), b.op("sub", step, sign))
+        count = b.op("max", b.op("div", reach, step), b.const(0, t))
+        last = b.op("add", start, b.op("mul", b.op("sub", count, b.const(1, t)), step))
+        down = [last, b.op("sub", start, step), b.op("neg", step)]
+        return Range(*(Val(t, [v]) for v in down), r.literal)
 
     def is_literal(self, node: ast.expr) -> bool:
         value = self.expression(node)

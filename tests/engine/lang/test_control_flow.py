@@ -219,3 +219,25 @@ def test_loops_over_vectors_and_components():
     out = en.zeros(2, dtype=float)
     en.launch(k, 1, inputs=[out])
     assert out.list() == [123.0, 654.0]
+
+
+@en.kernel
+def backwards(bounds: en.array(dtype=en.vec3i), seen: en.array2d(dtype=int)):
+    t = en.tid()
+    b = bounds[t]
+    at = 0
+    for i in reversed(range(b[0], b[1], b[2])):
+        seen[t, at] = i
+        at += 1
+    for i in reversed(range(2, 6)):
+        seen[t, at] = i
+        at += 1
+
+
+def test_reversed_ranges_agree_with_python():
+    cases = [(0, 5, 1), (5, 0, -2), (5, 3, 1), (0, 5, -1), (5, 4, 2), (-3, 8, 4), (7, -4, -3), (2, 3, 9)]
+    seen = en.full((len(cases), 16), -99, dtype=int)
+    en.launch(backwards, dim=len(cases), inputs=[en.array(cases, dtype=en.vec3i)], outputs=[seen])
+    for case, row in zip(cases, seen.numpy().tolist()):
+        expected = [*reversed(range(*case)), 5, 4, 3, 2]
+        assert row[: len(expected)] == expected and row[len(expected)] == -99, case
