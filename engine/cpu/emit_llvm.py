@@ -13,6 +13,7 @@ import struct
 
 from engine import types as T
 from engine.cpu import access_order, tape
+from engine.cpu.inlining import Inlining
 from engine.lang import ir
 
 HEADER_SLOTS = 5
@@ -28,7 +29,18 @@ _ARITH = {"add": "add", "sub": "sub", "mul": "mul", "div": "div", "mod": "rem"}
 _INTRINSIC = {"floor", "ceil", "trunc", "rint", "round", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "log2",
               "log10", "pow", "atan2"}  # fmt: skip
 _LIBM = {"cbrt", "erf", "erfc"}
-_INLINE_LIMIT = 3000  # callees above this many instructions stay calls
+_CALLS = (_INTRINSIC | _LIBM) - {
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+    "round",
+    "sqrt",
+}  # those have instructions of their own
+_LANES_LIMIT = 1500  # LLVM's vectoriser takes time with the square of the size: 0.5 s here, 7 s for 5,000 instructions
+_CALL_COST = (
+    20  # in SIMD lanes a call is made lane by lane; it pays if this many other instructions gain from the lanes
+)
 
 
 def llvm_type(t: T.ScalarType) -> str:
@@ -49,6 +61,11 @@ def literal(value, t: T.ScalarType) -> str:
             return "0xH" + struct.pack(">e", value).hex().upper()
         return "0x" + struct.pack(">d", t.np_dtype.type(value)).hex().upper()
     return str(int(value))
+
+
+def struct_type(values) -> str:
+    """The LLVM struct of the types of some values."""
+    return "{ " + ", ".join(llvm_type(v.type) for v in values) + " }"
 
 
 class Module:
@@ -78,6 +95,11 @@ class Module:
         self.parallel = (
             independent and trace is not None and not self.uses_tape and access_order.may_regroup(trace, aliased)
         )
+        calls = sum(i.op in _CALLS for f in everything for i in ir.walk(f.body))
+        #: whether the loop over threads is worth running in SIMD lanes
+        self.inlining = Inlining(kernel)
+        size = self.inlining.size
+        self.in_lanes = self.parallel and size <= _LANES_LIMIT and calls * _CALL_COST <= size
         #: the code relies on array arguments that share no memory
         self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}
@@ -133,7 +155,7 @@ class Module:
             slot(f"a{k}", HEADER_SLOTS + k, p.type)
             args.append(f"{llvm_type(p.type)} %a{k}")
         n = self.tid_arity or 1
-        loop = "!1" if self.parallel else "!4"
+        loop = "!1" if self.in_lanes else "!4"
         lines.append("  %any = icmp slt i64 %begin, %end")
         lines.append("  br i1 %any, label %rows, label %done")
         lines.append("rows:")
@@ -199,20 +221,27 @@ class FunctionText:
             self.names[id(p)] = f"%p{k}"
             params.append(f"{llvm_type(p.type)} %p{k}")
         self.region(self.f.body)
+        stays_call = id(self.f) in self.m.inlining.calls
         outs = self.f.body.yields
-        if outs:
-            shape = "{ " + ", ".join(llvm_type(v.type) for v in outs) + " }"
+        shape = struct_type(outs) if outs else "void"
+        if outs and stays_call:
+            params.insert(0, "ptr noalias %out")
+            for k, v in enumerate(outs):
+                field = self.put(f"getelementptr {shape}, ptr %out, i32 0, i32 {k}")
+                self.lines.append(f"  store {self.typed(v)}, ptr {field}")
+            shape = "void"
+        elif outs:
             value = "undef"
             for k, v in enumerate(outs):
                 name = self.fresh()
                 self.lines.append(f"  {name} = insertvalue {shape} {value}, {self.typed(v)}, {k}")
                 value = name
             self.lines.append(f"  ret {shape} {value}")
-        else:
-            shape = "void"
+        if shape == "void":
             self.lines.append("  ret void")
-        attribute = "#0" if self.f.size() <= _INLINE_LIMIT or self.name == "body" else "#1"
-        head = f"define {self.linkage} {shape} @{self.name}({', '.join(params)}) {attribute} {{\nentry:"
+        head = (
+            f"define {self.linkage} {shape} @{self.name}({', '.join(params)}) {'#1' if stays_call else '#0'} {{\nentry:"
+        )
         return "\n".join([head, *self.allocas, *self.lines, "}"])
 
     # values ----------------------------------------------------------------------------------------------------
@@ -396,8 +425,18 @@ class FunctionText:
         if not i.results:
             self.lines.append(f"  call void @{self.m.names[id(callee)]}({args})")
             return
-        shape = "{ " + ", ".join(llvm_type(r.type) for r in i.results) + " }"
-        whole = self.put(f"call {shape} @{self.m.names[id(callee)]}({args})")
+        shape, name = struct_type(i.results), self.m.names[id(callee)]
+        if id(callee) in self.m.inlining.calls:
+            # Results through memory: LLVM returns the third float of a struct on the x87 stack, and a tail call to such
+            # a function leaves it there.
+            out = self.fresh()
+            self.allocas.append(f"  {out} = alloca {shape}")
+            self.lines.append(f"  call void @{name}(ptr {out}, {args})")
+            for k, r in enumerate(i.results):
+                field = self.put(f"getelementptr {shape}, ptr {out}, i32 0, i32 {k}")
+                self.put(f"load {llvm_type(r.type)}, ptr {field}", r)
+            return
+        whole = self.put(f"call {shape} @{name}({args})")
         for k, r in enumerate(i.results):
             self.put(f"extractvalue {shape} {whole}, {k}", r)
 
