@@ -58,7 +58,7 @@ class Code:
         self.grain = max(32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
         if self.module.has_prints:
             self.grain = SERIAL
-        data = jit.compile_text(self.text)
+        data = jit.compile_text(self.text, pack=self.module.packs)
         libraries = [native_code.library(n) for n in self.module.natives]
         self.code = jit.load_object(data, ["kernel"], {x.symbol: x.address for x in libraries})
         self.address = self.code["kernel"]
@@ -309,8 +309,8 @@ class Kernel:
 
     def llvm(self, optimised: bool = False) -> str:
         """The kernel's LLVM assembly, before or after optimisation."""
-        text = self._any_variant().text
-        return str(jit.optimise(text)) if optimised else text
+        form = self._any_variant()
+        return str(jit.optimise(form.text, pack=form.module.packs)) if optimised else form.text
 
     # launching -------------------------------------------------------------------------------------------------
     def pack(self, args: Sequence[Any], device: Device | None = None) -> tuple[Any, list]:

@@ -38,9 +38,9 @@ _CALLS = (_INTRINSIC | _LIBM) - {
     "sqrt",
 }  # those have instructions of their own
 _LANES_LIMIT = 1500  # LLVM's vectoriser takes time with the square of the size: 0.5 s here, 7 s for 5,000 instructions
-_CALL_COST = (
-    20  # in SIMD lanes a call is made lane by lane; it pays if this many other instructions gain from the lanes
-)
+_PACK_LIMIT = 6000  # so does the pass that packs scalars
+#: In SIMD lanes a call is made lane by lane; it pays if this many other instructions gain from the lanes.
+_CALL_COST = 20
 
 
 def llvm_type(t: T.ScalarType) -> str:
@@ -100,6 +100,9 @@ class Module:
         self.inlining = Inlining(kernel)
         size = self.inlining.size
         self.in_lanes = self.parallel and size <= _LANES_LIMIT and calls * _CALL_COST <= size
+        #: whether to look for scalar operations that pack into SIMD ones: local arrays are where queries test several
+        #: boxes or triangles at once
+        self.packs = local and self.inlining.largest <= _PACK_LIMIT
         #: the code relies on array arguments that share no memory
         self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}

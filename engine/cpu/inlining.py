@@ -22,6 +22,8 @@ class Inlining:
             copies = self._copies(kernel, callees)
             self.calls = {id(f) for f in callees if copies[id(f)] > 1 and self._sizes[id(f)] > _LARGE}
             self.calls |= {id(f) for f in callees if f.size() > _ROOM}
+        #: instructions of the largest function that is left
+        self.largest = self._largest(kernel, callees)
 
     def _expanded(self, f: ir.Function) -> int:
         found = self._sizes.get(id(f))
@@ -29,6 +31,15 @@ class Inlining:
             found = f.size() + sum(self._expanded(i.attr) for i in ir.walk(f.body) if i.op == "call")
             self._sizes[id(f)] = found
         return found
+
+    def _largest(self, kernel: ir.Function, callees: list[ir.Function]) -> int:
+        if not self.calls:
+            return self.size
+        sizes: dict[int, int] = {}
+        for f in (*callees, kernel):  # callees first
+            inlined = (i.attr for i in ir.walk(f.body) if i.op == "call" and id(i.attr) not in self.calls)
+            sizes[id(f)] = f.size() + sum(sizes[id(c)] for c in inlined)
+        return max(sizes[k] for k in (*self.calls, id(kernel)))
 
     def _copies(self, kernel: ir.Function, callees: list[ir.Function]) -> dict[int, int]:
         """How often each function would stand in the kernel."""

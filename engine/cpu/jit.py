@@ -47,13 +47,17 @@ def target_key() -> str:
     return f"{_VERSION} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {_features()}"
 
 
-def optimise(text: str, level: int = 3) -> llvm.ModuleRef:
+def optimise(text: str, level: int = 3, pack: bool = False) -> llvm.ModuleRef:
+    """The optimised module of `text`; `pack` combines equal scalar operations on neighbouring data into SIMD ones.
+
+    Packing takes time with the square of a module's size, and gains only where data lie side by side.
+    """
     module = llvm.parse_assembly(text)
     module.triple = llvm.get_default_triple()
     module.data_layout = str(_machine().target_data)
     tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_vectorization = True
-    tuning.slp_vectorization = False  # no kernel measured gains from it; its time grows with the square of the size
+    tuning.slp_vectorization = pack
     tuning.loop_unrolling = True
     builder = llvm.create_pass_builder(_machine(), tuning)
     passes = builder.getModulePassManager()
@@ -62,13 +66,13 @@ def optimise(text: str, level: int = 3) -> llvm.ModuleRef:
     return module
 
 
-def compile_text(text: str, level: int = 3) -> bytes:
+def compile_text(text: str, level: int = 3, pack: bool = False) -> bytes:
     """Object code for `text`, from the cache if it is there."""
-    name = cache.key(target_key(), str(level), text) + ".o"
+    name = cache.key(target_key(), str(level), str(pack), text) + ".o"
     data = cache.read(name)
     if data is None:
         with _lock:
-            data = _machine().emit_object(optimise(text, level))
+            data = _machine().emit_object(optimise(text, level, pack))
         cache.write(name, data)
     return data
 
