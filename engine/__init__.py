@@ -52,11 +52,17 @@ from engine.elementwise import map as map
 from engine.errors import (
     EngineError,
     KernelAssertionError,
+    KernelAttributeError,
     KernelError,
     KernelNameError,
     KernelSyntaxError,
     KernelTypeError,
+    KernelValueError,
     LaunchError,
+    WarpCodegenAttributeError,
+    WarpCodegenError,
+    WarpCodegenTypeError,
+    WarpCodegenValueError,
 )
 from engine.function import Function, func
 from engine.indexed_arrays import indexedarray, indexedarray1d, indexedarray2d, indexedarray3d, indexedarray4d

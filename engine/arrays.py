@@ -103,6 +103,16 @@ def _allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> np.ndarray:
     return device.memory.allocate(size, False).view(dtype.np_dtype).reshape(full)
 
 
+def _allocate_strided(shape: tuple, strides: tuple, dtype: Any, device: Device) -> np.ndarray:
+    """New memory with steps of its own between the elements of each dimension, in bytes."""
+    size = sum((n - 1) * s for n, s in zip(shape, strides)) + dtype.size if math.prod(shape) else 0
+    inner = np.empty((0, *tail(dtype)), dtype.np_dtype).strides[1:]
+    raw = device.memory.allocate(size, False).view(dtype.np_dtype)
+    if not size:
+        return raw.reshape(shape + tail(dtype))
+    return np.lib.stride_tricks.as_strided(raw, shape + tail(dtype), (*strides, *inner))
+
+
 def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, owner: Any) -> np.ndarray:
     """NumPy array over memory that is not ours; whoever holds it holds `owner`."""
     step, packed = dtype.np_dtype.itemsize, []
@@ -187,6 +197,8 @@ class array:
             shape = as_shape(shape if shape is not None else length)
             if ptr is not None and math.prod(shape):
                 self._data = _foreign(ptr, capacity, shape, strides, self.dtype, owner)
+            elif strides is not None:
+                self._data = _allocate_strided(shape, as_shape(strides), self.dtype, self.device)
             else:
                 self._data = _allocate(shape, self.dtype, self.device)
         self._owner = owner
@@ -241,6 +253,12 @@ class array:
         self._row = self.shape[-1] if self.ndim > 1 and self.shape[-1] <= _SHORT_ROW else 0
         self._layout = (self.dtype, self.ndim, self.is_contiguous, self._row, self.device.ordinal)
         self._span = self._memory_span()
+
+    @property
+    def capacity(self) -> int:
+        """Bytes from the first element to the end of the last."""
+        low, high = self._span
+        return high - low
 
     def _memory_span(self) -> tuple[int, int]:
         if self.size == 0:
@@ -398,16 +416,29 @@ class array:
         return self if self.is_contiguous else clone(self)
 
     def view(self, dtype: Any) -> array:
-        """The same memory seen as elements of another type of the same size."""
+        """The same memory seen as elements of another type.
+
+        A type of the same size keeps the shape. A vector type may be taken apart into scalars, and scalars put together
+        into vectors, along a last dimension of that length.
+        """
         dtype = T.as_type(dtype)
-        if dtype.size != self.dtype.size:
+        if not self.is_contiguous:
+            return clone(self).view(dtype)
+        if dtype.size == self.dtype.size:
+            shape = self.shape
+        elif dtype.kind == "scalar" and dtype.size == self.dtype.scalar.size and self.dtype.kind != "struct":
+            shape = (*self.shape, *tail(self.dtype))
+        elif self.dtype is dtype.scalar and self.shape[self.ndim - len(tail(dtype)) :] == tail(dtype):
+            shape = self.shape[: self.ndim - len(tail(dtype))]
+        else:
             raise EngineError(
                 f"array.view: {T.type_name(dtype)} has {dtype.size} bytes, {T.type_name(self.dtype)} {self.dtype.size}"
             )
-        if not self.is_contiguous:
-            return clone(self).view(dtype)
         flat = self._data.reshape(-1).view(dtype.np_dtype)
-        return array._view(flat.reshape(self.shape + tail(dtype)), dtype, self.device, self)
+        out = array._view(flat.reshape(shape + tail(dtype)), dtype, self.device, self)
+        if self.grad is not None and dtype.kind != "struct" and dtype.scalar.is_float:
+            out.grad, out._requires_grad = self.grad.view(dtype), True
+        return out
 
     def to(self, device: Any) -> array:
         return self if get_device(device) == self.device else clone(self, device)
@@ -416,6 +447,60 @@ class array:
         out = array(self.numpy(), dtype=dtype, device=self.device)
         _note_write(out, self)
         return out
+
+    # arithmetic, element by element as in kernels ----------------------------------------------------------------
+    __array_priority__ = 1000  # so that a NumPy scalar plus an array comes to the array
+
+    def __add__(self, o):
+        return _operate("add", self, o)
+
+    def __radd__(self, o):
+        return _operate("add", o, self)
+
+    def __sub__(self, o):
+        return _operate("sub", self, o)
+
+    def __rsub__(self, o):
+        return _operate("sub", o, self)
+
+    def __mul__(self, o):
+        return _operate("mul", self, o)
+
+    def __rmul__(self, o):
+        return _operate("mul", o, self)
+
+    def __truediv__(self, o):
+        return _operate("div", self, o)
+
+    def __rtruediv__(self, o):
+        return _operate("div", o, self)
+
+    def __floordiv__(self, o):
+        return _operate("floordiv", self, o)
+
+    def __rfloordiv__(self, o):
+        return _operate("floordiv", o, self)
+
+    def __mod__(self, o):
+        return _operate("mod", self, o)
+
+    def __rmod__(self, o):
+        return _operate("mod", o, self)
+
+    def __pow__(self, o):
+        return _operate("pow", self, o)
+
+    def __rpow__(self, o):
+        return _operate("pow", o, self)
+
+    def __neg__(self):
+        return _operate("neg", self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return _operate("abs", self)
 
     # protocols -------------------------------------------------------------------------------------------------
     @property
@@ -457,6 +542,20 @@ class array:
 
     def __repr__(self) -> str:
         return f"array(shape={self.shape}, dtype={T.type_name(self.dtype)}, device={self.device})\n{self.numpy()}"
+
+
+def _operate(name: str, *operands: Any) -> Any:
+    """A builtin on every element of arrays; with NumPy arrays NumPy computes."""
+    if any(isinstance(o, np.ndarray) for o in operands):
+        return getattr(np, _NUMPY_NAMES.get(name, name))(*(o.numpy() if isinstance(o, array) else o for o in operands))
+    from engine.elementwise import map
+    from engine.library.registry import BUILTINS
+
+    return map(BUILTINS[name], *operands)
+
+
+_NUMPY_NAMES = {"sub": "subtract", "mul": "multiply", "div": "divide", "floordiv": "floor_divide", "mod": "fmod",
+                "pow": "power", "neg": "negative", "abs": "absolute"}  # fmt: skip
 
 
 def _note_write(dest: array, source: Any = None, index: Any = ...) -> None:
@@ -502,7 +601,10 @@ def empty(
     if shape is None:
         shape = length if length is not None else kw.get("n", 0)
     retain = bool(kw.get("retain_grad", False))
-    return array(shape=shape, dtype=dtype, device=device, requires_grad=requires_grad, retain_grad=retain)
+    strides = kw.get("strides")
+    return array(
+        shape=shape, dtype=dtype, strides=strides, device=device, requires_grad=requires_grad, retain_grad=retain
+    )
 
 
 def zeros(

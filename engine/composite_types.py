@@ -76,12 +76,32 @@ class Composite(metaclass=CompositeMeta):
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
+    # what code written for other kernel languages reads of a value
+    _shape_ = property(lambda self: self.shape)
+    _length_ = property(lambda self: self.count)
+
+    def get_row(self, k: int) -> Any:
+        """Row `k` of a matrix, a vector."""
+        return self[k]
+
+    def set_row(self, k: int, values: Any) -> None:
+        """Sets row `k` of a matrix."""
+        self[k] = values
+
+    def _checked(self, index: Any) -> Any:
+        """An index of whole numbers and slices, one for each dimension at most."""
+        parts = index if isinstance(index, tuple) else (index,)
+        if not all(isinstance(p, (int, np.integer, slice)) for p in parts) or len(parts) > len(self.shape):
+            most = "an integer or slice" if len(self.shape) == 1 else "one or two integers or slices"
+            raise KeyError(f"{type(self).__name__}: got index {index!r}; expected {most}")
+        return index
+
     def _grid(self) -> np.ndarray:
         return _object_array(self._values, self.shape)
 
     def __getitem__(self, index):
         try:
-            part = self._grid()[index]
+            part = self._grid()[self._checked(index)]
         except IndexError as error:
             raise IndexError(f"{type(self).__name__}: {error}") from None
         if not isinstance(part, np.ndarray):
@@ -93,7 +113,10 @@ class Composite(metaclass=CompositeMeta):
         new = value._grid() if isinstance(value, Composite) else value
         if not isinstance(new, np.ndarray) and hasattr(new, "__len__"):
             new = np.asarray(new)
-        part = grid[index]
+        try:
+            part = grid[self._checked(index)]
+        except IndexError as error:
+            raise IndexError(f"{type(self).__name__}: {error}") from None
         if isinstance(part, np.ndarray) and np.ndim(new) and np.shape(new) != part.shape:
             raise ValueError(f"{type(self).__name__}: got values of shape {np.shape(new)}; expected {part.shape}")
         if not isinstance(part, np.ndarray) and np.ndim(new):
@@ -150,6 +173,8 @@ class Composite(metaclass=CompositeMeta):
         """The value stored at a memory address."""
         import ctypes
 
+        if not ptr:
+            raise ValueError(f"{cls.__name__}.from_ptr: got address 0; expected the address of a {cls.__name__}")
         raw = ctypes.string_at(ptr, cls.size)
         return cls._of(np.frombuffer(raw, cls.np_dtype).tolist())
 
@@ -186,6 +211,24 @@ class Composite(metaclass=CompositeMeta):
 
     def __mod__(self, o):
         return _apply("mod", self, o)
+
+    def __and__(self, o):
+        return _apply("bit_and", self, o)
+
+    def __or__(self, o):
+        return _apply("bit_or", self, o)
+
+    def __xor__(self, o):
+        return _apply("bit_xor", self, o)
+
+    def __lshift__(self, o):
+        return _apply("lshift", self, o)
+
+    def __rshift__(self, o):
+        return _apply("rshift", self, o)
+
+    def __invert__(self):
+        return _apply("invert", self)
 
     def __neg__(self):
         return _apply("neg", self)

@@ -44,3 +44,18 @@ class LaunchError(EngineError):
 
 class KernelAssertionError(EngineError):
     """An assertion or a bounds check failed inside a kernel (debug mode only)."""
+
+
+class KernelValueError(KernelError, ValueError):
+    """The kernel uses a number that has no meaning where it stands, such as a step of zero."""
+
+
+class KernelAttributeError(KernelError, AttributeError):
+    """The kernel asks a value for an attribute that it does not have."""
+
+
+# the names by which programs written for Warp catch these
+WarpCodegenError = KernelError
+WarpCodegenTypeError = KernelTypeError
+WarpCodegenValueError = KernelValueError
+WarpCodegenAttributeError = KernelAttributeError

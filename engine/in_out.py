@@ -44,6 +44,17 @@ class InOut:
         return self.function(*args, **kw)[0]
 
 
+def takes_out_parameters(function: Any, first: int, count: int) -> None:
+    """Lets a function of `count` results also take names for them: `svd3(A, U, s, V)` for `U, s, V = svd3(A)`."""
+    function.out_form = (first, count)
+
+
+def out_places(function: Any, args: list) -> list:
+    """The arguments of a call that stand for results."""
+    first, count = getattr(function, "out_form", (0, 0))
+    return args[first:] if count and len(args) == first + count else []
+
+
 class ByArgumentCount:
     """One name for several functions; `forms` says which takes a call of how many arguments."""
 
@@ -57,7 +68,7 @@ class ByArgumentCount:
 
     def compile_call(self, caller: Any, args: list, kw: dict, node: ast.Call) -> Any:
         form = self.forms.get(len(args) + len(kw), self.default)
-        return caller.compile_callee(caller, form, args, kw, node)
+        return caller.call(form, args, kw, node)
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
         return self.default(*args, **kw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,28 @@ class TypedFloat64(np.float64):
     """A float64 made by `float64(x)`: kernels take it as that type, while a plain Python or NumPy float adapts."""
 
     __slots__ = ()
+    value = property(np.float64.item)
+
+
+def _number_class(name: str) -> type:
+    """NumPy's scalar of that name with the attribute `value`, the plain Python number."""
+    base = getattr(np, name)
+    return type(base.__name__, (base,), {"__slots__": (), "value": property(base.item), "__module__": "numpy"})
+
+
+_MAKERS = {
+    name: _number_class(name)
+    for name in ("float16", "float32", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
+}
+_MAKERS["float64"] = TypedFloat64
+_CTYPES = {
+    "bool": ctypes.c_bool,
+    "float16": ctypes.c_uint16,
+    "bfloat16": ctypes.c_uint16,
+    "float32": ctypes.c_float,
+    "float64": ctypes.c_double,
+}
+_CTYPES |= {f"{u}int{n}": getattr(ctypes, f"c_{u}int{n}") for u in ("", "u") for n in (8, 16, 32, 64)}
 
 
 class ScalarType:
@@ -28,7 +51,19 @@ class ScalarType:
         self.__name__ = name
         #: whole numbers that adapt to the type; an unsigned bit pattern may be written for a signed type and vice versa
         self.low, self.high = -(1 << bits - 1), (1 << bits) - 1
-        self._make = TypedFloat64 if name == "float64" else self.np_dtype.type
+        self._make = _MAKERS.get(name, self.np_dtype.type)
+
+    @property
+    def __numpy_dtype__(self) -> np.dtype:
+        """What `numpy.dtype(float32)` gives (NumPy 2.4 and later)."""
+        if self.name in ("bfloat16", "ptr"):
+            raise AttributeError(f"NumPy has no {self.name}")
+        return self.np_dtype
+
+    @property
+    def _type_(self) -> Any:
+        """The type of `ctypes` with the same layout."""
+        return _CTYPES[self.name]
 
     @property
     def is_float(self) -> bool:

@@ -42,6 +42,11 @@ class StructType:
     def __repr__(self) -> str:
         return self.name
 
+    def __eq__(self, other: Any) -> bool:
+        return other is self or getattr(other, "__engine_struct__", None) is self
+
+    __hash__ = object.__hash__
+
     def to_numpy(self, instance: Any) -> np.void:
         """One element of a structured NumPy array with the values of `instance`."""
         out = np.zeros((), dtype=self.np_dtype)
@@ -68,6 +73,17 @@ class StructType:
             elif t.kind != "array":
                 setattr(out, name, t(*np.ravel(part).tolist()))
         return out
+
+    def numpy_dtype(self) -> dict[str, Any]:
+        """The memory layout as NumPy's `dtype()` takes it."""
+        parts = {name: self.np_dtype.fields[name] for name in self.fields}
+        formats = [t[0].base if t[0].subdtype is None else t[0] for t in parts.values()]
+        return {
+            "names": list(parts),
+            "formats": formats,
+            "offsets": [t[1] for t in parts.values()],
+            "itemsize": self.size,
+        }
 
     def flatten(self, instance: Any) -> list:
         """The scalars of `instance` in field order, as a kernel receives them."""
@@ -215,6 +231,20 @@ def struct(cls: type) -> type:
     def __repr__(self):
         return f"{cls.__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in fields)})"
 
+    def numpy_value(self):
+        """The values as a tuple that fits `numpy_dtype()`."""
+        return tuple(layout.to_numpy(self).tolist())
+
+    def to(self, device):
+        """A copy whose arrays are on `device`."""
+        moved = cls()
+        for name in fields:
+            value = getattr(self, name)
+            setattr(moved, name, value.to(device) if hasattr(value, "to") else value)
+        return moved
+
     cls.__init__, cls.__setattr__, cls.__repr__ = __init__, __setattr__, __repr__
+    cls.numpy_value, cls.to = numpy_value, to
+    cls.numpy_dtype = staticmethod(layout.numpy_dtype)
     cls.__engine_struct__ = layout
     return cls

@@ -12,6 +12,7 @@ from engine import arrays
 from engine import types as T
 from engine.arrays import ArrayType
 from engine.errors import KernelSyntaxError, KernelTypeError
+from engine.in_out import out_places
 from engine.lang import ir
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number
 from engine.library.registry import BUILTINS, Builtin, RuleError
@@ -155,6 +156,8 @@ class Calls:
         """The value of `callee(*args, **kw)`."""
         if isinstance(callee, (pytypes.BuiltinFunctionType, pytypes.FunctionType)):
             callee = BUILTINS.get(_PYTHON.get(callee), callee)
+        if hasattr(callee, "out_form") and out_places(callee, node.args):
+            return self.call_for_places(callee, args, kw, node)
         if isinstance(callee, Builtin):
             return self.call_builtin(callee, args, kw, node)
         if callee is int or callee is float or callee is bool:
@@ -175,6 +178,14 @@ class Calls:
         if callee is builtins.isinstance and len(args) == 2:
             return self.value(self.value(args[0], node).type is T.as_type(args[1]), node)
         raise self.fail(self.not_callable(callee), node, KernelTypeError)
+
+    def call_for_places(self, callee: Any, args: list, kw: dict, node: ast.Call) -> None:
+        """A call that writes its results to the places which its last arguments name."""
+        places = out_places(callee, node.args)
+        inputs = len(args) - len(places)
+        plain = ast.copy_location(ast.Call(node.func, node.args[:inputs], node.keywords), node)
+        for place, old, value in zip(places, args[inputs:], self.call(callee, args[:inputs], kw, plain)):
+            self.assign(place, self.as_type(value, self.value(old, place).type, place), place)
 
     def array_at(self, args: list, kw: dict, node: ast.Call) -> Val:
         """`array(ptr=..., shape=..., dtype=...)`: an array over memory at an address."""

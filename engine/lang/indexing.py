@@ -10,6 +10,7 @@ import numpy as np
 
 from engine import types as T
 from engine.arrays import ArrayType
+from engine.errors import KernelValueError
 from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir
 from engine.lang.values import Val
@@ -263,7 +264,7 @@ class Indexing:
                 first, count, step = self.slice_range(part, extent, node)
                 pointer = self.b.op("offset", pointer, self.b.op("mul", first, stride))
                 shape.append(count)
-                strides.append(self.b.op("mul", stride, self.b.const(step, T.int64)))
+                strides.append(self.b.op("mul", stride, step))
             else:
                 i, inside = self.array_index(base, d, part, node)
                 if inside is not None:
@@ -271,21 +272,24 @@ class Indexing:
                 pointer = self.b.op("offset", pointer, self.b.op("mul", i, stride))
         return Val(ArrayType(t.dtype, len(shape)), [pointer, *shape, *strides])
 
-    def slice_range(self, part: ast.Slice, extent: ir.Value, node: ast.AST) -> tuple[ir.Value, ir.Value, int]:
+    def slice_range(self, part: ast.Slice, extent: ir.Value, node: ast.AST) -> tuple[ir.Value, ir.Value, ir.Value]:
         """First index, number of elements and step of a slice of `extent` elements."""
-        step = 1 if part.step is None else self.value(self.expression(part.step), part.step).constant
-        if not isinstance(step, int) or step == 0:
-            raise self.fail("the step of a slice of an array must be a constant other than zero", node)
-        zero, one = self.b.const(0, T.int64), self.b.const(1, T.int64)
-        lowest, highest = (zero, extent) if step > 0 else (self.b.const(-1, T.int64), self.b.op("sub", extent, one))
-        first = self.slice_bound(part.lower, lowest if step > 0 else highest, extent, lowest, highest)
-        last = self.slice_bound(part.upper, highest if step > 0 else lowest, extent, lowest, highest)
-        span = self.b.op("sub", last, first) if step > 0 else self.b.op("sub", first, last)
-        width = abs(step)
-        if width > 1:
-            span = self.b.op(
-                "div", self.b.op("add", span, self.b.const(width - 1, T.int64)), self.b.const(width, T.int64)
-            )
+        zero, one, minus = (self.b.const(k, T.int64) for k in (0, 1, -1))
+        step = one
+        if part.step is not None:
+            given = self.emit.integer("a slice step", self.value(self.expression(part.step), part.step))
+            if given.constant == 0:
+                raise self.fail("the step of a slice must not be zero", node, KernelValueError)
+            step = self.emit.cast(given.value, T.int64)
+        up = self.b.op("gt", step, zero)
+        last = self.b.op("sub", extent, one)
+        lowest, highest = self.b.op("select", up, zero, minus), self.b.op("select", up, extent, last)
+        first = self.slice_bound(part.lower, self.b.op("select", up, lowest, highest), extent, lowest, highest)
+        stop = self.slice_bound(part.upper, self.b.op("select", up, highest, lowest), extent, lowest, highest)
+        span = self.b.op("select", up, self.b.op("sub", stop, first), self.b.op("sub", first, stop))
+        width = self.b.op("abs", step)
+        if not isinstance(width, ir.Const) or width.value != 1:  # a step of zero, seen at run time, gives nothing
+            span = self.b.op("div", self.b.op("add", span, self.b.op("sub", width, one)), width)
         return first, self.b.op("max", span, zero), step
 
     def slice_bound(

@@ -8,6 +8,7 @@ from typing import Any
 from engine import config
 from engine import types as T
 from engine.errors import KernelSyntaxError
+from engine.in_out import out_places
 from engine.lang import exits, ir
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
 from engine.lang.values import Poison, Val, is_number, leaves, lift, rebuild, signature
@@ -246,7 +247,8 @@ class Loops:
     def changed_by_call(self, call: ast.Call) -> list[ast.expr]:
         """The arguments that a call changes in place: those of builtins such as `randf(state)`."""
         callee = self.static_callee(call.func)
-        return [call.args[k] for k in getattr(callee, "mutates", ()) if k < len(call.args)]
+        changed = [call.args[k] for k in getattr(callee, "mutates", ()) if k < len(call.args)]
+        return changed + out_places(callee, call.args)
 
     def static_callee(self, node: ast.expr) -> Any:
         """The Python object that a callee's name or dotted name means; None if it is no such thing."""

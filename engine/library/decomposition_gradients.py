@@ -20,10 +20,26 @@ from engine.library.decompositions import eig3, svd2, svd3
 
 
 @en.func
+def _resolution(x: en.float16) -> en.float16:
+    """Relative difference below which two numbers of the type of x count as equal."""
+    return en.float16(2.0e-3)
+
+
+@en.func
+def _resolution(x: en.float32) -> en.float32:
+    return 1.0e-7
+
+
+@en.func
+def _resolution(x: en.float64) -> en.float64:
+    return en.float64(1.0e-7)
+
+
+@en.func
 def _reciprocal(x: Any, size: Any):
     """1/x, or 0 where x is zero within the rounding of numbers of that size."""
     zero, one = type(x)(0.0), type(x)(1.0)
-    regular = en.abs(x) > size * 1.0e-7
+    regular = en.abs(x) > size * _resolution(x)
     return en.where(regular, one / en.where(regular, x, one), zero)
 
 
@@ -71,9 +87,4 @@ def _eig3_gradient(A: Any, adj_Q: Any, adj_d: Any):
             if i != j:
                 g[i, j] = x[i, j] * _reciprocal(d[j] - d[i], size)
     full = Q * g * en.transpose(Q)
-    # the decomposition reads these six entries, each for itself and its mirror image
-    for i in range(3):
-        en.adjoint[A][i, i] += full[i, i]
-    en.adjoint[A][0, 1] += full[0, 1] + full[1, 0]
-    en.adjoint[A][1, 2] += full[1, 2] + full[2, 1]
-    en.adjoint[A][2, 0] += full[2, 0] + full[0, 2]
+    en.adjoint[A] += 0.5 * (full + en.transpose(full))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import engine as en
+from engine.in_out import takes_out_parameters
 from engine.library.functions import library
 
 _GROUP = "Matrix"
@@ -122,13 +123,13 @@ def svd2(A: Any):
 def eig3(A: Any):
     """Eigenvalues of a symmetric 3×3 matrix, A = Q diag(d) Qᵀ; returns (Q, d), Q a rotation.
 
-    Cyclic Jacobi rotations. Differentiable where the eigenvalues differ.
+    Of a matrix that is not symmetric, the mean with its transpose counts, so that gradients are symmetric too. Cyclic Jacobi rotations. Differentiable where the eigenvalues differ.
     """
     zero, one = type(A[0, 0])(0.0), type(A[0, 0])(1.0)
     v0, v1, v2 = en.vector(one, zero, zero), en.vector(zero, one, zero), en.vector(zero, zero, one)
     # diagonal d and off-diagonal entries o12 = (0, 1), o23 = (1, 2), o31 = (2, 0)
     d0, d1, d2 = A[0, 0], A[1, 1], A[2, 2]
-    o01, o12, o20 = A[0, 1], A[1, 2], A[2, 0]
+    o01, o12, o20 = 0.5 * (A[0, 1] + A[1, 0]), 0.5 * (A[1, 2] + A[2, 1]), 0.5 * (A[2, 0] + A[0, 2])
     small = _negligible(one)
     sweep, going = 0, True
     while sweep < 12 and going:
@@ -176,3 +177,10 @@ def _givens(a: Any, b: Any):
     if n > 0.0:
         return a / n, b / n
     return type(a)(1.0), type(a)(0.0)
+
+
+# programs written for older releases name the places of the results
+takes_out_parameters(svd3, 1, 3)
+takes_out_parameters(svd2, 1, 3)
+takes_out_parameters(qr3, 1, 2)
+takes_out_parameters(eig3, 1, 2)

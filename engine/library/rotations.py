@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from engine import types as T
+from engine.in_out import takes_out_parameters
 from engine.lang.values import Val
 from engine.library.linear_algebra import _flat
-from engine.library.registry import Emit, RuleError, builtin
+from engine.library.registry import BUILTINS, Emit, RuleError, builtin
 
 _QUAT, _TF, _SPATIAL = "Quaternion", "Transform", "Spatial"
 
@@ -102,6 +103,9 @@ def _to_axis_angle(e: Emit, q: Val):
     axis = e.call("normalize", v)
     flip = e.op("select", negative, e.const(-1, q.scalar), e.const(1, q.scalar))
     return Val(axis.type, [e.op("mul", c, flip) for c in axis.comps]), angle
+
+
+takes_out_parameters(BUILTINS["quat_to_axis_angle"], 1, 2)
 
 
 @builtin("%quat_mul", _QUAT)

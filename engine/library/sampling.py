@@ -24,7 +24,7 @@ def unit_float(bits: en.uint32) -> float:
 def sample_cdf(state: en.uint32, cdf: en.array(dtype=float)):
     """Index drawn with the cumulative distribution `cdf` (ascending, ending in 1). Advances the state; not differentiable."""
     s = rand_next(state)
-    return en.min(en.lower_bound(cdf, unit_float(s)), len(cdf) - 1), s
+    return en.lower_bound(cdf, unit_float(s)), s
 
 
 @library(_GROUP, mutates=(0,))

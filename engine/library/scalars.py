@@ -374,6 +374,9 @@ def _mod(e: Emit, a: Val, b: Val) -> Val:
 
 def _bits(name: str, op: str, sign: str, doc: str) -> None:
     def rule(e: Emit, a: Val, b: Val) -> Val:
+        if a.kind in ("vec", "mat") and a.type is b.type:
+            parts = [rule(e, Val(a.scalar, [x]), Val(a.scalar, [y])) for x, y in zip(a.comps, b.comps)]
+            return Val(a.type, [p.value for p in parts])
         a, b = e.unify(f"'{sign}'", a, b)
         if a.type.is_float:
             raise RuleError(f"'{sign}' got {a.type.name}; expected integers")
@@ -398,6 +401,8 @@ _bits(
 @builtin("invert", _OP)
 def _invert(e: Emit, a: Val) -> Val:
     """Bitwise complement."""
+    if a.kind in ("vec", "mat") and a.scalar.is_int:
+        return Val(a.type, [e.op("not", c) for c in a.comps])
     a = e.integer("'~'", a)
     return e.scalar(e.op("not", a.value))
 
@@ -405,6 +410,9 @@ def _invert(e: Emit, a: Val) -> Val:
 def _bit_count(name: str) -> None:
     def rule(e: Emit, a: Val) -> Val:
         """Number of bits that are one (int32). Not differentiable."""
+        if a.kind in ("vec", "mat") and a.scalar.is_int:
+            counts = [rule(e, Val(a.scalar, [c])).value for c in a.comps]
+            return Val(T.type_for_shape(a.type.shape, T.int32), counts)
         a = e.integer(f"{name}()", a)
         bits = e.cast(a.value, getattr(T, f"uint{a.type.bits}"))
         return e.scalar(e.cast(e.op("popcount", bits), T.int32))

@@ -13,7 +13,7 @@ _GROUP = "Utility"
 
 @library(_GROUP)
 def lower_bound(arr: en.array(dtype=Any), value: Any):
-    """Index (int32) of the first element of an ascending array that is not below `value`; its length if all are.
+    """Index (int32) of the first element of an ascending array that is not below `value`; of the last if all are.
 
     `lower_bound(arr, first, last, value)` looks among the elements [first, last). Not differentiable.
     """
@@ -27,7 +27,7 @@ def lower_bound(arr: en.array(dtype=Any), first: int, last: int, value: Any):
 
 @en.func
 def _lower_bound(arr: en.array(dtype=Any), first: int, last: int, value: Any):
-    low, high = first, last
+    low, high = first, last - 1
     while low < high:
         middle = low + (high - low) // 2
         if arr[middle] < value:

@@ -151,3 +151,21 @@ def test_arrays_that_structs_refer_to_stay_alive():
     junk = [np.full((1000, 3), 99.0, np.float32) for _ in range(100)]
     en.capture_launch(c.graph)
     assert out.list() == [3.0] and junk
+
+
+def test_numpy_records():
+    @en.struct
+    class Record:
+        count: en.int16
+        place: en.vec3
+        values: en.array(dtype=float)
+
+    dtype = np.dtype(Record.numpy_dtype())
+    values = en.ones(2, dtype=float)
+    r = Record(count=3, place=en.vec3(1.0, 2.0, 3.0), values=values)
+    rows = np.zeros(2, dtype)
+    rows[1] = r.numpy_value()
+    a = en.array(rows, dtype=Record)
+    assert a.dtype == Record and a[1].count == 3 and a[1].place == en.vec3(1.0, 2.0, 3.0)
+    assert rows[1]["values"][0] == values.ptr
+    assert r.to("cpu").values is values

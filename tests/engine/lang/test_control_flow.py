@@ -241,3 +241,17 @@ def test_reversed_ranges_agree_with_python():
     for case, row in zip(cases, seen.numpy().tolist()):
         expected = [*reversed(range(*case)), 5, 4, 3, 2]
         assert row[: len(expected)] == expected and row[len(expected)] == -99, case
+
+
+@en.kernel
+def bits(a: en.array(dtype=en.vec2ui), out: en.array(dtype=en.vec2ui)):
+    v = a[0]
+    out[0] = ((v << en.vec2ui(1, 2)) | en.vec2ui(1, 1)) & ~en.vec2ui(4, 0)
+    out[1] = (v >> en.vec2ui(1, 1)) ^ v
+    out[2] = en.vec2ui(en.bit_count(v))
+
+
+def test_bit_operations_on_vectors():
+    out = en.zeros(3, dtype=en.vec2ui)
+    en.launch(bits, 1, [en.array([[6, 5]], dtype=en.vec2ui)], [out])
+    assert out.numpy().tolist() == [[13 & ~4, 21], [6 ^ 3, 5 ^ 2], [2, 2]]

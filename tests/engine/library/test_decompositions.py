@@ -101,3 +101,30 @@ def test_python_scope_gives_the_same():
     np.testing.assert_allclose(np.asarray(u * en.diag(s) * en.transpose(v)), np.asarray(a), atol=1e-13)
     q, r = en.qr3(a)
     np.testing.assert_allclose(np.asarray(q * r), np.asarray(a), atol=1e-13)
+
+
+@en.kernel
+def into_places(a: en.array(dtype=en.mat33), out: en.array(dtype=en.mat33), sizes: en.array2d(dtype=en.vec3)):
+    i = en.tid()
+    u, v, q, r = en.mat33(), en.mat33(), en.mat33(), en.mat33()
+    s, d = en.vec3(), en.vec3()
+    for _ in range(2):  # names bound by a call are carried by loops
+        en.svd3(a[i], u, s, v)
+        en.qr3(a[i], q, r)
+    en.eig3(a[i] + en.transpose(a[i]), out[i], d)
+    sizes[i, 0] = s
+    sizes[i, 1] = d
+    axis, angle = en.vec3(), float(0.0)
+    en.quat_to_axis_angle(en.quat_from_axis_angle(en.vec3(0.0, 0.0, 1.0), 0.5), axis, angle)
+    sizes[i, 2] = axis * angle
+    out[i] = u * en.diag(s) * en.transpose(v) + q * r
+
+
+def test_places_for_results():
+    a = np.random.default_rng(0).normal(size=(3, 3, 3)).astype(np.float32)
+    out, sizes = en.zeros(3, dtype=en.mat33), en.zeros((3, 3), dtype=en.vec3)
+    en.launch(into_places, 3, [en.array(a, dtype=en.mat33)], [out, sizes])
+    np.testing.assert_allclose(out.numpy(), 2.0 * a, atol=1e-5)
+    np.testing.assert_allclose(np.abs(sizes.numpy()[:, 0]), np.linalg.svd(a)[1], rtol=1e-4)
+    np.testing.assert_allclose(np.sort(sizes.numpy()[:, 1]), np.linalg.eigvalsh(a + a.transpose(0, 2, 1)), rtol=1e-3)
+    np.testing.assert_allclose(sizes.numpy()[:, 2], [[0, 0, 0.5]] * 3, atol=1e-6)

@@ -1,0 +1,61 @@
+"""Operators on whole arrays, views between types, memory with steps of its own."""
+
+import numpy as np
+import pytest
+
+import engine as en
+
+A = np.array([1.0, -2.0, 3.5, 4.0], np.float32)
+B = np.array([2.0, 0.5, -1.0, 8.0], np.float32)
+
+
+@pytest.mark.parametrize(
+    "operate",
+    [
+        lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b, lambda a, b: 2.0 - a,
+        lambda a, b: 1.0 / a, lambda a, b: -a, lambda a, b: abs(a), lambda a, b: b**2.0, lambda a, b: a * np.float32(3.0),
+        lambda a, b: np.float32(3.0) * a, lambda a, b: a // b,
+    ],
+)  # fmt: skip
+def test_operators_agree_with_numpy(operate):
+    found = operate(en.array(A), en.array(B))
+    assert isinstance(found, en.array)
+    np.testing.assert_allclose(found.numpy(), operate(A, B), rtol=1e-6)
+
+
+def test_operators_are_differentiable():
+    a, b = en.array(A, requires_grad=True), en.array(B, requires_grad=True)
+    with en.Tape() as tape:
+        c = a * b + 3.0 * a
+    tape.backward(grads={c: en.ones(4, dtype=float)})
+    np.testing.assert_allclose(a.grad.numpy(), B + 3.0)
+    np.testing.assert_allclose(b.grad.numpy(), A)
+
+
+def test_vectors_and_numpy_arrays_as_operands():
+    v = en.array([[1.0, 2.0, 3.0]], dtype=en.vec3)
+    np.testing.assert_array_equal((v + en.vec3(1.0, 1.0, 1.0)).numpy(), [[2, 3, 4]])
+    np.testing.assert_array_equal(en.array(A) + B, A + B)
+    np.testing.assert_array_equal(B - en.array(A), B - A)
+
+
+def test_views_take_vectors_apart_and_put_them_together():
+    v = en.array(np.arange(12.0).reshape(4, 3), dtype=en.vec3, requires_grad=True)
+    numbers = v.view(float)
+    assert numbers.shape == (4, 3) and numbers.ptr == v.ptr and numbers.grad.ptr == v.grad.ptr
+    again = numbers.view(en.vec3)
+    assert again.shape == (4,) and again.dtype is en.vec3
+    with pytest.raises(en.EngineError, match="16 bytes"):
+        v.view(en.vec2d)
+
+
+def test_memory_with_steps_of_its_own():
+    a = en.zeros((2, 3), dtype=en.vec2, strides=(8, 16))
+    assert a.strides == (8, 16) and a.capacity == 48
+    a.assign(np.arange(12.0).reshape(2, 3, 2))
+    np.testing.assert_array_equal(a.numpy(), np.arange(12.0).reshape(2, 3, 2))
+
+
+def test_typed_scalars_have_a_value():
+    assert (en.int8(300).value, en.float32(1.5).value, en.float64(0.1).value) == (44, 1.5, 0.1)
+    assert np.dtype(en.float16) == np.float16 or np.lib.NumpyVersion(np.__version__) < "2.4.0"
