@@ -106,7 +106,7 @@ def _allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> np.ndarray:
 def _allocate_strided(shape: tuple, strides: tuple, dtype: Any, device: Device) -> np.ndarray:
     """New memory with steps of its own between the elements of each dimension, in bytes."""
     size = sum((n - 1) * s for n, s in zip(shape, strides)) + dtype.size if math.prod(shape) else 0
-    inner = np.empty((0, *tail(dtype)), dtype.np_dtype).strides[1:]
+    inner = np.empty((1, *tail(dtype)), dtype.np_dtype).strides[1:]
     raw = device.memory.allocate(size, False).view(dtype.np_dtype)
     if not size:
         return raw.reshape(shape + tail(dtype))
