@@ -5,12 +5,14 @@ the thread count. When more shapes are near, the nearest are kept and `dropped` 
 tells the caller.
 """
 
+from functools import cache
+
 import numpy as np
 
 import engine as en
 from sim.collide.shape_types import PLANE
 from sim.collide.shapes import ShapePlacement
-from sim.collide.signed_distance import FAR, shape_distance
+from sim.collide.signed_distance import FAR, distance_function
 
 ACTIVE = en.constant(en.uint32(1))
 
@@ -45,6 +47,7 @@ class ParticleContacts:
             flags[model.ground_shape] = 0  # the integrators treat the ground plane themselves
         self.shape_enabled = en.array(flags, dtype=int)
         self.enabled_count = int(flags.sum())
+        self._distance = distance_function(model.shape_geo.type.numpy())
 
     def total_dropped(self) -> int:
         """Number of candidates lost for want of slots in the last `collide` (reads back; not for use in a capture)."""
@@ -53,7 +56,7 @@ class ParticleContacts:
     def find(self, model, state, placement: ShapePlacement, body_q, margin: float, horizon: float) -> None:
         """Fills the table with every shape closer than radius + margin + speed * horizon [m]."""
         en.launch(
-            find_candidates,
+            find_candidates(self._distance),
             dim=model.particle_count,
             inputs=[
                 state.particle_q, state.particle_qd, model.particle_radius, model.particle_flags, body_q,
@@ -72,74 +75,80 @@ class ParticleContacts:
             )
 
 
-@en.kernel
-def find_candidates(
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    radius: en.array(dtype=float),
-    flags: en.array(dtype=en.uint32),
-    body_q: en.array(dtype=en.transform),
-    shape_body: en.array(dtype=int),
-    shape_type: en.array(dtype=int),
-    shape_scale: en.array(dtype=en.vec3),
-    shape_source: en.array(dtype=en.uint64),
-    shape_enabled: en.array(dtype=int),
-    X_ws: en.array(dtype=en.transform),
-    lower_s: en.array(dtype=en.vec3),
-    upper_s: en.array(dtype=en.vec3),
-    shape_count: int,
-    slots: int,
-    margin: float,
-    horizon: float,
-    count: en.array(dtype=int),
-    contact_shape: en.array2d(dtype=int),
-    contact_distance: en.array2d(dtype=float),
-    contact_point_b: en.array2d(dtype=en.vec3),
-    contact_normal_b: en.array2d(dtype=en.vec3),
-    dropped: en.array(dtype=int),
-):
-    p = en.tid()
-    found = 0
-    lost = 0
-    if (flags[p] & ACTIVE) != en.uint32(0):
-        xp = x[p]
-        reach = radius[p] + margin + horizon * en.length(v[p])
-        for s in range(shape_count):
-            if shape_enabled[s] != 0:
-                kind = shape_type[s]
-                local = en.transform_point(en.transform_inverse(X_ws[s]), xp)
-                lo = lower_s[s] - local
-                hi = local - upper_s[s]
-                gap = en.max(en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2]))
-                if gap < reach or kind == PLANE:
-                    d, n = shape_distance(kind, shape_scale[s], shape_source[s], local, reach)
-                    if d < reach and d < 0.5 * FAR:
-                        slot = int(found)
-                        if found == slots:
-                            # full: give up the farthest candidate if this one is nearer
-                            lost = lost + 1
-                            slot = -1
-                            farthest = d
-                            for c in range(slots):
-                                if contact_distance[c, p] > farthest:
-                                    farthest = contact_distance[c, p]
-                                    slot = c
-                        else:
-                            found = found + 1
-                        if slot >= 0:
-                            point = en.transform_point(X_ws[s], local - n * d)
-                            normal = en.transform_vector(X_ws[s], n)
-                            b = shape_body[s]
-                            if b >= 0:
-                                X_bw = en.transform_inverse(body_q[b])
-                                point = en.transform_point(X_bw, point)
-                                normal = en.transform_vector(X_bw, normal)
-                            contact_shape[slot, p] = s
-                            contact_distance[slot, p] = d
-                            contact_point_b[slot, p] = point
-                            contact_normal_b[slot, p] = normal
-    count[p] = found
-    dropped[p] = lost
+@cache
+def find_candidates(distance):
+    """Kernel that fills the table with a distance function of `sim.collide.signed_distance`."""
+
+    @en.kernel
+    def find(
+        x: en.array(dtype=en.vec3),
+        v: en.array(dtype=en.vec3),
+        radius: en.array(dtype=float),
+        flags: en.array(dtype=en.uint32),
+        body_q: en.array(dtype=en.transform),
+        shape_body: en.array(dtype=int),
+        shape_type: en.array(dtype=int),
+        shape_scale: en.array(dtype=en.vec3),
+        shape_source: en.array(dtype=en.uint64),
+        shape_enabled: en.array(dtype=int),
+        X_ws: en.array(dtype=en.transform),
+        lower_s: en.array(dtype=en.vec3),
+        upper_s: en.array(dtype=en.vec3),
+        shape_count: int,
+        slots: int,
+        margin: float,
+        horizon: float,
+        count: en.array(dtype=int),
+        contact_shape: en.array2d(dtype=int),
+        contact_distance: en.array2d(dtype=float),
+        contact_point_b: en.array2d(dtype=en.vec3),
+        contact_normal_b: en.array2d(dtype=en.vec3),
+        dropped: en.array(dtype=int),
+    ):
+        p = en.tid()
+        found = 0
+        lost = 0
+        if (flags[p] & ACTIVE) != en.uint32(0):
+            xp = x[p]
+            reach = radius[p] + margin + horizon * en.length(v[p])
+            for s in range(shape_count):
+                if shape_enabled[s] != 0:
+                    kind = shape_type[s]
+                    local = en.transform_point(en.transform_inverse(X_ws[s]), xp)
+                    lo = lower_s[s] - local
+                    hi = local - upper_s[s]
+                    gap = en.max(en.max(en.max(lo[0], hi[0]), en.max(lo[1], hi[1])), en.max(lo[2], hi[2]))
+                    if gap < reach or kind == PLANE:
+                        d, n = distance(kind, shape_scale[s], shape_source[s], local, reach)
+                        if d < reach and d < 0.5 * FAR:
+                            slot = int(found)
+                            if found == slots:
+                                # full: give up the farthest candidate if this one is nearer
+                                lost = lost + 1
+                                slot = -1
+                                farthest = d
+                                for c in range(slots):
+                                    if contact_distance[c, p] > farthest:
+                                        farthest = contact_distance[c, p]
+                                        slot = c
+                            else:
+                                found = found + 1
+                            if slot >= 0:
+                                point = en.transform_point(X_ws[s], local - n * d)
+                                normal = en.transform_vector(X_ws[s], n)
+                                b = shape_body[s]
+                                if b >= 0:
+                                    X_bw = en.transform_inverse(body_q[b])
+                                    point = en.transform_point(X_bw, point)
+                                    normal = en.transform_vector(X_bw, normal)
+                                contact_shape[slot, p] = s
+                                contact_distance[slot, p] = d
+                                contact_point_b[slot, p] = point
+                                contact_normal_b[slot, p] = normal
+        count[p] = found
+        dropped[p] = lost
+
+    return find
 
 
 @en.kernel

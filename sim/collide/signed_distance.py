@@ -1,6 +1,6 @@
 """Signed distance and outward normal of every shape type, in the frame of the shape.
 
-`shape_distance` is the table: one row per type. Scales as in the builder: sphere (r, -, -); box half extents;
+`smooth_shape_distance` is the table, one row per type; `shape_distance` adds meshes. Scales as in the builder: sphere (r, -, -); box half extents;
 capsule, cylinder, cone (radius, half height, -) along y, the cone's apex at +half height; plane (width, length, -)
 with normal +y, infinite when either is zero; mesh per-axis scale.
 Distances are exact [m] (for a mesh with unequal scales: exact for the unscaled mesh, then mapped).
@@ -153,11 +153,8 @@ def mesh_distance(mesh: en.uint64, scale: en.vec3, p: en.vec3, max_distance: flo
 
 
 @en.func
-def shape_distance(kind: int, scale: en.vec3, source: en.uint64, p: en.vec3, max_distance: float):
-    """Distance of `p` from the surface (negative inside) and the outward normal there, shape frame.
-
-    `max_distance` only bounds the search in a mesh; beyond it the distance is FAR.
-    """
+def smooth_shape_distance(kind: int, scale: en.vec3, p: en.vec3):
+    """Distance of `p` from a shape that is not a mesh (negative inside) and the outward normal there, shape frame."""
     d = FAR
     n = en.vec3(0.0, 1.0, 0.0)
     if kind == SPHERE:
@@ -172,6 +169,31 @@ def shape_distance(kind: int, scale: en.vec3, source: en.uint64, p: en.vec3, max
         d, n = cylinder_distance(scale, p)
     elif kind == CONE:
         d, n = cone_distance(scale, p)
-    elif kind == MESH:
-        d, n = mesh_distance(source, scale, p, max_distance)
     return d, n
+
+
+@en.func
+def shape_distance(kind: int, scale: en.vec3, source: en.uint64, p: en.vec3, max_distance: float):
+    """Distance of `p` from the surface (negative inside) and the outward normal there, shape frame.
+
+    `max_distance` only bounds the search in a mesh; beyond it the distance is FAR.
+    """
+    d = FAR
+    n = en.vec3(0.0, 1.0, 0.0)
+    if kind == MESH:
+        d, n = mesh_distance(source, scale, p, max_distance)
+    else:
+        d, n = smooth_shape_distance(kind, scale, p)
+    return d, n
+
+
+@en.func
+def meshless_distance(kind: int, scale: en.vec3, source: en.uint64, p: en.vec3, max_distance: float):
+    """`shape_distance` for scenes without meshes: the search in a mesh is most of its code, and of compile time."""
+    d, n = smooth_shape_distance(kind, scale, p)
+    return d, n
+
+
+def distance_function(shape_types):
+    """The cheapest of the two for a scene with these shape types."""
+    return shape_distance if MESH in shape_types else meshless_distance

@@ -10,6 +10,7 @@ An edge row is (o0, o1, v0, v1): the two opposite corners, then the two ends. A 
 
 import engine as en
 from sim.forces.angles import atan2_smooth, wrapped_angle
+from sim.forces.slots import set_slot
 
 
 @en.func
@@ -35,8 +36,9 @@ def dihedral(xi: en.vec3, xj: en.vec3, xk: en.vec3, xl: en.vec3):
     return angle, gi, gj, gk, gl
 
 
-@en.kernel
-def eval_bending(
+@en.func
+def hinge_forces(
+    s: int,
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
     edge_indices: en.array2d(dtype=int),
@@ -45,10 +47,9 @@ def eval_bending(
     properties: en.array2d(dtype=float),
     slot_base: int,
     slot_stride: int,
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
 ):
     """Writes the bending force on the two opposite corners and the two ends of every edge [N]."""
-    s = en.tid()
     i = edge_indices[s, 0]
     j = edge_indices[s, 1]
     k = edge_indices[s, 2]
@@ -60,7 +61,22 @@ def eval_bending(
     rate = en.dot(gi, v[i]) + en.dot(gj, v[j]) + en.dot(gk, v[k]) + en.dot(gl, v[l])
     bend = wrapped_angle(angle - rest_angle[s])
     moment = -hinge * rest_length[s] * (properties[s, 0] * bend + properties[s, 1] * rate)
-    slots[slot_base + s] = gi * moment
-    slots[slot_base + slot_stride + s] = gj * moment
-    slots[slot_base + 2 * slot_stride + s] = gk * moment
-    slots[slot_base + 3 * slot_stride + s] = gl * moment
+    set_slot(slots, slot_base + s, gi * moment)
+    set_slot(slots, slot_base + slot_stride + s, gj * moment)
+    set_slot(slots, slot_base + 2 * slot_stride + s, gk * moment)
+    set_slot(slots, slot_base + 3 * slot_stride + s, gl * moment)
+
+
+@en.kernel
+def eval_bending(
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    edge_indices: en.array2d(dtype=int),
+    rest_angle: en.array(dtype=float),
+    rest_length: en.array(dtype=float),
+    properties: en.array2d(dtype=float),
+    slot_base: int,
+    slot_stride: int,
+    slots: en.array2d(dtype=float),
+):
+    hinge_forces(en.tid(), x, v, edge_indices, rest_angle, rest_length, properties, slot_base, slot_stride, slots)

@@ -4,6 +4,34 @@ Energy (k/2)(|x_i - x_j| - L)^2 plus dashpot d along the spring; k = spring_stif
 """
 
 import engine as en
+from sim.forces.slots import set_slot
+
+
+@en.func
+def spring_forces(
+    s: int,
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    spring_indices: en.array(dtype=int),
+    rest_length: en.array(dtype=float),
+    stiffness: en.array(dtype=float),
+    damping: en.array(dtype=float),
+    slot_base: int,
+    slot_stride: int,
+    slots: en.array2d(dtype=float),
+):
+    """Writes the force on both ends [N]; a spring of zero length gives no force rather than NaN."""
+    i = spring_indices[2 * s]
+    j = spring_indices[2 * s + 1]
+    d = x[i] - x[j]
+    length_sq = en.dot(d, d)
+    inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
+    direction = d * inv_length
+    stretch = length_sq * inv_length - rest_length[s]
+    rate = en.dot(direction, v[i] - v[j])
+    f = direction * (stiffness[s] * stretch + damping[s] * rate)
+    set_slot(slots, slot_base + s, -f)
+    set_slot(slots, slot_base + slot_stride + s, f)
 
 
 @en.kernel
@@ -16,18 +44,6 @@ def eval_springs(
     damping: en.array(dtype=float),
     slot_base: int,
     slot_stride: int,
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
 ):
-    """Writes the force on both ends [N]; a spring of zero length gives no force rather than NaN."""
-    s = en.tid()
-    i = spring_indices[2 * s]
-    j = spring_indices[2 * s + 1]
-    d = x[i] - x[j]
-    length_sq = en.dot(d, d)
-    inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
-    direction = d * inv_length
-    stretch = length_sq * inv_length - rest_length[s]
-    rate = en.dot(direction, v[i] - v[j])
-    f = direction * (stiffness[s] * stretch + damping[s] * rate)
-    slots[slot_base + s] = -f
-    slots[slot_base + slot_stride + s] = f
+    spring_forces(en.tid(), x, v, spring_indices, rest_length, stiffness, damping, slot_base, slot_stride, slots)

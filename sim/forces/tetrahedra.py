@@ -7,10 +7,12 @@ Damping k_damp [Pa s] opposes dF/dt (rigid rotation too, as in the peer whose pa
 """
 
 import engine as en
+from sim.forces.slots import set_slot
 
 
-@en.kernel
-def eval_tetrahedra(
+@en.func
+def tetrahedron_forces(
+    t: int,
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
     tet_indices: en.array2d(dtype=int),
@@ -19,10 +21,9 @@ def eval_tetrahedra(
     materials: en.array2d(dtype=float),
     slot_base: int,
     slot_stride: int,
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
 ):
     """Writes the force on each corner [N]."""
-    t = en.tid()
     i = tet_indices[t, 0]
     j = tet_indices[t, 1]
     k = tet_indices[t, 2]
@@ -66,7 +67,22 @@ def eval_tetrahedra(
     g1 = p1 * b1[0] + p2 * b2[0] + p3 * b3[0] + dJ1 * pressure
     g2 = p1 * b1[1] + p2 * b2[1] + p3 * b3[1] + dJ2 * pressure
     g3 = p1 * b1[2] + p2 * b2[2] + p3 * b3[2] + dJ3 * pressure
-    slots[slot_base + t] = g1 + g2 + g3
-    slots[slot_base + slot_stride + t] = -g1
-    slots[slot_base + 2 * slot_stride + t] = -g2
-    slots[slot_base + 3 * slot_stride + t] = -g3
+    set_slot(slots, slot_base + t, g1 + g2 + g3)
+    set_slot(slots, slot_base + slot_stride + t, -g1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, -g2)
+    set_slot(slots, slot_base + 3 * slot_stride + t, -g3)
+
+
+@en.kernel
+def eval_tetrahedra(
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    tet_indices: en.array2d(dtype=int),
+    pose: en.array(dtype=en.mat33),
+    activation: en.array(dtype=float),
+    materials: en.array2d(dtype=float),
+    slot_base: int,
+    slot_stride: int,
+    slots: en.array2d(dtype=float),
+):
+    tetrahedron_forces(en.tid(), x, v, tet_indices, pose, activation, materials, slot_base, slot_stride, slots)

@@ -14,6 +14,7 @@ drag A |n.u| u and lift A asin(n.u/|u|) |u|^2 n.
 
 import engine as en
 from sim.forces.angles import atan2_smooth
+from sim.forces.slots import set_slot
 
 
 @en.func
@@ -39,8 +40,9 @@ def unit_normal(c: en.vec3) -> en.vec3:
     return c * en.where(c_sq > 0.0, 1.0 / en.sqrt(en.max(c_sq, 1.0e-36)), 0.0)
 
 
-@en.kernel
-def eval_triangles_neo_hookean(
+@en.func
+def neo_hookean_forces(
+    t: int,
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
     tri_indices: en.array2d(dtype=int),
@@ -49,10 +51,9 @@ def eval_triangles_neo_hookean(
     materials: en.array2d(dtype=float),
     slot_base: int,
     slot_stride: int,
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
 ):
     """Writes the force on each corner [N] of a rest-stable neo-Hookean membrane."""
-    t = en.tid()
     i = tri_indices[t, 0]
     j = tri_indices[t, 1]
     k = tri_indices[t, 2]
@@ -88,13 +89,13 @@ def eval_triangles_neo_hookean(
     g2 = p1 * c + p2 * d + dJ2 * pressure
     # midpoint velocity v0 + (v10 + v20)/3
     air = aerodynamic_force(n, 0.5 * area2, v0 + (v10 + v20) * 0.33333333, materials[t, 3], materials[t, 4])
-    slots[slot_base + t] = g1 + g2 + air
-    slots[slot_base + slot_stride + t] = air - g1
-    slots[slot_base + 2 * slot_stride + t] = air - g2
+    set_slot(slots, slot_base + t, g1 + g2 + air)
+    set_slot(slots, slot_base + slot_stride + t, air - g1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, air - g2)
 
 
 @en.kernel
-def eval_triangles_stvk(
+def eval_triangles_neo_hookean(
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
     tri_indices: en.array2d(dtype=int),
@@ -103,10 +104,25 @@ def eval_triangles_stvk(
     materials: en.array2d(dtype=float),
     slot_base: int,
     slot_stride: int,
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
+):
+    neo_hookean_forces(en.tid(), x, v, tri_indices, pose, activation, materials, slot_base, slot_stride, slots)
+
+
+@en.func
+def stvk_forces(
+    t: int,
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    tri_indices: en.array2d(dtype=int),
+    pose: en.array(dtype=en.mat22),
+    activation: en.array(dtype=float),
+    materials: en.array2d(dtype=float),
+    slot_base: int,
+    slot_stride: int,
+    slots: en.array2d(dtype=float),
 ):
     """Writes the force on each corner [N] of a St. Venant-Kirchhoff membrane; `activation` scales the rest trace."""
-    t = en.tid()
     i = tri_indices[t, 0]
     j = tri_indices[t, 1]
     k = tri_indices[t, 2]
@@ -142,6 +158,21 @@ def eval_triangles_stvk(
     cr = en.cross(x10, x20)
     n = unit_normal(cr)
     air = aerodynamic_force(n, 0.5 * en.dot(cr, n), v0 + (v10 + v20) * 0.33333333, materials[t, 3], materials[t, 4])
-    slots[slot_base + t] = g1 + g2 + air
-    slots[slot_base + slot_stride + t] = air - g1
-    slots[slot_base + 2 * slot_stride + t] = air - g2
+    set_slot(slots, slot_base + t, g1 + g2 + air)
+    set_slot(slots, slot_base + slot_stride + t, air - g1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, air - g2)
+
+
+@en.kernel
+def eval_triangles_stvk(
+    x: en.array(dtype=en.vec3),
+    v: en.array(dtype=en.vec3),
+    tri_indices: en.array2d(dtype=int),
+    pose: en.array(dtype=en.mat22),
+    activation: en.array(dtype=float),
+    materials: en.array2d(dtype=float),
+    slot_base: int,
+    slot_stride: int,
+    slots: en.array2d(dtype=float),
+):
+    stvk_forces(en.tid(), x, v, tri_indices, pose, activation, materials, slot_base, slot_stride, slots)

@@ -11,6 +11,7 @@ from sim.forces.grain_contact import push_grains_apart
 from sim.forces.particle_contact import push_particles_from_shapes
 from sim.forces.particle_forces import MEMBRANES, ParticleForces
 from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
+from sim.semi_implicit.particle_step import advance_particles
 from sim.semi_implicit.particles import WIDEST_UNROLLED, integrate_particles, integrate_particles_by_rows
 
 
@@ -59,8 +60,11 @@ class SemiImplicitIntegrator:
             forces = self._particle_forces(model)
             forces.evaluate(model, state_in, control)
             external = self._grain_forces(model, state_in, dt)
-            self._integrate_particles(model, forces, external, state_in, state_out, dt)
-            self._push_particles_from_shapes(model, state_in, state_out, dt)
+            if model.device.is_cuda:
+                self._advance_particles(model, forces, external, state_in, state_out, dt)
+            else:
+                self._integrate_particles(model, forces, external, state_in, state_out, dt)
+                self._push_particles_from_shapes(model, state_in, state_out, dt)
         if model.body_count:
             wrench = self._body_wrenches(model, state_in, dt)
             self._integrate_bodies(model, wrench, state_in, state_out, dt)
@@ -90,6 +94,36 @@ class SemiImplicitIntegrator:
             outputs=[grid.delta],
         )  # fmt: skip
         return grid.delta
+
+    def _advance_particles(self, model, forces, external, state_in, state_out, dt):
+        """The two functions after this one as one launch."""
+        width = model.particle_adjacency.shape[0]
+        if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
+            width, table = -1, [None, model.particle_adjacency_offsets, model.particle_adjacency_slots]
+        else:
+            table = [model.particle_adjacency, None, None]
+        contacts = getattr(model, "particle_contacts", None)
+        listed, written = [None] * 4, [None] * 2
+        touching = contacts is not None and contacts.enabled_count > 0
+        if touching:
+            listed = [contacts.count, contacts.shape, contacts.point_b, contacts.normal_b]
+            written = [contacts.force, contacts.point]
+        geo, mat = model.shape_geo, model.shape_materials
+        en.launch(
+            advance_particles(width, touching),
+            dim=model.particle_count,
+            inputs=[
+                state_in.particle_q, state_in.particle_qd, external, forces.slots, *table,
+                model.particle_inv_mass, model.particle_radius, model.particle_flags, en.vec3(*model.gravity),
+                model.ground_plane, 1.0 if model.ground else 0.0, model.soft_contact_ke, model.soft_contact_kd,
+                model.soft_contact_kf, model.soft_contact_mu, model.soft_contact_restitution,
+                rest_speed(model.gravity, dt), dt, model.particle_max_velocity,
+                *body_state(model, state_in), *body_masses(model), model.shape_body, model.shape_transform,
+                geo.type, geo.scale, mat.ke, mat.kd, mat.kf, mat.mu, mat.restitution, model.particle_adhesion,
+                *listed,
+            ],
+            outputs=[state_out.particle_q, state_out.particle_qd, *written],
+        )  # fmt: skip
 
     def _integrate_particles(self, model, forces, external, state_in, state_out, dt):
         width = model.particle_adjacency.shape[0]

@@ -4,6 +4,7 @@ from functools import cache
 
 import engine as en
 from sim.forces.contact_response import friction_force, limited_damping, limited_stiffness, normal_force
+from sim.forces.slots import get_slot
 
 ACTIVE = en.constant(en.uint32(1))
 
@@ -60,7 +61,7 @@ def integrate_particles(width: int):
         x: en.array(dtype=en.vec3),
         v: en.array(dtype=en.vec3),
         f_external: en.array(dtype=en.vec3),
-        slots: en.array(dtype=en.vec3),
+        slots: en.array2d(dtype=float),
         adjacency: en.array2d(dtype=int),
         inv_mass: en.array(dtype=float),
         particle_radius: en.array(dtype=float),
@@ -82,13 +83,13 @@ def integrate_particles(width: int):
         p = en.tid()
         f = f_external[p]
         for a in range(en.static(n0)):
-            f = f + slots[adjacency[a, p]]
+            f = f + get_slot(slots, adjacency[a, p])
         for b in range(en.static(n1)):
-            f = f + slots[adjacency[16 + b, p]]
+            f = f + get_slot(slots, adjacency[16 + b, p])
         for c in range(en.static(n2)):
-            f = f + slots[adjacency[32 + c, p]]
+            f = f + get_slot(slots, adjacency[32 + c, p])
         for d in range(en.static(n3)):
-            f = f + slots[adjacency[48 + d, p]]
+            f = f + get_slot(slots, adjacency[48 + d, p])
         active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
         v1, x1 = step_particle(
             x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu,
@@ -105,7 +106,7 @@ def integrate_particles_by_rows(
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
     f_external: en.array(dtype=en.vec3),
-    slots: en.array(dtype=en.vec3),
+    slots: en.array2d(dtype=float),
     row_start: en.array(dtype=int),
     row_slots: en.array(dtype=int),
     inv_mass: en.array(dtype=float),
@@ -129,7 +130,7 @@ def integrate_particles_by_rows(
     p = en.tid()
     f = f_external[p]
     for a in range(row_start[p], row_start[p + 1]):
-        f = f + slots[row_slots[a]]
+        f = f + get_slot(slots, row_slots[a])
     active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
     v1, x1 = step_particle(
         x[p], v[p], f, inv_mass[p], particle_radius[p], active, gravity, ground, ground_on, ke, kd, kf, mu,

@@ -6,6 +6,38 @@ from sim.forces.bending import dihedral
 from sim.xpbd.springs import multiplier_step
 
 
+@en.func
+def relax_hinge(
+    xi: en.vec3,
+    xj: en.vec3,
+    xk: en.vec3,
+    xl: en.vec3,
+    xi0: en.vec3,
+    xj0: en.vec3,
+    xk0: en.vec3,
+    xl0: en.vec3,
+    wi: float,
+    wj: float,
+    wk: float,
+    wl: float,
+    rest_angle: float,
+    stiffness: float,
+    damping: float,
+    dt: float,
+    keep: float,
+    multiplier: en.array(dtype=float),
+    at: int,
+):
+    """Opposite corners and ends of an edge after solving its angle."""
+    angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
+    w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
+    moved = en.dot(gi, xi - xi0) + en.dot(gj, xj - xj0) + en.dot(gk, xk - xk0) + en.dot(gl, xl - xl0)
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
+    step = multiplier_step(wrapped_angle(angle - rest_angle), stiffness, damping, lam, moved, w, dt)
+    multiplier[at] = lam + step
+    return xi + gi * (wi * step), xj + gj * (wj * step), xk + gk * (wk * step), xl + gl * (wl * step)
+
+
 @en.kernel
 def solve_bending(
     start: int,
@@ -28,24 +60,12 @@ def solve_bending(
     j = corners[1, at]
     k = corners[2, at]
     l = corners[3, at]
-    xi = x[i]
-    xj = x[j]
-    xk = x[k]
-    xl = x[l]
-    wi = inv_mass[i]
-    wj = inv_mass[j]
-    wk = inv_mass[k]
-    wl = inv_mass[l]
-    angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
-    w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
-    moved = en.dot(gi, xi - x0[i]) + en.dot(gj, xj - x0[j]) + en.dot(gk, xk - x0[k]) + en.dot(gl, xl - x0[l])
-    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     length = rest_length[s]
-    step = multiplier_step(
-        wrapped_angle(angle - rest_angle[s]), properties[s, 0] * length, properties[s, 1] * length, lam, moved, w, dt
-    )
-    x[i] = xi + gi * (wi * step)
-    x[j] = xj + gj * (wj * step)
-    x[k] = xk + gk * (wk * step)
-    x[l] = xl + gl * (wl * step)
-    multiplier[at] = lam + step
+    xi, xj, xk, xl = relax_hinge(
+        x[i], x[j], x[k], x[l], x0[i], x0[j], x0[k], x0[l], inv_mass[i], inv_mass[j], inv_mass[k], inv_mass[l],
+        rest_angle[s], properties[s, 0] * length, properties[s, 1] * length, dt, keep, multiplier, at,
+    )  # fmt: skip
+    x[i] = xi
+    x[j] = xj
+    x[k] = xk
+    x[l] = xl

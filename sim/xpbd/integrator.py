@@ -1,17 +1,14 @@
 """Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
 
-import itertools
-
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.forces.contact_response import rest_speed
-from sim.forces.particle_forces import activations
 from sim.semi_implicit.bodies import integrate_bodies
-from sim.xpbd.bending import solve_bending
 from sim.xpbd.bodies import bounce_rigid_contacts, keep_slip, solve_rigid_positions
+from sim.xpbd.colored import solve_colored
 from sim.xpbd.grains import move_grains, separate_grains
 from sim.xpbd.particle_contacts import (
     bounce_off_ground,
@@ -22,16 +19,20 @@ from sim.xpbd.particle_contacts import (
 )
 from sim.xpbd.particles import predict_particles, update_velocities
 from sim.xpbd.scratch import Scratch
-from sim.xpbd.springs import solve_springs
-from sim.xpbd.tetrahedra import solve_tetrahedra
-from sim.xpbd.triangles import solve_triangles
+from sim.xpbd.simultaneous import SimultaneousStep
+
+#: Orders of the elements in an iteration. "colored": one colour after the other, Gauss-Seidel; few iterations are enough.
+#: "simultaneous": all at once with split masses; two launches an iteration instead of one a colour, for GPUs, but stiff
+#: materials need several times as many iterations.
+SWEEPS = ("colored", "simultaneous")
 
 
 class XPBDIntegrator:
     """Implicit, stable for any step; stiffness comes from compliance, not from the iteration count.
 
     Elements are solved by coloured Gauss-Seidel: those of one colour share no particle and run in parallel, colours
-    follow each other, so the result has the same bits whatever the thread count.
+    follow each other, so the result has the same bits whatever the thread count. `sweep="simultaneous"` solves all at
+    once, see `SWEEPS`.
     """
 
     def __init__(
@@ -47,14 +48,15 @@ class XPBDIntegrator:
         enable_restitution: bool = True,
         *,
         refresh_rigid_contacts: bool = True,
+        sweep: str = "colored",
     ):
         """Makes the integrator; one serves any number of models.
 
         Args:
             iterations: Sweeps over all constraints per step.
-            soft_body_relaxation: Accepted for compatibility, as are the other relaxations and the weighting:
-                Gauss-Seidel needs none.
-            soft_contact_relaxation: See above.
+            soft_body_relaxation: Factor on the correction of simultaneous sweeps. 1 is stable for any mesh; cloth bears
+                3 to 5 and then needs as many times fewer iterations. Colored sweeps need none and ignore it.
+            soft_contact_relaxation: Accepted for compatibility, as are the other relaxations and the weighting.
             joint_linear_relaxation: See above.
             joint_angular_relaxation: See above.
             rigid_contact_relaxation: See above.
@@ -63,12 +65,20 @@ class XPBDIntegrator:
             enable_restitution: Whether contacts bounce by their coefficient of restitution.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
 
+            sweep: Order of the elements in an iteration, one of SWEEPS.
+
         Raises:
-            ValueError: No iteration.
+            ValueError: No iteration, no relaxation, or an unknown sweep.
         """
+        if sweep not in SWEEPS:
+            raise ValueError(f"XPBDIntegrator: sweep {sweep!r}; one of {', '.join(SWEEPS)} expected")
+        if not soft_body_relaxation > 0.0:
+            raise ValueError(f"XPBDIntegrator: soft_body_relaxation is {soft_body_relaxation}; more than 0 expected")
         if iterations < 1:
             raise ValueError(f"XPBDIntegrator: iterations is {iterations}; at least 1 expected")
         self.iterations = iterations
+        self.sweep = sweep
+        self.soft_body_relaxation = soft_body_relaxation
         self.angular_damping = angular_damping
         self.enable_restitution = enable_restitution
         self.refresh_rigid_contacts = refresh_rigid_contacts
@@ -82,17 +92,23 @@ class XPBDIntegrator:
         scratch = self._scratch(model)
         self._predict(model, scratch, state_in, state_out, dt)
         rigid = self._detect_rigid_contacts(model, state_out)
+        together = self._simultaneous(model, scratch, state_in, state_out, dt, control)
         for iteration in range(self.iterations):
             keep = 1.0 if iteration else 0.0
             if model.particle_count:
-                self._solve_elements(model, scratch, state_in, state_out, dt, keep, control)
+                if together is not None:
+                    together.sweep(keep, last=iteration == self.iterations - 1)
+                else:
+                    solve_colored(model, scratch, state_in, state_out, dt, keep, control)
                 self._separate_grains(model, scratch, state_in, state_out)
-                self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
+                if together is None or not together.solves_contacts:
+                    self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
+                self._push_bodies_from_particles(model, state_out, dt)
             if rigid is not None:
                 self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
         if rigid is not None:
             self._finish_rigid_contacts(model, rigid, state_in, state_out, dt)
-        if model.particle_count:
+        if model.particle_count and not (together is not None and together.finishes):
             self._finish_particles(model, scratch, state_in, state_out, dt)
         return state_out
 
@@ -139,53 +155,13 @@ class XPBDIntegrator:
                 outputs=[state_out.body_q, state_out.body_qd],
             )  # fmt: skip
 
-    def _solve_elements(self, model, scratch, state_in, state_out, dt, keep, control):
-        x0, x, w = state_in.particle_q, state_out.particle_q, scratch.movable
-        if model.spring_count:
-            constants = [
-                scratch.corners["spring"],
-                model.spring_rest_length,
-                model.spring_stiffness,
-                model.spring_damping,
-            ]
-            for start, stop in color_ranges(model.spring_color_offsets):
-                en.launch(
-                    solve_springs,
-                    dim=stop - start,
-                    inputs=[start, model.spring_color_order, x0, w, *constants, dt, keep],
-                    outputs=[x, scratch.spring_multiplier],
-                )
-        if model.tri_count:
-            active = activations(model, control, "tri_activations")
-            constants = [scratch.corners["tri"], model.tri_poses, active, model.tri_materials]
-            for start, stop in color_ranges(model.tri_color_offsets):
-                en.launch(
-                    solve_triangles,
-                    dim=stop - start,
-                    inputs=[start, model.tri_color_order, x0, w, *constants, dt, keep],
-                    outputs=[x, scratch.tri_multiplier],
-                )
-        if model.edge_count:
-            constants = [
-                scratch.corners["edge"], model.edge_rest_angle, model.edge_rest_length, model.edge_bending_properties
-            ]  # fmt: skip
-            for start, stop in color_ranges(model.edge_color_offsets):
-                en.launch(
-                    solve_bending,
-                    dim=stop - start,
-                    inputs=[start, model.edge_color_order, x0, w, *constants, dt, keep],
-                    outputs=[x, scratch.edge_multiplier],
-                )
-        if model.tet_count:
-            active = activations(model, control, "tet_activations")
-            constants = [scratch.corners["tet"], model.tet_poses, active, model.tet_materials]
-            for start, stop in color_ranges(model.tet_color_offsets):
-                en.launch(
-                    solve_tetrahedra,
-                    dim=stop - start,
-                    inputs=[start, model.tet_color_order, x0, w, *constants, dt, keep],
-                    outputs=[x, scratch.tet_multiplier],
-                )
+    def _simultaneous(self, model, scratch, state_in, state_out, dt, control) -> SimultaneousStep | None:
+        """The simultaneous sweeps of a step, if they were chosen and there are elements."""
+        if self.sweep != "simultaneous" or not model.slot_count:
+            return None
+        contacts, rest = listed_contacts(model), self._rest_speed(model, dt)
+        scratch.share_masses(self.soft_body_relaxation)
+        return SimultaneousStep(model, scratch, contacts, state_in, state_out, dt, rest, control)
 
     def _separate_grains(self, model, scratch, state_in, state_out):
         grid = particle_grid(model)
@@ -219,7 +195,7 @@ class XPBDIntegrator:
             return
         geo, mat = model.shape_geo, model.shape_materials
         q0, _ = body_state(model, state_in)
-        q, qd = body_state(model, state_out)
+        q, _ = body_state(model, state_out)
         en.launch(
             solve_particle_shapes,
             dim=model.particle_count,
@@ -231,16 +207,20 @@ class XPBDIntegrator:
             ],
             outputs=[state_out.particle_q, contacts.force, scratch.contact_total(contacts), contacts.point],
         )  # fmt: skip
-        if model.body_count:
-            en.launch(
-                push_bodies_from_particles,
-                dim=model.body_count,
-                inputs=[
-                    model.particle_count, contacts.body_start, contacts.body_entry, contacts.force, contacts.point,
-                    *body_masses(model), dt,
-                ],
-                outputs=[q, qd],
-            )  # fmt: skip
+
+    def _push_bodies_from_particles(self, model, state_out, dt):
+        contacts = listed_contacts(model)
+        if contacts is None or not model.body_count:
+            return
+        en.launch(
+            push_bodies_from_particles,
+            dim=model.body_count,
+            inputs=[
+                model.particle_count, contacts.body_start, contacts.body_entry, contacts.force, contacts.point,
+                *body_masses(model), dt,
+            ],
+            outputs=[state_out.body_q, state_out.body_qd],
+        )  # fmt: skip
 
     def _solve_rigid_contacts(self, model, contacts, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
@@ -317,11 +297,6 @@ class XPBDIntegrator:
     def _rest_speed(self, model, dt: float) -> float:
         """Impact speed below which contacts do not bounce [m/s]."""
         return rest_speed(model.gravity, dt) if self.enable_restitution else 1.0e30
-
-
-def color_ranges(offsets: list[int]) -> list[tuple[int, int]]:
-    """(start, stop) of every colour."""
-    return list(itertools.pairwise(offsets))
 
 
 def listed_contacts(model):

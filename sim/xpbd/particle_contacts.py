@@ -19,6 +19,25 @@ def cone_limited(slide: en.vec3, limit: float) -> en.vec3:
     return slide * (en.min(size, limit) / en.max(size, 1.0e-12))
 
 
+@en.func
+def pushed_off_ground(
+    x1: en.vec3,
+    x0: en.vec3,
+    w: float,
+    radius: float,
+    ground: en.array(dtype=float),
+    ground_on: float,
+    mu: float,
+):
+    """Position outside of the ground with friction since x0, and how far it was pushed [m]."""
+    n = en.vec3(ground[0], ground[1], ground[2])
+    depth = en.where(w > 0.0, radius - en.dot(n, x1) - ground[3], 0.0)
+    out = en.max(depth, 0.0) * ground_on
+    moved = x1 - x0
+    slide = moved - n * en.dot(n, moved)
+    return x1 + n * out - cone_limited(slide, mu * out), out
+
+
 @en.kernel
 def solve_particle_ground(
     x0: en.array(dtype=en.vec3),
@@ -32,15 +51,21 @@ def solve_particle_ground(
 ):
     """Ground plane; `push` accumulates the displacement of this step [m]."""
     p = en.tid()
-    n = en.vec3(ground[0], ground[1], ground[2])
-    x1 = x[p]
     total = en.where(keep > 0.0, push[p], 0.0)
-    depth = en.where(inv_mass[p] > 0.0, particle_radius[p] - en.dot(n, x1) - ground[3], 0.0)
-    out = en.max(depth, 0.0)
-    moved = x1 - x0[p]
-    slide = moved - n * en.dot(n, moved)
-    x[p] = x1 + n * out - cone_limited(slide, mu * out)
+    x1, out = pushed_off_ground(x[p], x0[p], inv_mass[p], particle_radius[p], ground, 1.0, mu)
+    x[p] = x1
     push[p] = total + out
+
+
+@en.func
+def bounced_off_ground(
+    v1: en.vec3, v0: en.vec3, ground: en.array(dtype=float), restitution: float, rest_speed: float, pushed: float
+) -> en.vec3:
+    """Normal velocity after a push is -e times the one before, and zero below `rest_speed` [m/s]."""
+    n = en.vec3(ground[0], ground[1], ground[2])
+    before = en.dot(n, v0)
+    wanted = en.where(before < -rest_speed, -restitution * before, 0.0)
+    return v1 + n * en.where(pushed > 0.0, wanted - en.dot(n, v1), 0.0)
 
 
 @en.kernel
@@ -52,21 +77,18 @@ def bounce_off_ground(
     push: en.array(dtype=float),
     v: en.array(dtype=en.vec3),
 ):
-    """Normal velocity after a push is -e times the one before, and zero below `rest_speed` [m/s]."""
     p = en.tid()
-    n = en.vec3(ground[0], ground[1], ground[2])
-    v1 = v[p]
-    before = en.dot(n, v0[p])
-    wanted = en.where(before < -rest_speed, -restitution * before, 0.0)
-    change = en.where(push[p] > 0.0, wanted - en.dot(n, v1), 0.0)
-    v[p] = v1 + n * change
+    v[p] = bounced_off_ground(v[p], v0[p], ground, restitution, rest_speed, push[p])
 
 
-@en.kernel
-def solve_particle_shapes(
-    x0: en.array(dtype=en.vec3),
-    inv_mass: en.array(dtype=float),
-    particle_radius: en.array(dtype=float),
+@en.func
+def pushed_off_shapes(
+    p: int,
+    count: int,
+    x1: en.vec3,
+    start: en.vec3,
+    w: float,
+    radius: float,
     body_q0: en.array(dtype=en.transform),
     body_q: en.array(dtype=en.transform),
     body_com: en.array(dtype=en.vec3),
@@ -80,28 +102,18 @@ def solve_particle_shapes(
     shape_mu: en.array(dtype=float),
     soft_mu: float,
     adhesion: float,
-    contact_count: en.array(dtype=int),
     contact_shape: en.array2d(dtype=int),
     contact_point_b: en.array2d(dtype=en.vec3),
     contact_normal_b: en.array2d(dtype=en.vec3),
     keep: float,
-    x: en.array(dtype=en.vec3),
     impulse: en.array2d(dtype=en.vec3),
     total: en.array2d(dtype=en.vec3),
     contact_point: en.array2d(dtype=en.vec3),
-):
-    """All candidates of a particle, one after the other.
+) -> en.vec3:
+    """Position of particle `p` after all its `count` candidates, one after the other; `start` is that of the step.
 
     `impulse` is the mass-weighted displacement given in this iteration [kg m], `total` its sum over the step.
     """
-    p = en.tid()
-    count = contact_count[p]
-    w = inv_mass[p]
-    if count == 0:
-        return
-    start = x0[p]
-    x1 = x[p]
-    radius = particle_radius[p]
     for c in range(count):
         s = contact_shape[c, p]
         b = shape_body[s]
@@ -133,7 +145,96 @@ def solve_particle_shapes(
             before = total[c, p]
         impulse[c, p] = given
         total[c, p] = before + given
-    x[p] = x1
+    return x1
+
+
+@en.kernel
+def solve_particle_shapes(
+    x0: en.array(dtype=en.vec3),
+    inv_mass: en.array(dtype=float),
+    particle_radius: en.array(dtype=float),
+    body_q0: en.array(dtype=en.transform),
+    body_q: en.array(dtype=en.transform),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    body_start: en.array(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_transform: en.array(dtype=en.transform),
+    shape_type: en.array(dtype=int),
+    shape_scale: en.array(dtype=en.vec3),
+    shape_mu: en.array(dtype=float),
+    soft_mu: float,
+    adhesion: float,
+    contact_count: en.array(dtype=int),
+    contact_shape: en.array2d(dtype=int),
+    contact_point_b: en.array2d(dtype=en.vec3),
+    contact_normal_b: en.array2d(dtype=en.vec3),
+    keep: float,
+    x: en.array(dtype=en.vec3),
+    impulse: en.array2d(dtype=en.vec3),
+    total: en.array2d(dtype=en.vec3),
+    contact_point: en.array2d(dtype=en.vec3),
+):
+    p = en.tid()
+    count = contact_count[p]
+    if count == 0:
+        return
+    x[p] = pushed_off_shapes(
+        p, count, x[p], x0[p], inv_mass[p], particle_radius[p], body_q0, body_q, body_com, body_inv_mass,
+        body_inv_inertia, body_start, shape_body, shape_transform, shape_type, shape_scale, shape_mu, soft_mu,
+        adhesion, contact_shape, contact_point_b, contact_normal_b, keep, impulse, total,
+        contact_point,
+    )  # fmt: skip
+
+
+@en.func
+def bounced_off_shapes(
+    p: int,
+    count: int,
+    x1: en.vec3,
+    v1: en.vec3,
+    v0: en.vec3,
+    body_q: en.array(dtype=en.transform),
+    body_qd0: en.array(dtype=en.spatial_vector),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    shape_body: en.array(dtype=int),
+    shape_transform: en.array(dtype=en.transform),
+    shape_type: en.array(dtype=int),
+    shape_scale: en.array(dtype=en.vec3),
+    shape_restitution: en.array(dtype=float),
+    soft_restitution: float,
+    rest_speed: float,
+    contact_shape: en.array2d(dtype=int),
+    contact_point_b: en.array2d(dtype=en.vec3),
+    contact_normal_b: en.array2d(dtype=en.vec3),
+    total: en.array2d(dtype=en.vec3),
+) -> en.vec3:
+    """Velocity of particle `p` with restitution for the contacts that pushed; one-sided (the body keeps its own)."""
+    for c in range(count):
+        given = total[c, p]
+        if en.dot(given, given) > 0.0:
+            s = contact_shape[c, p]
+            b = shape_body[s]
+            X_wb = en.transform_identity()
+            v_b0 = en.vec3(0.0, 0.0, 0.0)
+            v_b = en.vec3(0.0, 0.0, 0.0)
+            if b >= 0:
+                X_wb = body_q[b]
+                v_b0 = body_velocity_at(X_wb, body_qd0[b], body_com[b], x1)
+                v_b = body_velocity_at(X_wb, body_qd[b], body_com[b], x1)
+            _d, n = contact_plane(
+                x1, shape_type[s], shape_scale[s], X_wb, shape_transform[s], contact_point_b[c, p],
+                contact_normal_b[c, p],
+            )  # fmt: skip
+            if en.dot(given, n) > 0.0:
+                before = en.dot(n, v0 - v_b0)
+                wanted = 0.0
+                if before < -rest_speed:
+                    wanted = -en.max(soft_restitution, shape_restitution[s]) * before
+                v1 = v1 + n * (wanted - en.dot(n, v1 - v_b))
+    return v1
 
 
 @en.kernel
@@ -159,35 +260,15 @@ def bounce_off_shapes(
     total: en.array2d(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
 ):
-    """Restitution for the contacts that pushed; one-sided (the body's velocity is not changed)."""
     p = en.tid()
     count = contact_count[p]
     if count == 0 or inv_mass[p] == 0.0:
         return
-    v1 = v[p]
-    for c in range(count):
-        given = total[c, p]
-        if en.dot(given, given) > 0.0:
-            s = contact_shape[c, p]
-            b = shape_body[s]
-            X_wb = en.transform_identity()
-            v_b0 = en.vec3(0.0, 0.0, 0.0)
-            v_b = en.vec3(0.0, 0.0, 0.0)
-            if b >= 0:
-                X_wb = body_q[b]
-                v_b0 = body_velocity_at(X_wb, body_qd0[b], body_com[b], x[p])
-                v_b = body_velocity_at(X_wb, body_qd[b], body_com[b], x[p])
-            _d, n = contact_plane(
-                x[p], shape_type[s], shape_scale[s], X_wb, shape_transform[s], contact_point_b[c, p],
-                contact_normal_b[c, p],
-            )  # fmt: skip
-            if en.dot(given, n) > 0.0:
-                before = en.dot(n, v0[p] - v_b0)
-                wanted = 0.0
-                if before < -rest_speed:
-                    wanted = -en.max(soft_restitution, shape_restitution[s]) * before
-                v1 = v1 + n * (wanted - en.dot(n, v1 - v_b))
-    v[p] = v1
+    v[p] = bounced_off_shapes(
+        p, count, x[p], v[p], v0[p], body_q, body_qd0, body_qd, body_com, shape_body, shape_transform,
+        shape_type, shape_scale, shape_restitution, soft_restitution, rest_speed, contact_shape,
+        contact_point_b, contact_normal_b, total,
+    )  # fmt: skip
 
 
 @en.kernel

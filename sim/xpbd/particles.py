@@ -34,6 +34,13 @@ def predict_particles(
     movable[p] = w * active
 
 
+@en.func
+def velocity_after(v: en.vec3, x: en.vec3, predicted: en.vec3, dt: float, v_max: float) -> en.vec3:
+    """Velocity with what the constraints moved, over dt, added to it; limited to v_max [m/s]."""
+    v1 = v + (x - predicted) / dt
+    return v1 * en.min(1.0, v_max / en.max(en.length(v1), 1.0e-12))
+
+
 @en.kernel
 def update_velocities(
     predicted: en.array(dtype=en.vec3),
@@ -47,6 +54,4 @@ def update_velocities(
     The same as (x - x_start)/dt, but what no constraint touched keeps its exact velocity.
     """
     p = en.tid()
-    v1 = v[p] + (x[p] - predicted[p]) / dt
-    speed = en.length(v1)
-    v[p] = v1 * en.min(1.0, v_max / en.max(speed, 1.0e-12))
+    v[p] = velocity_after(v[p], x[p], predicted[p], dt, v_max)

@@ -1,8 +1,11 @@
 """Multipliers and other arrays that live for one XPBD step, allocated once per model."""
 
+from functools import cached_property
+
 import numpy as np
 
 import engine as en
+from sim.forces.slots import new_slots
 
 
 class Scratch:
@@ -12,9 +15,9 @@ class Scratch:
         movable: Inverse mass, 0 for inactive particles [1/kg], shape [particle_count].
         predicted: Positions before constraints [m], shape [particle_count].
         ground_push: Displacement by the ground in this step [m], shape [particle_count].
-        corners: Per family (spring tri edge tet), particle indices in colour order, shape [vertices, elements], so that
-            neighbouring threads load neighbouring indices.
-        spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint, in colour order.
+        copies: Into how many copies simultaneous sweeps split each particle, at least 1, float, shape [particle_count].
+        spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint, in colour order, or by
+            element when all are solved at once.
     """
 
     def __init__(self, model):
@@ -25,9 +28,30 @@ class Scratch:
         self.tri_multiplier = en.zeros((3, max(model.tri_count, 1)), dtype=float)
         self.edge_multiplier = en.zeros(max(model.edge_count, 1), dtype=float)
         self.tet_multiplier = en.zeros((6, max(model.tet_count, 1)), dtype=float)
-        self.corners = {family: colored_corners(model, family) for family in ("spring", "tri", "edge", "tet")}
+        self._model = model
+        self._corners = {}
+        self.copies, self._relaxation = None, 0.0
         self._contact_total = None
         self._rigid = None
+
+    def corners(self, family: str):
+        """Particle indices of a family (spring tri edge tet) in colour order, shape [vertices, elements], so that
+        neighbouring threads load neighbouring indices."""
+        if family not in self._corners:
+            self._corners[family] = colored_corners(self._model, family)
+        return self._corners[family]
+
+    def share_masses(self, relaxation: float) -> None:
+        """Sets `copies` for simultaneous sweeps whose corrections grow by `relaxation`."""
+        if self._relaxation != relaxation:
+            degree = np.diff(self._model.force_slots.offsets).astype(np.float32)
+            self.copies = en.array(np.maximum(degree / np.float32(relaxation), 1.0), dtype=float)
+            self._relaxation = relaxation
+
+    @cached_property
+    def slots(self):
+        """Displacement of the copies [m], see `sim.forces.slots`."""
+        return new_slots(self._model.slot_count)
 
     def contact_total(self, contacts):
         """Impulse of every particle contact slot over the step [kg m]."""
@@ -44,9 +68,7 @@ class Scratch:
 
 
 def colored_corners(model, family: str):
-    """Particle indices of the elements of a family, colour after colour, or None when there are none."""
-    if not getattr(model, f"{family}_count"):
-        return None
+    """Particle indices of the elements of a family, colour after colour."""
     order = getattr(model, f"{family}_color_order").numpy()
     rows = getattr(model, f"{family}_indices").numpy().reshape(getattr(model, f"{family}_count"), -1)
     return en.array(np.ascontiguousarray(rows[order].T), dtype=int)

@@ -22,6 +22,34 @@ def multiplier_step(c: float, stiffness: float, damping: float, lam: float, move
     return -(k * c + lam + d * moved) / ((k + d) * w + 1.0)
 
 
+@en.func
+def relax_spring(
+    xi: en.vec3,
+    xj: en.vec3,
+    xi0: en.vec3,
+    xj0: en.vec3,
+    wi: float,
+    wj: float,
+    rest_length: float,
+    stiffness: float,
+    damping: float,
+    dt: float,
+    keep: float,
+    multiplier: en.array(dtype=float),
+    at: int,
+):
+    """Ends of a spring after solving it, from positions now, at the start of the step (0), and inverse masses."""
+    d = xi - xj
+    length_sq = en.dot(d, d)
+    inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
+    n = d * inv_length
+    moved = en.dot(n, (xi - xi0) - (xj - xj0))
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
+    step = multiplier_step(length_sq * inv_length - rest_length, stiffness, damping, lam, moved, wi + wj, dt)
+    multiplier[at] = lam + step
+    return xi + n * (wi * step), xj - n * (wj * step)
+
+
 @en.kernel
 def solve_springs(
     start: int,
@@ -42,17 +70,9 @@ def solve_springs(
     s = order[at]
     i = corners[0, at]
     j = corners[1, at]
-    xi = x[i]
-    xj = x[j]
-    d = xi - xj
-    length_sq = en.dot(d, d)
-    inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
-    n = d * inv_length
-    wi = inv_mass[i]
-    wj = inv_mass[j]
-    moved = en.dot(n, (xi - x0[i]) - (xj - x0[j]))
-    lam = en.where(keep > 0.0, multiplier[at], 0.0)
-    step = multiplier_step(length_sq * inv_length - rest_length[s], stiffness[s], damping[s], lam, moved, wi + wj, dt)
-    x[i] = xi + n * (wi * step)
-    x[j] = xj - n * (wj * step)
-    multiplier[at] = lam + step
+    xi, xj = relax_spring(
+        x[i], x[j], x0[i], x0[j], inv_mass[i], inv_mass[j], rest_length[s], stiffness[s], damping[s], dt, keep,
+        multiplier, at,
+    )  # fmt: skip
+    x[i] = xi
+    x[j] = xj

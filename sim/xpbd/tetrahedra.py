@@ -16,49 +16,37 @@ INV_SQRT2 = en.constant(0.70710678)
 INV_SQRT6 = en.constant(0.40824829)
 
 
-@en.kernel
-def solve_tetrahedra(
-    start: int,
-    order: en.array(dtype=int),
-    x0: en.array(dtype=en.vec3),
-    inv_mass: en.array(dtype=float),
-    corners: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat33),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
+@en.func
+def relax_tetrahedron(
+    xi: en.vec3,
+    xj: en.vec3,
+    xk: en.vec3,
+    xl: en.vec3,
+    xi0: en.vec3,
+    xj0: en.vec3,
+    xk0: en.vec3,
+    xl0: en.vec3,
+    wi: float,
+    wj: float,
+    wk: float,
+    wl: float,
+    Dm: en.mat33,
+    active: float,
+    material: en.vec3,
     dt: float,
     keep: float,
-    x: en.array(dtype=en.vec3),
     multiplier: en.array2d(dtype=float),
+    at: int,
 ):
-    """One colour of tetrahedra."""
-    at = start + en.tid()
-    t = order[at]
-    i = corners[0, at]
-    j = corners[1, at]
-    k = corners[2, at]
-    l = corners[3, at]
-    xi = x[i]
-    xj = x[j]
-    xk = x[k]
-    xl = x[l]
-    wi = inv_mass[i]
-    wj = inv_mass[j]
-    wk = inv_mass[k]
-    wl = inv_mass[l]
-    Dm = pose[t]
+    """Corners after the six constraints, one after the other; `material` is (k_mu, k_lambda, k_damp)."""
     b1 = en.vec3(Dm[0, 0], Dm[1, 0], Dm[2, 0])
     b2 = en.vec3(Dm[0, 1], Dm[1, 1], Dm[2, 1])
     b3 = en.vec3(Dm[0, 2], Dm[1, 2], Dm[2, 2])
     det_dm = en.dot(b1, en.cross(b2, b3))
     volume = 1.0 / (6.0 * det_dm)
-    mu = 0.75 * materials[t, 0] * volume
-    kappa = en.max(materials[t, 1] - 0.125 * materials[t, 0], 0.0) * volume
-    damp = materials[t, 2] * volume
-    xi0 = x0[i]
-    xj0 = x0[j]
-    xk0 = x0[k]
-    xl0 = x0[l]
+    mu = 0.75 * material[0] * volume
+    kappa = en.max(material[1] - 0.125 * material[0], 0.0) * volume
+    damp = material[2] * volume
     for m in range(6):
         x10 = xj - xi
         x20 = xk - xi
@@ -98,7 +86,7 @@ def solve_tetrahedra(
             p1 = en.cross(f2, f3)
             p2 = en.cross(f3, f1)
             p3 = en.cross(f1, f2)
-            value = en.dot(f1, p1) - 1.0 + activation[t]
+            value = en.dot(f1, p1) - 1.0 + active
             stiffness = kappa
             damping = 1.3333333 * damp
         if m >= 2 and m <= 4:
@@ -117,6 +105,36 @@ def solve_tetrahedra(
         xk = xk + gk * (wk * step)
         xl = xl + gl * (wl * step)
         multiplier[m, at] = lam + step
+    return xi, xj, xk, xl
+
+
+@en.kernel
+def solve_tetrahedra(
+    start: int,
+    order: en.array(dtype=int),
+    x0: en.array(dtype=en.vec3),
+    inv_mass: en.array(dtype=float),
+    corners: en.array2d(dtype=int),
+    pose: en.array(dtype=en.mat33),
+    activation: en.array(dtype=float),
+    materials: en.array2d(dtype=float),
+    dt: float,
+    keep: float,
+    x: en.array(dtype=en.vec3),
+    multiplier: en.array2d(dtype=float),
+):
+    """One colour of tetrahedra."""
+    at = start + en.tid()
+    t = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
+    k = corners[2, at]
+    l = corners[3, at]
+    material = en.vec3(materials[t, 0], materials[t, 1], materials[t, 2])
+    xi, xj, xk, xl = relax_tetrahedron(
+        x[i], x[j], x[k], x[l], x0[i], x0[j], x0[k], x0[l], inv_mass[i], inv_mass[j], inv_mass[k], inv_mass[l],
+        pose[t], activation[t], material, dt, keep, multiplier, at,
+    )  # fmt: skip
     x[i] = xi
     x[j] = xj
     x[k] = xk

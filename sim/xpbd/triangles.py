@@ -10,45 +10,34 @@ import engine as en
 from sim.xpbd.springs import multiplier_step
 
 
-@en.kernel
-def solve_triangles(
-    start: int,
-    order: en.array(dtype=int),
-    x0: en.array(dtype=en.vec3),
-    inv_mass: en.array(dtype=float),
-    corners: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat22),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
+@en.func
+def relax_triangle(
+    xi: en.vec3,
+    xj: en.vec3,
+    xk: en.vec3,
+    xi0: en.vec3,
+    xj0: en.vec3,
+    xk0: en.vec3,
+    wi: float,
+    wj: float,
+    wk: float,
+    Dm: en.mat22,
+    active: float,
+    material: en.vec3,
     dt: float,
     keep: float,
-    x: en.array(dtype=en.vec3),
     multiplier: en.array2d(dtype=float),
+    at: int,
 ):
-    """One colour of triangles: dilation, then the two shears, each seeing the one before."""
-    at = start + en.tid()
-    t = order[at]
-    i = corners[0, at]
-    j = corners[1, at]
-    k = corners[2, at]
-    xi = x[i]
-    xj = x[j]
-    xk = x[k]
-    wi = inv_mass[i]
-    wj = inv_mass[j]
-    wk = inv_mass[k]
-    xi0 = x0[i]
-    xj0 = x0[j]
-    xk0 = x0[k]
-    Dm = pose[t]
+    """Corners after dilation and the two shears, each seeing the one before; `material` is (ke, ka, kd)."""
     a = Dm[0, 0]
     b = Dm[0, 1]
     c = Dm[1, 0]
     d = Dm[1, 1]
     area = 0.5 / (a * d - b * c)
-    ke = materials[t, 0] * area
-    ka = materials[t, 1] * area
-    kd = materials[t, 2] * area
+    ke = material[0] * area
+    ka = material[1] * area
+    kd = material[2] * area
     for m in range(3):
         F1 = (xj - xi) * a + (xk - xi) * c
         F2 = (xj - xi) * b + (xk - xi) * d
@@ -58,7 +47,7 @@ def solve_triangles(
         gj = en.vec3(0.0, 0.0, 0.0)
         gk = en.vec3(0.0, 0.0, 0.0)
         if m == 0:
-            value = 0.5 * (en.dot(F1, F1) + en.dot(F2, F2)) - 1.0 + activation[t]
+            value = 0.5 * (en.dot(F1, F1) + en.dot(F2, F2)) - 1.0 + active
             gj = F1 * a + F2 * b
             gk = F1 * c + F2 * d
             stiffness = ka
@@ -82,6 +71,35 @@ def solve_triangles(
         xj = xj + gj * (wj * step)
         xk = xk + gk * (wk * step)
         multiplier[m, at] = lam + step
+    return xi, xj, xk
+
+
+@en.kernel
+def solve_triangles(
+    start: int,
+    order: en.array(dtype=int),
+    x0: en.array(dtype=en.vec3),
+    inv_mass: en.array(dtype=float),
+    corners: en.array2d(dtype=int),
+    pose: en.array(dtype=en.mat22),
+    activation: en.array(dtype=float),
+    materials: en.array2d(dtype=float),
+    dt: float,
+    keep: float,
+    x: en.array(dtype=en.vec3),
+    multiplier: en.array2d(dtype=float),
+):
+    """One colour of triangles."""
+    at = start + en.tid()
+    t = order[at]
+    i = corners[0, at]
+    j = corners[1, at]
+    k = corners[2, at]
+    material = en.vec3(materials[t, 0], materials[t, 1], materials[t, 2])
+    xi, xj, xk = relax_triangle(
+        x[i], x[j], x[k], x0[i], x0[j], x0[k], inv_mass[i], inv_mass[j], inv_mass[k], pose[t], activation[t],
+        material, dt, keep, multiplier, at,
+    )  # fmt: skip
     x[i] = xi
     x[j] = xj
     x[k] = xk

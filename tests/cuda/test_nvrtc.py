@@ -21,6 +21,29 @@ def project_kernels():
                     yield pytest.param(value, id=f"{info.name}.{name}")
 
 
+def made_kernels():
+    """Kernels that the solvers make to measure, in forms that cover their parts."""
+    from sim.collide.particle_contacts import find_candidates
+    from sim.collide.signed_distance import meshless_distance, shape_distance
+    from sim.forces.element_batch import eval_elements
+    from sim.forces.particle_forces import MEMBRANES
+    from sim.semi_implicit.particle_step import advance_particles
+    from sim.semi_implicit.particles import integrate_particles
+    from sim.xpbd.pulls import pull_elements
+    from sim.xpbd.settle import settle_particles
+
+    yield pytest.param(find_candidates(shape_distance), id="find_candidates")
+    yield pytest.param(find_candidates(meshless_distance), id="find_candidates_meshless")
+    for name, (_, forces) in MEMBRANES.items():
+        yield pytest.param(eval_elements(True, forces, True, True), id=f"eval_elements_{name}")
+    yield pytest.param(eval_elements(True, None, False, False), id="eval_elements_springs")
+    yield pytest.param(pull_elements(True, True, True, True), id="pull_elements")
+    for width in (18, 50, -1):
+        yield pytest.param(advance_particles(width, True), id=f"advance_particles_{width}")
+        yield pytest.param(settle_particles(width, True, True), id=f"settle_particles_{width}")
+    yield pytest.param(integrate_particles(18), id="integrate_particles")
+
+
 def nvrtc():
     from engine.cuda.nvrtc import nvrtc as find
 
@@ -30,7 +53,7 @@ def nvrtc():
         pytest.skip(str(why))
 
 
-@pytest.mark.parametrize("kernel", list(project_kernels()))
+@pytest.mark.parametrize("kernel", [*project_kernels(), *made_kernels()])
 def test_kernel_compiles_for_a_gpu(kernel):
     compiler = nvrtc()
     try:

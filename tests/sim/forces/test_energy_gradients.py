@@ -5,6 +5,7 @@ import pytest
 
 import engine as en
 from sim.forces.bending import eval_bending
+from sim.forces.slots import new_slots
 from sim.forces.springs import eval_springs
 from sim.forces.tetrahedra import eval_tetrahedra
 from sim.forces.triangles import eval_triangles_neo_hookean, eval_triangles_stvk
@@ -30,12 +31,12 @@ def dihedral_angle(x):
 def forces_on(kernel, x, constants, v=None):
     """Slots of one element as [vertex, 3]."""
     n = len(x)
-    slots = en.zeros(n + 1, dtype=en.vec3)
+    slots = new_slots(n)
     q = en.array(x.astype(np.float32), dtype=en.vec3)
     qd = en.array((np.zeros_like(x) if v is None else v).astype(np.float32), dtype=en.vec3)
     en.launch(kernel, dim=1, inputs=[q, qd, *constants, 0, 1], outputs=[slots])
-    assert np.all(slots.numpy()[-1] == 0.0)
-    return slots.numpy()[:n].astype(np.float64)
+    assert np.all(slots.numpy()[:, n:] == 0.0)
+    return slots.numpy()[:, :n].T.astype(np.float64)
 
 
 def floats(*values):

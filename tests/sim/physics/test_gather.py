@@ -30,7 +30,7 @@ def test_particles_sum_their_slots(n, compressed):
     s0.particle_q.assign((q + 0.1 * rng.normal(size=q.shape)).astype(np.float32))
     dt = 1e-3
     SemiImplicitIntegrator().simulate(model, s0, s1, dt)
-    slots = model.particle_forces.slots.numpy().astype(np.float64)
+    slots = model.particle_forces.slots.numpy().T.astype(np.float64)
     f = np.zeros_like(q)
     tri, edge = model.tri_indices.numpy(), model.edge_indices.numpy()
     for v in range(3):
