@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -28,12 +29,17 @@ def moving_frames(path: Path, prim: str = "/World/Ball") -> list[float]:
     return UsdGeom.Xformable(stage.GetPrimAtPath(prim)).GetTimeSamples()
 
 
-def test_help_names_the_options_and_gives_examples_quickly(command):
-    began = time.perf_counter()
+def test_help_names_the_options_and_gives_examples(command):
     result = command("--help")
-    assert time.perf_counter() - began < 1.5  # 0.15 s on an idle machine
     assert result.returncode == 0
     assert "examples:" in result.stdout and "--substeps" in result.stdout and "exit codes" in result.stdout
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, app.cli\ntry: app.cli.main(['--help'])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stderr.split()
+    assert "app.cli" in loaded
+    assert not {"numpy", "llvmlite", "pxr", "engine", "sim", "usd_io"} & set(loaded)
 
 
 def test_version_is_printed(command):

@@ -1,12 +1,12 @@
 """Launches from several Python threads at once, and the cost of a launch."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 
 import engine as en
+from tests.call_count import python_calls
 
 
 @en.kernel
@@ -58,25 +58,17 @@ def test_remembered_launch_refuses_what_the_first_would():
     np.testing.assert_array_equal(x.numpy(), 3)
 
 
-def _microseconds(run, calls, rounds=15):
-    best = np.inf
-    for _ in range(rounds):
-        start = time.thread_time()
-        for _ in range(calls):
-            run()
-        best = min(best, (time.thread_time() - start) / calls)
-    return 1e6 * best
-
-
-def test_launches_stay_within_their_cost():
-    """The best of several rounds, so that other programs on the machine do not decide."""
+def test_a_launch_runs_little_python():
+    """What a launch costs is the Python it runs; benchmarks/kernels.py has the microseconds."""
     a, b, c = (en.ones(16, dtype=float) for _ in range(3))
-    plain = _microseconds(lambda: en.launch(blend, 16, inputs=[a, b, c, 2.0]), 2000)
-    bound = _microseconds(en.launch(blend, 16, inputs=[a, b, c, 2.0], record_cmd=True).launch, 2000)
+    bound = en.launch(blend, 16, inputs=[a, b, c, 2.0], record_cmd=True)
     with en.ScopedCapture() as capture:
         for _ in range(1000):
             en.launch(blend, 16, inputs=[a, b, c, 2.0])
-    node = _microseconds(lambda: en.capture_launch(capture.graph), 20) / 1000
-    assert plain <= 5.0
-    assert bound <= 1.0
-    assert node <= 0.1
+    for run, most in (
+        (lambda: en.launch(blend, 16, inputs=[a, b, c, 2.0]), 26),
+        (bound.launch, 10),
+        (lambda: en.capture_launch(capture.graph), 20),
+    ):
+        run()
+        assert python_calls(run) <= most

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pxr import Sdf, Usd, UsdPhysics
 
+from tests.call_count import python_calls
 from usd_io import NothingToSimulateError, SceneError, read_usd
 
 BALL = 'def Sphere "Ball" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI"]) {}\n'
@@ -151,18 +152,15 @@ def test_unsupported_physics_is_named_once(read_text):
     assert sum("PhysxJointAPI" in w.message for w in scene.warnings) == 1
 
 
-def test_many_prims_take_little_time(tmp_path):
-    from time import perf_counter
-
+def test_prims_that_take_no_part_cost_few_calls(tmp_path):
     layer = Sdf.Layer.CreateNew(str(tmp_path / "big.usdc"))
     with Sdf.ChangeBlock():
-        for i in range(100):
+        for i in range(20):
             group = Sdf.PrimSpec(layer, f"g{i}", Sdf.SpecifierDef, "Xform")
-            for j in range(500):
+            for j in range(100):
                 Sdf.PrimSpec(group, f"p{j}", Sdf.SpecifierDef, "Cube")
         ball = Sdf.PrimSpec(layer, "Ball", Sdf.SpecifierDef, "Sphere")
         ball.SetInfo("apiSchemas", Sdf.TokenListOp.CreateExplicit(["PhysicsRigidBodyAPI", "PhysicsCollisionAPI"]))
     layer.Save()
-    began = perf_counter()
     assert len(read_usd(tmp_path / "big.usdc").bodies) == 1
-    assert perf_counter() - began < 5.0
+    assert python_calls(lambda: read_usd(tmp_path / "big.usdc")) < 40 * 20 * 100
