@@ -331,12 +331,16 @@ class Runtime:
 
 _runtime: Runtime | None = None
 _wanted = 0
+_making = threading.Lock()
 
 
 def runtime() -> Runtime:
+    """The runtime of this process, made when first needed."""
     global _runtime
     if _runtime is None:
-        _runtime = Runtime(_wanted or int(os.environ.get("SIMRUN_THREADS", 0)) or cpu_count())
+        with _making:  # a second one would be dropped while its workers run its code
+            if _runtime is None:
+                _runtime = Runtime(_wanted or int(os.environ.get("SIMRUN_THREADS", 0)) or cpu_count())
     return _runtime
 
 
@@ -353,9 +357,9 @@ def get_threads() -> int:
 
 
 def _forget() -> None:
-    # after fork() the worker threads do not exist in the child: start afresh
-    global _runtime
-    _runtime = None
+    # after fork() the worker threads do not exist in the child, nor one that may have held the lock: start afresh
+    global _runtime, _making
+    _runtime, _making = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -98,7 +98,8 @@ def redefined(k: int):
 def test_redefined_kernels_are_freed_with_their_code():
     x = en.ones(64, dtype=float)
     grown, objects = growth(lambda k: en.launch(redefined(k), 64, inputs=[x]), times=1000, warm_up=50)
-    assert grown < 1e6 and objects < 5e5, f"{grown / 1000:.0f} bytes a redefinition"
+    # CPython's table of the subclasses of `object` is rebuilt at up to 147 KB now and then, whatever is freed
+    assert grown < 1e6 and objects < 2e5, f"{grown / 1000:.0f} bytes a redefinition"
     kernel = weakref.ref(redefined(1))
     gc.collect()
     assert kernel() is None

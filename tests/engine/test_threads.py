@@ -1,5 +1,9 @@
 """Launches from several Python threads at once, and the cost of a launch."""
 
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 
 import numpy as np
@@ -56,6 +60,35 @@ def test_remembered_launch_refuses_what_the_first_would():
         en.launch(count, 4, inputs=[en.zeros(4, dtype=float), 1])
     en.launch(count, 4, inputs=[x, 2.0])
     np.testing.assert_array_equal(x.numpy(), 3)
+
+
+def test_the_first_launches_of_a_process_may_come_from_several_threads():
+    code = """
+import threading, numpy as np, engine as en
+x = [en.zeros(50_000, dtype=float) for _ in range(8)]
+gate = threading.Barrier(8)
+def work(k):
+    gate.wait()
+    for _ in range(20):
+        en.launch(fill, 50_000, inputs=[x[k], float(k)])
+@en.kernel
+def fill(y: en.array(dtype=float), value: float):
+    i = en.tid()
+    y[i] = y[i] + value
+threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+assert all((x[k].numpy() == 20.0 * k).all() for k in range(8))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "first.py")
+        with open(path, "w") as file:
+            file.write(code)
+        for _ in range(4):
+            done = subprocess.run(
+                [sys.executable, path], capture_output=True, text=True, env=dict(os.environ, PYTHONPATH=os.getcwd())
+            )
+            assert done.returncode == 0, done.stderr
 
 
 def test_a_launch_runs_little_python():
