@@ -24,6 +24,7 @@ from engine.arrays import (
     zeros,
     zeros_like,
 )  # fmt: skip
+from engine.autodiff.checkpoint import checkpoint
 from engine.autodiff.custom_gradient import adjoint, func_grad, func_replay
 from engine.autodiff.dual_tape import hvp, jvp
 from engine.autodiff.errors import GradientError, TapeError

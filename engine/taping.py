@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -51,6 +52,15 @@ class Structures:
     def version(self, id: int) -> int:
         """How often the structure changed; of id 0: all structures together."""
         return self._changes[id]
+
+    @contextmanager
+    def unchanged(self):
+        """Inside this `with` block structures change and are put back as they were."""
+        held = Counter(self._changes)
+        try:
+            yield
+        finally:
+            self._changes = held
 
     def living(self, id: int) -> list[Any]:
         """The structure with this id, if it lives; of id 0: all."""

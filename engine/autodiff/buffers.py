@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,6 +94,15 @@ class Buffer:
         self.used_low = low if not self.used_high else min(self.used_low, low)
         self.used_high = max(self.used_high, high)
 
+    def is_covered_by(self, a: array) -> bool:
+        """Whether a dense array is all that the tape uses of the memory."""
+        return a.is_contiguous and a.ptr <= self.used_low and self.used_high <= a.ptr + a._data.nbytes
+
+    @property
+    def gradient_memory(self) -> Any:
+        """What keeps the gradient alive."""
+        return self._memory
+
     def _own_memory(self) -> None:
         self._memory = self.backend.allocate(self.used_high - self.used_low, self.used_low, zero=True)
         self._delta = self._memory.ctypes.data - self.used_low
@@ -129,9 +140,13 @@ class Copy:
     """The contents of memory from `low` to `high`, taken from the address `source`."""
 
     def __init__(self, backend: Backend, low: int, high: int, source: int):
-        self.low, self.high = low, high
+        self.low, self.high, self.backend = low, high, backend
         self.data = backend.allocate(high - low, low, zero=False)
         backend.copy_bytes(self.data.ctypes.data, source, high - low)
+
+    def put_back(self) -> None:
+        """Makes the memory hold what it held."""
+        self.backend.copy_bytes(self.low, self.data.ctypes.data, self.high - self.low)
 
     def address(self, ptr: int) -> int:
         return self.data.ctypes.data + ptr - self.low
@@ -176,6 +191,20 @@ def add_from(there: Backend, values: np.ndarray, here: Backend, target: np.ndarr
     here.add(target, values.reshape(target.shape))
 
 
+class Marks(NamedTuple):
+    """Which buffers (by first address) and arrays (by id) a tape knew at some time."""
+
+    buffers: set[int]
+    arrays: set[int]
+
+
+def _weak(owner: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(owner)
+    except TypeError:  # memory of another library: taken to last
+        return lambda: owner
+
+
 class Buffers:
     """All buffers of a tape, by address."""
 
@@ -200,9 +229,14 @@ class Buffers:
                         f"two arrays on the tape share a part of their memory ({a.dtype.__name__}, shape {a.shape}); "
                         "make them views of one array, or copies"
                     )
-            buffer = self._by_low[low] = Buffer(low, high, owner, a.device)
+            buffer = self._by_low[low] = self.make(low, high, owner, a.device)
         self._by_array[id(a)] = (buffer, a)
         buffer.use(a)
+        self._note_leaf(buffer, a)
+        return buffer
+
+    @staticmethod
+    def _note_leaf(buffer: Buffer, a: array) -> None:
         leaf: Any = a
         while isinstance(leaf, array):
             if leaf.grad is not None:
@@ -210,7 +244,48 @@ class Buffers:
                 buffer.varied = True
                 break
             leaf = leaf._owner
-        return buffer
+
+    def make(self, low: int, high: int, owner: Any, device: Device) -> Buffer:
+        """A new buffer."""
+        return Buffer(low, high, owner, device)
+
+    def at(self, low: int, high: int) -> Buffer | None:
+        """The buffer with these bounds, if it is known."""
+        found = self._by_low.get(low)
+        return found if found is not None and found.high == high else None
+
+    def release(self) -> None:
+        """Lets go of contents and readers, which refer to each other: memory is free at once, not when Python looks."""
+        for b in self._by_low.values():
+            b.readers, b.snapshots = [], {}
+
+    def marks(self) -> Marks:
+        """What is known now."""
+        return Marks(set(self._by_low), set(self._by_array))
+
+    def drop_temporaries(self, before: Marks) -> list[Buffer]:
+        """Forgets memory first seen after `before` that nothing else holds any more; returns what was forgotten."""
+        arrays = [self._by_array.pop(k) for k in list(self._by_array) if k not in before.arrays]
+        buffers = [self._by_low.pop(low) for low in list(self._by_low) if low not in before.buffers]
+        views = [(b, weakref.ref(a)) for b, a in arrays]
+        owners = [(b, _weak(b.owner), [weakref.ref(leaf) for leaf in b.leaves]) for b in buffers]
+        for b in buffers:
+            b.owner, b.leaves = None, []
+        arrays.clear()
+        dropped = []
+        for b, owner, leaves in owners:
+            b.owner = owner()
+            if b.owner is None:
+                dropped.append(b)
+            else:
+                self._by_low[b.low] = b
+                b.leaves = [leaf for leaf in (ref() for ref in leaves) if leaf is not None]
+        gone = set(map(id, dropped))
+        for b, view in views:
+            a = view()
+            if a is not None and id(b) not in gone:
+                self._by_array[id(a)] = (b, a)
+        return dropped
 
     def arrays(self) -> list[array]:
         return [a for _, a in self._by_array.values()]

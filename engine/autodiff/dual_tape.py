@@ -65,6 +65,8 @@ class DualTape(Tape):
         backward: Whether `backward` will be called; without it nothing is kept.
     """
 
+    keeps_checkpoints = False
+
     def __init__(self, directions: dict[array, Any], backward: bool):
         super().__init__()
         self._twins: dict[int, _Twin] = {}

@@ -90,6 +90,7 @@ class KernelMemory:
         self.ids_in_arrays = any(T.uint64 in scalar_types(t) for t in element_types(variant.types))
         self._plans: dict[Any, LaunchPlan] = {}
         self._backward_plans: dict[Any, Any] = {}
+        self._overwrites: dict[Any, bool] = {}
         self._adjoints: dict[Any, Adjoint] = {}
         self._codes: dict[Any, Code] = {}
 
@@ -411,6 +412,19 @@ class LaunchRecord:
 
     def accesses(self, n: int) -> list[Access] | None:
         return self.memory.accesses.get(self.memory.pointers[n])
+
+    def overwrites(self, n: int) -> bool:
+        """Whether the launch writes all of an array argument, and only writes it."""
+        a, memory = self.arrays[n], self.memory
+        if not a.is_contiguous or self.plan.groups.count(self.plan.groups[n]) > 1:
+            return False
+        geometry = tuple(self.values[k] for k in memory.geometry)
+        key = (n, self.dims, self.total, geometry, a._data.nbytes)
+        found = memory._overwrites.get(key)
+        if found is None:
+            grid = (self.values, self.dims, self.total, memory.arity)
+            found = memory._overwrites[key] = overwrites(self.accesses(n), *grid, a._data.nbytes)
+        return found
 
     def describe(self, buffer: Buffer) -> str:
         pointers, params = self.memory.pointers, self.memory.function.params

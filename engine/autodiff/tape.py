@@ -41,6 +41,9 @@ class Tape:
     it is always the gradient with respect to its contents after the tape.
     """
 
+    #: whether `checkpoint` saves memory on this tape
+    keeps_checkpoints = True
+
     def __init__(self) -> None:
         self._forget()
 
@@ -67,11 +70,18 @@ class Tape:
     def reset(self) -> None:
         """Forgets everything recorded and sets the gradients of its arrays to zero."""
         self.zero()
+        self._buffers.release()
         self._forget()
+
+    def __del__(self) -> None:
+        buffers = getattr(self, "_buffers", None)
+        if buffers is not None:
+            buffers.release()
 
     def _forget(self) -> None:
         self._records: list[Any] = []
         self._scopes = Scopes()
+        self.last: LaunchRecord | None = None  # launch that was recorded or looked at
         self._buffers = Buffers()
 
     @property
@@ -105,7 +115,7 @@ class Tape:
         """Notes a launch that is about to run; returns whether it has to run in thread order."""
         if config.mode == "debug":
             self._check_unchanged()
-        record = LaunchRecord(name, variant, args, dims, total, values, self._buffers)
+        self.last = record = LaunchRecord(name, variant, args, dims, total, values, self._buffers)
         written = {id(record.buffers[n]): record.buffers[n] for n in record.plan.written}
         kept = record.carries or any(b.varied for b in written.values())
         if kept:
@@ -143,6 +153,9 @@ class Tape:
         if record.buffer.varied:
             self._records.append(record)
         self.before_write(record.buffer)
+
+    def note_work(self, what: tuple, buffers: list[Buffer]) -> None:
+        """What a checkpointed loop on the tape launches; of interest to tapes that run again."""
 
     def before_write(self, buffer: Buffer) -> None:
         """Saves the contents of a buffer if the backward pass needs them."""
