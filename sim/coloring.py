@@ -11,6 +11,7 @@ import numpy as np
 
 import engine as en
 from engine.capture import NotRecorded
+from engine.taping import NotTaped
 from sim.geometry.integer_order import stable_order
 
 # Colours in use at a particle are bits of one 64-bit mask; a mesh that needs more takes further pages of colours.
@@ -106,7 +107,8 @@ def color_elements(indices: np.ndarray, particle_count: int) -> ElementColoring:
     device_indices = en.array(np.ascontiguousarray(indices, dtype=np.int32), dtype=en.int32, device="cpu")
     first_color, remaining = 0, elements
     while len(remaining):
-        with NotRecorded():  # a solver may ask for its colours while its first step is being captured
+        # a solver may ask for its colours while its first step is being captured, or recorded on a tape
+        with NotRecorded(), NotTaped():
             colors, color_count = _color_page(device_indices, remaining, particle_count)
         done = colors[remaining] >= 0
         host_colors[remaining[done]] = first_color + colors[remaining[done]]

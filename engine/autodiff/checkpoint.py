@@ -257,7 +257,8 @@ class CheckpointRecord:
         if inner.work != segment.work:
             raise TapeError(
                 f"checkpoint: steps {segment.first} to {segment.end - 1} did other work when the backward pass ran them "
-                "again; step(k) must do the same each time it is called with the same k"
+                "again; step(k) must do the same each time it is called with the same k, and what is done only once (setup, "
+                "caches) belongs before the loop"
             )
         inner.backward()
 

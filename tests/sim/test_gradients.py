@@ -80,6 +80,37 @@ def test_gradient_of_a_rollout(solver, name, step):
     assert np.linalg.norm(g) == pytest.approx(slope, rel=2e-2, abs=noise)
 
 
+@pytest.mark.parametrize("solver", ["semi-implicit", "xpbd"])
+def test_checkpoints_give_the_same_gradient_from_two_states(solver):
+    found = []
+    for every in (None, 5):
+        rollout = Rollout(solver)
+        model, states = rollout.model, rollout.states
+        for name in ("spring_rest_length", "tri_materials"):
+            getattr(model, name).requires_grad = True
+        start = en.clone(states[0].particle_qd, requires_grad=True)
+
+        def step(k, rollout=rollout, model=model, states=states):
+            if k % 4 == 0:
+                sim.collide(model, states[k % 2])
+            rollout.integrator.simulate(model, states[k % 2], states[(k + 1) % 2], DT)
+
+        with en.Tape() as tape:
+            en.copy(states[0].particle_qd, start)
+            if every is None:
+                for k in range(STEPS):
+                    step(k)
+            else:
+                en.checkpoint(step, STEPS, every=every)
+            q = states[STEPS % 2].particle_q
+            en.launch(squared_distance, model.particle_count, [q, en.vec3(0.3, 0.6, 0.1)], [rollout.loss])
+        tape.backward(rollout.loss)
+        found.append([a.grad.numpy().copy() for a in (start, model.spring_rest_length, model.tri_materials)])
+    for plain, kept in zip(*found):
+        assert np.linalg.norm(plain) > 0
+        assert np.allclose(kept, plain, rtol=1e-6, atol=1e-9)
+
+
 def test_gradient_of_gradient_free_state_is_not_kept():
     rollout = Rollout("semi-implicit")
     with en.Tape() as tape:
