@@ -28,6 +28,7 @@ from engine.autodiff.checkpoint import checkpoint
 from engine.autodiff.custom_gradient import adjoint, func_grad, func_replay
 from engine.autodiff.dual_tape import hvp, jvp
 from engine.autodiff.errors import GradientError, TapeError
+from engine.autodiff.function_gradient import grad
 from engine.autodiff.gradcheck import gradcheck, jacobian, jacobian_fd
 from engine.autodiff.tape import Tape
 from engine.cache import clear as clear_kernel_cache

@@ -11,7 +11,7 @@ from typing import Any
 from engine import arrays
 from engine import types as T
 from engine.arrays import ArrayType
-from engine.errors import KernelSyntaxError, KernelTypeError
+from engine.errors import KernelSyntaxError, KernelTypeError, KernelValueError
 from engine.in_out import out_places
 from engine.lang import ir
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number
@@ -114,12 +114,17 @@ class Calls:
         try:
             bounds = self.static_index(part)
         except RuleError:
-            raise self.fail("a slice of an array needs constant bounds here", node) from None
+            raise self.fail("a slice of an array needs constant bounds here", node, KernelValueError) from None
         start, stop, step = bounds.start or 0, bounds.stop, 1 if bounds.step is None else bounds.step
         if stop is None:
-            raise self.fail("a slice of an array needs an explicit upper bound; write a[:n] with a number n", node)
-        if start < 0 or stop < 0 or step <= 0:
-            raise self.fail("a slice of an array takes no negative bounds or steps, for its length is not known", node)
+            why = "'*' on a slice of an array requires explicit upper bounds; write a[:n] with a number n"
+            raise self.fail(why, node, KernelValueError)
+        if start < 0 or stop < 0:
+            why = "slice bounds cannot be negative for arrays, whose length is not known when the kernel is compiled"
+            raise self.fail(why, node, KernelValueError)
+        if step <= 0:
+            why = "a slice's step cannot be negative or zero here; count upwards and reverse the order of the values"
+            raise self.fail(why, node, KernelValueError)
         return [self.value(k, node) for k in range(start, stop, step)]
 
     def elements(self, value: Any, node: ast.AST) -> list[Any]:

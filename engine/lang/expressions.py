@@ -6,6 +6,7 @@ import ast
 import enum
 import functools
 import sys
+import types as pytypes
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from engine import types as T
 from engine.arrays import array
-from engine.errors import KernelNameError, KernelSyntaxError
+from engine.errors import KernelAttributeError, KernelNameError, KernelSyntaxError
 from engine.lang import ir
 from engine.lang.calls import Calls
 from engine.lang.indexing import AXES, Indexing, Shape, strides_of
@@ -288,12 +289,13 @@ class Expressions(Calls, Indexing):
         base = self.expression(node.value)
         if not isinstance(base, Val):
             try:
+                if isinstance(base, T.ScalarType) and node.attr not in ("dtype", "name"):
+                    raise AttributeError
                 found = getattr(base, node.attr)
             except AttributeError:
                 hint = did_you_mean(node.attr, dir(base))
-                raise self.fail(
-                    f"{self.describe(base)} has no attribute '{node.attr}'{hint}", node, KernelNameError
-                ) from None
+                kind = KernelNameError if isinstance(base, pytypes.ModuleType) else KernelAttributeError
+                raise self.fail(f"{self.describe(base)} has no attribute '{node.attr}'{hint}", node, kind) from None
             return self.value(found, node) if is_number(found) and not isinstance(found, enum.Enum) else found
         return self.field(base, node.attr)
 

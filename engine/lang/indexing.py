@@ -134,6 +134,14 @@ class Indexing:
             return new if k == at else old
         return self.b.op("select", self.b.op("eq", at, self.b.const(k, at.type)), new, old)
 
+    def slice_values(self, value: Val, t: Any, count: int, node: ast.AST) -> list[ir.Value]:
+        """The numbers to put into a slice of `count` components of a value of type `t`."""
+        if value.is_scalar and (value.literal or value.type is t.scalar):
+            return [self.stored(value, t.scalar, node).value] * count
+        if value.kind not in ("vec", "mat", "quat") or value.scalar is not t.scalar or len(value.comps) != count:
+            raise self.fail(f"got {value.type.name}; the slice takes {count} x {t.scalar.name}", node, KernelValueError)
+        return value.comps
+
     def with_item(self, base: Val, target: ast.Subscript, value: Any, node: ast.AST) -> Val:
         """`base` with the component(s) that `target` names replaced by `value`."""
         t, parts = base.type, self.indices(target)
@@ -141,10 +149,7 @@ class Indexing:
             raise RuleError(f"{t.name} cannot be indexed")
         if any(isinstance(p, ast.Slice) for p in parts):
             places = np.arange(t.count).reshape(t.shape)[tuple(self.static_index(p) for p in parts)].ravel()
-            value = self.value(value, node)
-            new = value.comps if not value.is_scalar else [self.stored(value, t.scalar, node).value] * len(places)
-            if len(new) != len(places):
-                raise RuleError(f"got {len(new)} components for {len(places)}")
+            new = self.slice_values(self.value(value, node), t, len(places), node)
             comps = list(base.comps)
             for k, v in zip(places, new):
                 comps[k] = v

@@ -26,8 +26,10 @@ def _flat(e: Emit, t: Any, args: tuple) -> list:
                 if v.kind in ("vec", "mat", "quat") and len(args) == 1:  # conversion of a whole vector
                     v = Val(t, [e.cast(c, t.scalar) for c in v.comps])
                 else:
+                    number = t.scalar.name
                     raise RuleError(
-                        f"{t.name}() got {v.type.name}; expected {t.scalar.name}; convert it, e.g. {t.scalar.name}(x)"
+                        f"{t.name}() got {v.type.name}; its numbers are expected to be of the type {number}; convert it, "
+                        f"e.g. {number}(x)"
                     )
             comps += v.comps
     return comps
@@ -63,8 +65,15 @@ def _matrix(e: Emit, t: Any, *args: Any, **kw: Any) -> Val:
 
 @builtin("vector", _VEC)
 def _vector_of(e: Emit, *args: Any, length: Any = None, dtype: Any = None) -> Val:
-    """Vector of the given components, or of zeros with `length` and `dtype`."""
+    """Vector of the given components, or of zeros with `length` and `dtype`; of one vector, its numbers as `dtype`."""
     n = length if isinstance(length, (int, type(None))) else length.constant
+    if len(args) == 1 and args[0].kind in ("vec", "quat"):
+        given = args[0]
+        if n not in (None, given.type.count):
+            raise RuleError(f"vector() got {given.type.name} for a length of {n}")
+        return _converted(e, given, T.vector(given.type.count, dtype or given.scalar))
+    if not args and n is None:
+        raise RuleError("vector() got neither numbers nor a length; write vector(length=3, dtype=float)")
     if dtype is None:
         numbers = e.unify("vector()", *args)
         dtype = numbers[0].type
@@ -74,6 +83,11 @@ def _vector_of(e: Emit, *args: Any, length: Any = None, dtype: Any = None) -> Va
 @builtin("matrix", _MAT)
 def _matrix_of(e: Emit, *args: Any, shape: Any = None, dtype: Any = None) -> Val:
     """Matrix of the given components (row by row) or columns, or of zeros with `shape` and `dtype`."""
+    if len(args) == 1 and isinstance(args[0], Val) and args[0].kind == "mat":
+        given = args[0]
+        if shape is not None and tuple(s if isinstance(s, int) else s.constant for s in shape) != given.type.shape:
+            raise RuleError(f"matrix() got {given.type.name} for another shape")
+        return _converted(e, given, T.matrix(given.type.shape, dtype or given.scalar))
     if shape is None:
         if not all(isinstance(a, Val) and a.kind == "vec" for a in args):
             raise RuleError("matrix() needs shape=(rows, columns)")
@@ -82,6 +96,10 @@ def _matrix_of(e: Emit, *args: Any, shape: Any = None, dtype: Any = None) -> Val
     if dtype is None:
         dtype = args[0].scalar
     return _matrix(e, T.matrix(shape, dtype), *args)
+
+
+def _converted(e: Emit, v: Val, t: Any) -> Val:
+    return Val(t, [e.cast(c, t.scalar) for c in v.comps])
 
 
 @builtin("matrix_from_cols", _MAT)

@@ -129,3 +129,17 @@ def test_constructors_take_numbers_rows_columns_and_nothing():
         == [[2] * 3] * 2
     )
     assert evaluate(en.vec3d, "en.vec3d(en.vec3(s))", s=one).tolist() == [2, 2, 2]
+
+
+@en.kernel
+def convert_whole(v: en.vec3, m: en.mat22, out: en.array(dtype=en.float64)):
+    w = en.vector(v, dtype=en.float64)
+    n = en.matrix(m, dtype=en.float64)
+    out[0] = w[0] + w[2] + n[0, 1]
+
+
+def test_vectors_and_matrices_convert_as_a_whole():
+    out = en.zeros(1, dtype=en.float64)
+    en.launch(convert_whole, 1, [en.vec3(1.0, 2.0, 3.0), en.mat22(1.0, 20.0, 3.0, 4.0)], [out])
+    assert out.numpy()[0] == 24.0
+    assert en.types.vector(en.vec3(1.0, 2.0, 3.0), dtype=en.float16) == en.vec3h(1.0, 2.0, 3.0)
