@@ -32,12 +32,23 @@ from engine.autodiff.function_gradient import grad
 from engine.autodiff.gradcheck import gradcheck, jacobian, jacobian_fd
 from engine.autodiff.tape import Tape
 from engine.cache import clear as clear_kernel_cache
-from engine.capture import Graph, ScopedCapture, capture_begin, capture_end, capture_launch
+from engine.capture import (
+    Graph,
+    ScopedCapture,
+    capture_begin,
+    capture_debug_dot_print,
+    capture_end,
+    capture_if,
+    capture_launch,
+    capture_while,
+    is_conditional_graph_supported,
+)
 from engine.constants import *  # noqa: F403
 from engine.cpu.runtime import get_threads, set_threads
 from engine.device import (
     Device,
     ScopedDevice,
+    get_cuda_device,
     get_cuda_device_count,
     get_cuda_devices,
     get_device,
@@ -46,9 +57,25 @@ from engine.device import (
     is_cpu_available,
     is_cuda_available,
     is_device_available,
-    is_mempool_access_supported,
-    is_peer_access_supported,
     set_device,
+)
+from engine.device_access import (
+    ScopedMempool,
+    ScopedMempoolAccess,
+    ScopedPeerAccess,
+    get_mempool_release_threshold,
+    get_mempool_used_mem_current,
+    get_mempool_used_mem_high,
+    is_mempool_access_enabled,
+    is_mempool_access_supported,
+    is_mempool_enabled,
+    is_mempool_supported,
+    is_peer_access_enabled,
+    is_peer_access_supported,
+    set_mempool_access_enabled,
+    set_mempool_enabled,
+    set_mempool_release_threshold,
+    set_peer_access_enabled,
 )
 from engine.elementwise import map as map
 from engine.errors import (
@@ -81,7 +108,22 @@ from engine.library import scalars as _scalars
 from engine.library.registry import BUILTINS as _BUILTINS
 from engine.modules import Module, force_load, get_module, get_module_options, load_module, set_module_options
 from engine.native.function import func_native
-from engine.session import constant, init, synchronize, synchronize_device
+from engine.session import constant, init
+from engine.streams import (
+    Event,
+    ScopedStream,
+    Stream,
+    get_event_elapsed_time,
+    get_stream,
+    record_event,
+    set_stream,
+    synchronize,
+    synchronize_device,
+    synchronize_event,
+    synchronize_stream,
+    wait_event,
+    wait_stream,
+)
 from engine.structs import struct
 from engine.timing import ScopedTimer
 from engine.type_queries import dtype_from_numpy, dtype_to_numpy

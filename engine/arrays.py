@@ -11,7 +11,7 @@ import numpy as np
 from engine import types as T
 from engine.array_data import as_shape, element, element_type, numbers, tail, values_of
 from engine.capture import record_copy, record_fill, refuse_host_write
-from engine.device import Device, get_device
+from engine.device import Device, get_device, is_cuda_available
 from engine.errors import EngineError
 from engine.taping import active_tape
 
@@ -97,38 +97,44 @@ class fixedarray:
         return FixedArrayType(dtype, shape)
 
 
-def _allocate(shape: tuple[int, ...], dtype: Any, device: Device) -> np.ndarray:
+def _allocate(shape: tuple[int, ...], dtype: Any, device: Device, pinned: bool = False) -> Any:
     full = shape + tail(dtype)
     size = math.prod(full) * dtype.np_dtype.itemsize
-    return device.memory.allocate(size, False).view(dtype.np_dtype).reshape(full)
+    raw = _allocate_pinned(size) if pinned else device.memory.allocate(size, False)
+    return raw.view(dtype.np_dtype).reshape(full)
 
 
-def _allocate_strided(shape: tuple, strides: tuple, dtype: Any, device: Device) -> np.ndarray:
+def _allocate_strided(shape: tuple, strides: tuple, dtype: Any, device: Device) -> Any:
     """New memory with steps of its own between the elements of each dimension, in bytes."""
     size = sum((n - 1) * s for n, s in zip(shape, strides)) + dtype.size if math.prod(shape) else 0
     inner = np.empty((1, *tail(dtype)), dtype.np_dtype).strides[1:]
     raw = device.memory.allocate(size, False).view(dtype.np_dtype)
     if not size:
         return raw.reshape(shape + tail(dtype))
-    return np.lib.stride_tricks.as_strided(raw, shape + tail(dtype), (*strides, *inner))
+    return device.memory.strided(raw, shape + tail(dtype), (*strides, *inner))
 
 
-def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, owner: Any) -> np.ndarray:
-    """NumPy array over memory that is not ours; whoever holds it holds `owner`."""
+def _allocate_pinned(size: int) -> np.ndarray:
+    from engine.cuda.memory import allocate_pinned
+
+    return allocate_pinned(size)
+
+
+def _foreign(ptr: int, capacity: int, shape: tuple, strides: Any, dtype: Any, owner: Any, device: Device) -> Any:
+    """Array contents over memory that is not ours; whoever holds them holds `owner`."""
     step, packed = dtype.np_dtype.itemsize, []
     for extent in reversed(shape + tail(dtype)):
         packed.insert(0, step)
         step *= extent
     steps = packed if strides is None else [*as_shape(strides), *packed[len(shape) :]]
     reach = sum((n - 1) * s for n, s in zip(shape + tail(dtype), steps)) + dtype.np_dtype.itemsize
+    if device.is_cuda:
+        base = device.memory.at(ptr, max(reach, capacity), owner)
+        places = np.ndarray(shape + tail(dtype), dtype.np_dtype, base, strides=tuple(steps))
+        return device.memory.wrap(places)
     buffer = (ctypes.c_uint8 * max(reach, capacity)).from_address(ptr)
     buffer.owner = owner
     return np.ndarray(shape + tail(dtype), dtype.np_dtype, buffer, strides=tuple(steps))
-
-
-def _as_slices(index: tuple) -> tuple:
-    """An index that never reads: numbers become slices of one element."""
-    return tuple(slice(i, i + 1 or None) if isinstance(i, (int, np.integer)) else i for i in index)
 
 
 def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int) -> bool:
@@ -148,6 +154,7 @@ class array:
 
     Attributes:
         dtype: element type.   shape, ndim, size: in elements.   strides: in bytes.   ptr: address of element 0.
+        pinned: whether it is host memory that GPUs copy to and from while the host goes on.
         grad: array of gradients where `requires_grad` was asked for, else None.
         retain_grad: whether `grad` is left by a tape as the gradient of the contents after the last write on it, where
             it would otherwise be that of the contents before the first.
@@ -180,8 +187,15 @@ class array:
         requires_grad: bool = False,
         owner: Any = None,
         retain_grad: bool = False,
+        pinned: bool = False,
     ):
         self.device: Device = get_device(device)
+        #: asked for without a GPU it is ordinary memory, which then serves as well
+        self.pinned = bool(pinned) and self.device.is_cpu and is_cuda_available()
+        if data is not None and hasattr(data, "__cuda_array_interface__") and not isinstance(data, array):
+            data = _over_cuda_memory(data, dtype)
+            if not copy and data.device == self.device:
+                ptr, shape, strides, dtype, owner, data = data.ptr, data.shape, data.strides, data.dtype, data, None
         if data is not None:
             if isinstance(data, array):
                 data, dtype = data.numpy(), data.dtype if dtype is Any else dtype
@@ -189,18 +203,19 @@ class array:
             if shape is not None:
                 values = self._reshaped(values, as_shape(shape) + tail(self.dtype))
             self._data = values
-            if copy or not self.device.is_cpu or not values.flags.writeable or not self._components_adjoin():
-                self._data = _allocate(values.shape[: values.ndim - len(tail(self.dtype))], self.dtype, self.device)
+            if copy or self.pinned or not self.device.is_cpu or not values.flags.writeable or not self._components_adjoin():
+                head = values.shape[: values.ndim - len(tail(self.dtype))]
+                self._data = _allocate(head, self.dtype, self.device, self.pinned)
                 self.device.memory.write(self._data, values)
         else:
             self.dtype = element_type(dtype)
             shape = as_shape(shape if shape is not None else length)
             if ptr is not None and math.prod(shape):
-                self._data = _foreign(ptr, capacity, shape, strides, self.dtype, owner)
+                self._data = _foreign(ptr, capacity, shape, strides, self.dtype, owner, self.device)
             elif strides is not None:
                 self._data = _allocate_strided(shape, as_shape(strides), self.dtype, self.device)
             else:
-                self._data = _allocate(shape, self.dtype, self.device)
+                self._data = _allocate(shape, self.dtype, self.device, self.pinned)
         self._owner = owner
         self._keep(data)
         self._bind()
@@ -223,6 +238,7 @@ class array:
         out = object.__new__(cls)
         out.device, out.dtype, out._data, out._owner = device, dtype, data, owner
         out.grad, out._requires_grad, out.retain_grad = None, False, False
+        out.pinned = getattr(owner, "pinned", False)
         out._bind()
         return out
 
@@ -312,7 +328,7 @@ class array:
             return self
         values = np.asarray(numbers(source))
         _note_write(self, source)
-        refuse_host_write("assign() from Python data")
+        refuse_host_write(self.device, "assign() from Python data")
         if values.size != self._data.size:
             raise EngineError(f"array.assign: got shape {values.shape}; expected {self._data.shape}")
         self.device.memory.write(self._data, values.reshape(self._data.shape))
@@ -331,7 +347,7 @@ class array:
         value = self._fillable(value)
         _note_write(self)
         if not record_fill(self, value):
-            self.device.memory.write(self._data, value)
+            self.device.memory.fill(self._data, value)
 
     def _fillable(self, value: Any) -> Any:
         """`value` as NumPy data that fits one element: a number, or all components."""
@@ -354,8 +370,7 @@ class array:
         if any(isinstance(i, (array, np.ndarray, list)) for i in index):
             return self._indexed(index)
         if not self.device.is_cpu and len(index) == self.ndim and all(isinstance(i, (int, np.integer)) for i in index):
-            narrow = self._data[_as_slices(index)]  # an address on the device: fetch that element
-            return element(self.dtype, self.device.memory.read(narrow).reshape(self._data.shape[self.ndim :])[()])
+            return element(self.dtype, self.device.memory.read(self._data[index])[()])
         part = self._data[index]
         if np.ndim(part) == len(tail(self.dtype)):
             return element(self.dtype, part)
@@ -371,15 +386,14 @@ class array:
         return indexedarray(part, kept)
 
     def __setitem__(self, index, value):
-        refuse_host_write("assigning to elements")
+        refuse_host_write(self.device, "assigning to elements")
         _note_write(self, value, index)
         self._keep(value)
         try:
             if self.device.is_cpu:
                 self._data[index] = numbers(value)
             else:
-                where = _as_slices(index if isinstance(index, tuple) else (index,))
-                self.device.memory.write(self._data[where], numbers(value))
+                self.device.memory.write(self._data[index], numbers(value))
         except (ValueError, TypeError) as error:
             raise EngineError(f"array: {error}") from None
 
@@ -518,7 +532,7 @@ class array:
             "typestr": self._data.dtype.str,
             "data": (self.ptr, False),
             "strides": None if self.is_contiguous else self._data.strides,
-            "stream": int(self.device.stream),
+            "stream": self.device.stream.cuda_stream or 1,
             "version": 3,
         }
 
@@ -567,7 +581,7 @@ def _note_write(dest: array, source: Any = None, index: Any = ...) -> None:
         tape.record_fill(dest, index)
         return
     part = dest._data[index]
-    if not np.may_share_memory(part, dest._data):
+    if isinstance(part, np.ndarray) and not np.may_share_memory(part, dest._data):
         raise EngineError("assigning an array to chosen elements is not recorded on a tape; use a slice, or a kernel")
     tape.record_copy(dest if index is ... else array._view(part, dest.dtype, dest.device, dest), source)
 
@@ -595,16 +609,20 @@ array1d, array2d, array3d, array4d = (_ArrayOf(n) for n in (1, 2, 3, 4))
 
 
 def empty(
-    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **kw
+    shape: Any = None,
+    dtype: Any = float,
+    device: Any = None,
+    requires_grad: bool = False,
+    length: Any = None,
+    pinned: bool = False,
+    **kw,
 ) -> array:
     """Array of `shape` with unspecified contents."""
     if shape is None:
         shape = length if length is not None else kw.get("n", 0)
-    retain = bool(kw.get("retain_grad", False))
-    strides = kw.get("strides")
-    return array(
-        shape=shape, dtype=dtype, strides=strides, device=device, requires_grad=requires_grad, retain_grad=retain
-    )
+    retain, strides = bool(kw.get("retain_grad", False)), kw.get("strides")
+    kinds = {"requires_grad": requires_grad, "retain_grad": retain, "pinned": pinned}
+    return array(shape=shape, dtype=dtype, strides=strides, device=device, **kinds)
 
 
 def zeros(
@@ -624,59 +642,82 @@ def full(
     device: Any = None,
     requires_grad: bool = False,
     length: Any = None,
-    **_,
+    **kw,
 ) -> array:
     """Array of `shape` with every element equal to `value`; its type tells the dtype if none is given."""
     if dtype is Any:
         known = isinstance(value, (T.Composite, bool, int, float)) and not isinstance(value, np.generic)
         dtype = type(value) if known or hasattr(type(value), "__engine_struct__") else np.asarray(value).dtype
-    out = empty(shape, dtype, device, requires_grad, length)
-    out.device.memory.write(out._data, out._fillable(value))
-    record_fill(out, out._fillable(value))
+    return _filled(empty(shape, dtype, device, requires_grad, length, **kw), value)
+
+
+def _filled(out: array, value: Any) -> array:
+    """`out` with its first contents: there now, and again in every run of a graph that makes the array."""
+    value = out._fillable(value)
+    out.device.memory.fill(out._data, value)
+    record_fill(out, value)
     return out
 
 
 def ones(
-    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **_
+    shape: Any = None, dtype: Any = float, device: Any = None, requires_grad: bool = False, length: Any = None, **kw
 ) -> array:
     """Array of `shape` filled with ones."""
-    return full(shape, 1, dtype, device, requires_grad, length)
+    return full(shape, 1, dtype, device, requires_grad, length, **kw)
 
 
-def _like(src: array, device, requires_grad) -> array:
+def _like(src: array, device, requires_grad, pinned: bool | None = None) -> array:
     wanted = src.requires_grad if requires_grad is None else requires_grad
-    return array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=wanted)
+    pinned = src.pinned if pinned is None else pinned
+    return array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=wanted, pinned=pinned)
 
 
-def empty_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
-    return _like(src, device, requires_grad)
+def empty_like(
+    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
+) -> array:
+    """Array of the shape and type of `src` with unspecified contents."""
+    return _like(src, device, requires_grad, pinned)
 
 
-def zeros_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+def zeros_like(
+    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
+) -> array:
+    """Array of the shape and type of `src` filled with zeros."""
     wanted = src.requires_grad if requires_grad is None else requires_grad
-    return zeros(src.shape, src.dtype, device or src.device, wanted)
+    pinned = src.pinned if pinned is None else pinned
+    return zeros(src.shape, src.dtype, device or src.device, wanted, pinned=pinned)
 
 
-def ones_like(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
-    return full_like(src, 1, device, requires_grad)
+def ones_like(src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None) -> array:
+    """Array of the shape and type of `src` filled with ones."""
+    return full_like(src, 1, device, requires_grad, pinned)
 
 
-def full_like(src: array, value: Any, device: Any = None, requires_grad: bool | None = None, **_) -> array:
-    out = _like(src, device, requires_grad)
-    out.device.memory.write(out._data, out._fillable(value))
-    record_fill(out, out._fillable(value))
-    return out
+def full_like(
+    src: array, value: Any, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
+) -> array:
+    """Array of the shape and type of `src` with every element equal to `value`."""
+    return _filled(_like(src, device, requires_grad, pinned), value)
 
 
-def clone(src: array, device: Any = None, requires_grad: bool | None = None, **_) -> array:
+def clone(
+    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
+) -> array:
     """A packed copy of `src`."""
-    out = _like(src, None if type(src) is not array else device, requires_grad)
+    out = _like(src, None if type(src) is not array else device, requires_grad, pinned)
     copy(out, src)
     return out if device is None or get_device(device) == out.device else clone(out, device)
 
 
-def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, **_) -> None:
-    """Copies `count` elements (0: as many as `src` has), offsets in elements; raises EngineError if they do not fit."""
+def copy(
+    dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, count: int = 0, stream: Any = None
+) -> None:
+    """Copies `count` elements (0: as many as `src` has), offsets in elements; raises EngineError if they do not fit.
+
+    Between pinned host memory and a GPU, both contiguous, the copy runs on `stream` (the current one if None) while
+    the host goes on: synchronise before reading the destination or changing the source. Other copies from or to the
+    host have finished when this returns.
+    """
     if not (isinstance(dest, array) and isinstance(src, array)):
         _copy_indexed(dest, src, dest_offset or src_offset or count)
         return
@@ -703,10 +744,40 @@ def copy(dest: array, src: array, dest_offset: int = 0, src_offset: int = 0, cou
             "give count= or arrays of one shape"
         )
     _note_write(dest, src)
-    if dest.device.is_cuda and src.device == dest.device and dest.is_contiguous and src.is_contiguous:
-        dest.device.memory.copy_within(dest._data, src._data)
-    elif not record_copy(dest, src):
-        dest.device.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+    if stream is not None:
+        from engine.streams import ScopedStream
+
+        with ScopedStream(stream, sync_enter=False):
+            _transfer(dest, src)
+    else:
+        _transfer(dest, src)
+
+
+def _transfer(dest: array, src: array) -> None:
+    """Moves contents between arrays that fit each other, each on any device."""
+    to, come = dest.device, src.device
+    if record_copy(dest, src):
+        return
+    dense = dest.is_contiguous and src.is_contiguous
+    for graph in (*to.captures, *come.captures):
+        graph.keep.append((dest, src))
+    if to.is_cuda and come.is_cuda:
+        source = src._data if src.shape == dest.shape else src._data.reshape(dest._data.shape)
+        to.memory.copy(dest._data, source, come)
+    elif to.is_cuda and src.pinned and dense:
+        to.memory.write_from(dest._data, src._data)
+    elif come.is_cuda and dest.pinned and dense:
+        come.memory.read_into(dest._data, src._data)
+    else:
+        refuse_host_write(to, "a copy from ordinary host memory")
+        to.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+
+
+def _over_cuda_memory(data: Any, dtype: Any) -> array:
+    """An array over GPU memory of another library."""
+    from engine.foreign import share_cuda
+
+    return share_cuda(data, dtype)
 
 
 def _copy_indexed(dest: Any, src: Any, part: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
 from typing import Any
 
@@ -44,18 +45,34 @@ class Graph:
 
     def extend(self, other: Graph) -> None:
         """Appends the jobs of another graph."""
-        for job, keep in zip(other.jobs, other.keep):
-            self.add(job, keep)
+        self.jobs += other.jobs
+        self._table = None
+        self._adopt(other)
+
+    def _adopt(self, other: Graph) -> None:
+        self.keep.append(other.keep)
         self.checked += [v for v in other.checked if v not in self.checked]
 
-    def launch(self) -> None:
-        """Runs every job in order; raises KernelAssertionError if a check failed."""
-        from engine.cpu.runtime import runtime
-
+    def table(self) -> int:
+        """Address of the jobs, as compiled code reads them; valid until a job is added."""
         if self._table is None:
             flat = [field for job in self.jobs for field in job]
             self._table = (ctypes.c_int64 * max(1, len(flat)))(*flat)
-        runtime().run(ctypes.addressof(self._table), len(self.jobs))
+        return ctypes.addressof(self._table)
+
+    def decide(self, repeat: bool, condition: Any, on_true: Graph, on_false: Graph) -> None:
+        """Adds a job that runs one of two graphs, or one graph over and over, by the number in `condition`."""
+        fields = (int(repeat), condition.ptr, on_true.table(), len(on_true), on_false.table(), len(on_false))
+        block = (ctypes.c_int64 * 6)(*fields)
+        self.add((0, ctypes.addressof(block), 1, 0), (block, condition, on_true._table, on_false._table))
+        self._adopt(on_true)
+        self._adopt(on_false)
+
+    def launch(self, stream: Any = None) -> None:
+        """Runs every job in order; raises KernelAssertionError if a check failed."""
+        from engine.cpu.runtime import runtime
+
+        runtime().run(self.table(), len(self.jobs))
         for variant in self.checked:
             variant.after_launch()
 
@@ -64,6 +81,11 @@ def recording() -> Graph | None:
     """The graph being recorded, or None."""
     graphs = _recording.graphs
     return graphs[-1] if graphs else None
+
+
+def recording_of(device: Any) -> Any:
+    """The graph being recorded on a device, or None."""
+    return recording() if device.is_cpu else device.capturing
 
 
 class NotRecorded:
@@ -82,53 +104,50 @@ def _refuse_tape(what: str) -> None:
         raise EngineError(f"{what} inside a tape is not recorded on it; launch the kernels one by one")
 
 
-class CudaGraph:
-    """A CUDA graph: what the driver recorded on a device's stream, and what must stay alive for it."""
+def capture_begin(
+    device: Any = None, stream: Any = None, force_module_load: Any = None, external: bool = False, **_: Any
+) -> None:
+    """Starts recording: launches, copies and fills are noted, not run.
 
-    def __init__(self, device: Any):
-        self.device, self.keep, self.executable = device, [], None
-
-    def launch(self) -> None:
-        """Puts the whole graph on the device's stream."""
-        from engine.cuda.driver import call
-
-        self.device.start()
-        call("cuGraphLaunch", self.executable, self.device.stream)
-
-
-def capture_begin(device: Any = None, **_: Any) -> None:
-    """Starts recording on a device: launches, copies and fills are noted, not run."""
-    _refuse_tape("a capture")
-    place = get_device(device)
-    if place.is_cuda:
-        place.begin_capture(CudaGraph(place))
-    else:
+    Args:
+        device: Where; by default that of the stream, or the current one.
+        stream: The CUDA stream to record; by default the current one of the device.
+        force_module_load: No effect: kernels may compile inside a capture.
+        external: Another library has begun the capture and will end it; this only notes what must stay alive.
+    """
+    place = stream.device if stream is not None else get_device(device)
+    if not place.is_cuda:
         _recording.graphs.append(Graph())
+        return
+    from engine.cuda.graphs import CudaGraph
+
+    if place.captures:
+        raise EngineError(f"capture_begin: a capture on {place} is in progress; end it first, or launch a finished graph")
+    CudaGraph(place, stream or place.stream, external).begin("CU_STREAM_CAPTURE_MODE_RELAXED")
 
 
-def capture_end(device: Any = None, **_: Any) -> Graph | CudaGraph:
+def capture_end(device: Any = None, stream: Any = None) -> Any:
     """Ends recording; returns the graph."""
-    place = get_device(device)
-    graph = place.capturing if place.is_cuda else recording()
+    place = stream.device if stream is not None else get_device(device)
+    graph = recording_of(place)
     if graph is None:
         raise EngineError("capture_end: nothing is being recorded; call capture_begin() first")
-    if place.is_cuda:
-        graph.executable = place.end_capture()
-        return graph
-    return _recording.graphs.pop()
+    return graph.end() if place.is_cuda else _recording.graphs.pop()
 
 
-def capture_launch(graph: Graph | CudaGraph, stream: Any = None) -> None:
-    """Replays a graph; on the CPU every job has finished when this returns."""
-    if isinstance(graph, CudaGraph):
-        graph.launch()
-        return
-    if not isinstance(graph, Graph):
+def capture_launch(graph: Any, stream: Any = None) -> None:
+    """Replays a graph; on the CPU every job has finished when this returns.
+
+    Args:
+        graph: What `capture_end` or a `ScopedCapture` gave. Inside another capture it becomes a part of that.
+        stream: CUDA stream to run on; by default the current one of the graph's device.
+    """
+    if not hasattr(graph, "keep"):
         raise EngineError(f"capture_launch: got {type(graph).__name__}; expected the graph of a finished ScopedCapture")
-    outer = recording()
     _refuse_tape("replaying a graph")
+    outer = recording() if isinstance(graph, Graph) else None
     if outer is None:
-        graph.launch()
+        graph.launch(stream)
     elif outer is graph:
         raise EngineError("capture_launch: a graph cannot be part of itself")
     else:
@@ -138,19 +157,142 @@ def capture_launch(graph: Graph | CudaGraph, stream: Any = None) -> None:
 class ScopedCapture:
     """Records the launches of a `with` block: `with ScopedCapture() as c: ...` then `capture_launch(c.graph)`."""
 
-    def __init__(self, device: Any = None, **_: Any):
-        self.graph: Graph | CudaGraph | None = None
-        self.device = get_device(device)
+    def __init__(
+        self, device: Any = None, stream: Any = None, force_module_load: Any = None, external: bool = False, **_: Any
+    ):
+        self.graph: Any = None
+        self.device = stream.device if stream is not None else get_device(device)
+        self.stream, self.external = stream, external
 
     def __enter__(self) -> ScopedCapture:
-        capture_begin(self.device)
+        capture_begin(self.device, self.stream, external=self.external)
         return self
 
     def __exit__(self, kind, *_) -> None:
-        graph = capture_end(self.device)
+        try:
+            graph = capture_end(self.device)
+        except EngineError:
+            if kind is None:
+                raise
+            return  # the error that broke the capture says more
         if kind is None:
             self.graph = graph
 
+
+# decisions -----------------------------------------------------------------------------------------------------------
+
+
+def is_conditional_graph_supported() -> bool:
+    """Whether graphs on CUDA devices can decide (driver of CUDA 12.4 on); graphs on the CPU always can."""
+    from engine.cuda.graphs import conditional_graphs_work
+
+    return conditional_graphs_work()
+
+
+def capture_if(condition: Any, on_true: Any = None, on_false: Any = None, stream: Any = None, **kwargs: Any) -> None:
+    """Does one thing or another, by a number on the device that is read when it comes to it, also inside a graph.
+
+    Args:
+        condition: Array of one int32.
+        on_true, on_false: What to do if it is nonzero, or zero: a function that launches, or a graph; None: nothing.
+        stream: CUDA stream; by default the current one.
+        kwargs: Arguments for the functions.
+    """
+    place = _place(condition, "capture_if")
+    branches = [_branch("capture_if", b, kwargs) for b in (on_true, on_false)]
+    with _on(stream):
+        outer = recording_of(place)
+        if outer is None:
+            chosen = branches[0] if condition.numpy()[0] else branches[1]
+            _run(chosen)
+        elif place.is_cuda:
+            from engine.cuda.graphs import IF
+
+            for wanted, branch in zip((True, False), branches):
+                if branch is not None:
+                    outer.decide(IF, condition, wanted, branch)
+        else:
+            outer.decide(False, condition, *map(_recorded, branches))
+
+
+def capture_while(condition: Any, while_body: Any, stream: Any = None, **kwargs: Any) -> None:
+    """Repeats something while a number on the device is nonzero, also inside a graph.
+
+    Args:
+        condition: Array of one int32, which the body changes.
+        while_body: A function that launches, or a graph.
+        stream: CUDA stream; by default the current one.
+        kwargs: Arguments for the function.
+    """
+    place = _place(condition, "capture_while")
+    body = _branch("capture_while", while_body, kwargs)
+    with _on(stream):
+        outer = recording_of(place)
+        if outer is None:
+            while condition.numpy()[0]:
+                _run(body)
+        elif place.is_cuda:
+            from engine.cuda.graphs import WHILE
+
+            outer.decide(WHILE, condition, True, body)
+        else:
+            outer.decide(True, condition, _recorded(body), Graph())
+
+
+def _place(condition: Any, what: str) -> Any:
+    from engine.arrays import array
+    from engine.types import int32
+
+    if not isinstance(condition, array) or condition.dtype is not int32 or condition.size != 1:
+        got = f"{condition.size} of {condition.dtype.__name__}" if isinstance(condition, array) else repr(condition)
+        raise TypeError(f"{what}: the condition is {got}; expected an array of one int32")
+    _refuse_tape(what)
+    return condition.device
+
+
+def _branch(what: str, branch: Any, kwargs: dict[str, Any]) -> Any:
+    """A branch as a function without arguments or a graph; None stays None."""
+    if branch is None or hasattr(branch, "keep"):
+        return branch
+    if not callable(branch):
+        raise TypeError(f"{what}: got {type(branch).__name__}; expected a function or a graph")
+    return functools.partial(branch, **kwargs)
+
+
+def _on(stream: Any) -> Any:
+    from engine.streams import ScopedStream
+
+    return ScopedStream(stream)
+
+
+def _run(branch: Any) -> None:
+    if branch is not None:
+        branch.launch() if hasattr(branch, "keep") else branch()
+
+
+def _recorded(branch: Any) -> Graph:
+    """The jobs of a branch as a graph of their own."""
+    if isinstance(branch, Graph):
+        return branch
+    _recording.graphs.append(Graph())
+    try:
+        _run(branch)
+    finally:
+        graph = _recording.graphs.pop()
+    return graph
+
+
+def capture_debug_dot_print(graph: Any, path: str, verbose: bool = False) -> None:
+    """Writes a CUDA graph as a drawing in the DOT language of Graphviz."""
+    from engine.cuda.driver import binding, call
+
+    if getattr(graph, "template", None) is None:
+        raise EngineError("capture_debug_dot_print: expected the graph of a finished capture on a CUDA device")
+    flags = binding().CUgraphDebugDot_flags.CU_GRAPH_DEBUG_DOT_FLAGS_VERBOSE
+    call("cuGraphDebugDotPrint", graph.template, str(path).encode(), int(flags) if verbose else 0)
+
+
+# copies and fills on the CPU -----------------------------------------------------------------------------------------
 
 _GRAIN = 1 << 18  # bytes of a copy that one thread does at a time
 
@@ -164,42 +306,40 @@ def _byte_job(name: str, slots: list[int], size: int) -> tuple[Any, Any]:
 
 
 def record_copy(dest: Any, src: Any) -> bool:
-    """Notes a copy between arrays if a graph is being recorded."""
+    """Notes a copy between arrays of the CPU if a graph is being recorded."""
     graph = recording()
-    if graph is None or not dest.device.is_cpu:
+    if graph is None or not (dest.device.is_cpu and src.device.is_cpu):
         return False
-    if (
-        not (dest.is_contiguous and src.is_contiguous)
-        or dest.dtype.np_dtype != src.dtype.np_dtype
-        or dest.size != src.size
-    ):
-        raise EngineError(
-            "copy inside a capture needs contiguous arrays of one type and size; copy with a kernel instead"
-        )
-    job, block = _byte_job("job_copy", [dest.ptr, src.ptr], dest._data.nbytes)
-    graph.add(job, (block, dest, src))
+    if dest.is_contiguous and src.is_contiguous:
+        job, block = _byte_job("job_copy", [dest.ptr, src.ptr], dest._data.nbytes)
+        graph.add(job, (block, dest, src))
+    else:
+        from engine.device_algorithms.strided import copy_strided
+
+        copy_strided(dest.device, dest._data, src._data, (dest, src))
     return True
 
 
 def record_fill(dest: Any, value: Any) -> bool:
-    """Notes a fill if a graph is being recorded."""
+    """Notes a fill of an array of the CPU if a graph is being recorded."""
     graph = recording()
     if graph is None or not dest.device.is_cpu:
         return False
-    if not dest.is_contiguous:
-        raise EngineError("fill inside a capture needs a contiguous array; use a kernel instead")
-    source = np.empty_like(dest._data)
-    source[...] = np.zeros((), dest._data.dtype) if isinstance(value, int) and value == 0 else value
-    if source.tobytes().strip(b"\0"):
-        job, block = _byte_job("job_copy", [dest.ptr, source.ctypes.data], dest._data.nbytes)
-        graph.add(job, (block, dest, source))
-    else:
+    plain_zero = isinstance(value, int) and value == 0
+    source = np.zeros((), dest._data.dtype) if plain_zero else np.empty(np.shape(value), dest._data.dtype)
+    if not plain_zero:
+        source[...] = value
+    if dest.is_contiguous and not source.tobytes().strip(b"\0"):
         job, block = _byte_job("job_zero", [dest.ptr], dest._data.nbytes)
         graph.add(job, (block, dest))
+    else:
+        from engine.device_algorithms.strided import copy_strided
+
+        copy_strided(dest.device, dest._data, source, dest)
     return True
 
 
-def refuse_host_write(what: str) -> None:
+def refuse_host_write(device: Any, what: str) -> None:
     """Raises EngineError if a graph is being recorded: a write from Python would not be part of it."""
-    if recording() is not None:
+    if recording_of(device) is not None:
         raise EngineError(f"{what} inside a capture is not recorded; use a kernel, copy(), fill_() or zero_()")

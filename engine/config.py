@@ -8,6 +8,8 @@ mode: str = os.environ.get("SIMRUN_MODE", "release")
 max_unroll: int = 16
 #: Launches of kernels with float atomics run on one thread in thread order, so that sums have the same bits every run.
 deterministic: bool = False
+#: Bytes that CUDA kernels may allocate for differentiated loops with many passes; 0 takes an eighth of what is free.
+cuda_heap_size: int = 0
 #: Check the compiler's own output between passes.
 verify_ir: bool = True
 #: Print what is compiled and how long it took.

@@ -11,14 +11,43 @@ from engine.errors import EngineError
 
 
 class Device:
-    """A place for arrays and launches; `alias` is its name ("cpu")."""
+    """A place for arrays and launches; `alias` is its name ("cpu").
+
+    Attributes:
+        name: of the hardware.
+        arch: compute capability as a number such as 90, 0 on the CPU.
+        sm_count: multiprocessors of a GPU.
+        ordinal: its number among the CUDA devices, -1 for the CPU.
+        memory: what array contents are allocated and moved with.
+    """
+
+    arch, sm_count, ordinal, max_shared_memory_per_block = 0, 0, -1, 0
+    is_uva = is_mempool_supported = is_mempool_enabled = is_capturing = False
+    is_started = True
+    context: Any = None
+    captures: tuple[Any, ...] | list[Any] = ()
+    capturing: Any = None
 
     def __init__(self, alias: str, name: str):
         self.alias, self.name = alias, name
         self.is_cpu, self.is_cuda = alias == "cpu", alias.startswith("cuda")
-        self.arch, self.is_uva, self.is_mempool_supported, self.is_mempool_enabled = 0, False, False, False
-        self.sm_count, self.ordinal, self.context, self.stream = 0, -1, None, None
         self.memory: Any = HostMemory()
+        self._stream: Any = None
+
+    @property
+    def stream(self) -> Any:
+        """The stream that work on this device goes to; on the CPU one that is always complete."""
+        if self._stream is None:
+            from engine.streams import Stream
+
+            self._stream = Stream(self)
+        return self._stream
+
+    def set_stream(self, stream: Any, sync: bool = False) -> None:
+        """Makes a stream the current one."""
+        if stream.device is not self:
+            raise EngineError(f"set_stream: got a stream of {stream.device}; expected one of {self}")
+        self._stream = stream
 
     def synchronize(self) -> None:
         """Waits for all work; on the CPU it has finished when `launch` returns."""
@@ -62,7 +91,7 @@ def get_device(ident: Any = None) -> Device:
     if ident is None:
         return _stack[-1]
     if isinstance(ident, Device):
-        return ident
+        return ident if ident.is_started else ident.start()
     if ident == "cpu":
         return _cpu
     if isinstance(ident, int):
@@ -120,31 +149,34 @@ def is_device_available(device: Any) -> bool:
     return device in get_devices()
 
 
-def is_mempool_access_supported(target: Any, peer: Any) -> bool:
-    return False
-
-
-def is_peer_access_supported(target: Any, peer: Any) -> bool:
-    return False
-
-
 def set_device(ident: Any) -> None:
     """Makes a device current for later allocations and launches."""
     _stack[-1] = get_device(ident)
 
 
+def push_device(device: Device) -> None:
+    """Makes a device current until `pop_device`."""
+    _stack.append(device.start())
+
+
+def pop_device() -> None:
+    """Makes the device current that was so before `push_device`, also for other users of the CUDA driver."""
+    _stack.pop()
+    _stack[-1].start()
+
+
 class ScopedDevice:
-    """Makes a device current inside a `with` block."""
+    """Makes a device current inside a `with` block; None keeps the current one."""
 
     def __init__(self, ident: Any):
         self.device = get_device(ident)
 
     def __enter__(self) -> Device:
-        _stack.append(self.device)
+        push_device(self.device)
         return self.device
 
     def __exit__(self, *_) -> None:
-        _stack.pop()
+        pop_device()
 
 
 def cpu_count() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from engine.kernel import SERIAL, Kernel
 from engine.taping import active_tape
 
 _MOST = 2**31
-_launch_lock = threading.RLock()
 
 
 def _extents(dim: Any, name: str) -> tuple[int, int, int, int, int]:
@@ -50,37 +48,66 @@ def _device_of(args: Sequence[Any], device: Any) -> Device:
     return get_device()
 
 
-def _run_on_cuda(device: Any, variant: Any, total: int, address: int, args: Any) -> None:
-    if active_tape() is not None:
-        raise LaunchError(
-            "a tape cannot record launches on a CUDA device yet; run the differentiated part on device='cpu'"
-        )
-    variant.run(total, address)
-    if device.capturing is not None:
-        device.capturing.keep.append((variant, args))
+def _run_on_cuda(
+    device: Any,
+    variant: Any,
+    total: int,
+    data: bytes,
+    keep: Any,
+    stream: Any = None,
+    block_dim: int = 0,
+    most: int = 0,
+    serial: bool = False,
+) -> None:
+    variant.run(total, data, stream, block_dim, most, serial)
+    if device.captures:
+        device.captures[-1].keep.append((variant, keep, _held(keep)))
     if variant.observed:
         variant.after_launch()
+
+
+def _checked_block_dim(name: str, block_dim: Any) -> int:
+    """Threads of a block as given to a launch, 0 if not given; raises LaunchError for a number that no GPU has."""
+    if block_dim is None:
+        return 0
+    if not 1 <= int(block_dim) <= 1024:
+        raise LaunchError(f"kernel '{name}': block_dim is {block_dim}; expected 1 to 1024 threads in a block")
+    return int(block_dim)
+
+
+def _held(args: Any) -> list[Any]:
+    """The arrays that struct arguments refer to now."""
+    structs = ((getattr(type(a), "__engine_struct__", None), a) for a in args)
+    return [x for t, a in structs if t is not None for x in t.arrays(a)]
 
 
 class Launch:
     """A launch with its arguments bound: `launch()` runs it again, `set_param_by_name` changes an argument."""
 
-    def __init__(self, kernel: Kernel, dim: Any, args: list[Any], device: Any = None):
+    def __init__(
+        self,
+        kernel: Kernel,
+        dim: Any,
+        args: list[Any],
+        device: Any = None,
+        stream: Any = None,
+        block_dim: int | None = None,
+        max_blocks: int = 0,
+    ):
         self.kernel, self.args = kernel, list(args)
         self.dim = dim
-        self.device = _device_of(args, device)
+        self.device = stream.device if stream is not None else _device_of(args, device)
+        self.stream, self.max_blocks = stream, max_blocks
+        self.block_dim = _checked_block_dim(kernel.__name__, block_dim)
         self._bind()
 
     def _bind(self) -> None:
         *dims, total = _extents(self.dim, self.kernel.__name__)
         self.variant, self.values = self.kernel.pack(self.args, self.device)
-        structs = (getattr(type(a), "__engine_struct__", None) for a in self.args)
-        #: arrays that struct arguments refer to now
-        self.held = [x for t, a in zip(structs, self.args) if t is not None for x in t.arrays(a)]
+        self.held = _held(self.args)
         if self.device.is_cuda:
-            self.total, self.block = total, ctypes.create_string_buffer(self.variant.size)
-            self.variant.packer(self.block, 0, *dims, self.variant.error_address, *self.values)
-            self.address = ctypes.addressof(self.block)
+            self.total, self.dims = total, dims
+            self.data = self.variant.block(*dims, self.variant.error_address, *self.values)
             return
         self.block, self.job, self.address = self.variant.new_block()
         self.block.raw = self.variant.block(*dims, self.variant.error_address, *self.values)
@@ -111,10 +138,23 @@ class Launch:
         ordered = total and tape.record_launch(self.kernel.__name__, self.variant, self.args, dims, total, self.values)
         self.job[3] = SERIAL if ordered else self.variant.current_grain()
 
+    def _launch_on_cuda(self, stream: Any) -> None:
+        if not self.total:
+            return
+        serial = False
+        tape = active_tape()
+        if tape is not None:
+            serial = tape.record_launch(
+                self.kernel.__name__, self.variant, self.args, self.dims, self.total, self.values
+            )
+        keep = (*self.args, *self.held)
+        how = (stream, self.block_dim, self.max_blocks, serial)
+        _run_on_cuda(self.device, self.variant, self.total, self.data, keep, *how)
+
     def launch(self, stream: Any = None) -> None:
+        """Runs the kernel with the arguments bound to it, on `stream` or the current one."""
         if self.device.is_cuda:
-            if self.total:
-                _run_on_cuda(self.device, self.variant, self.total, self.address, self.args)
+            self._launch_on_cuda(stream or self.stream)
             return
         graph = recording()
         if graph is not None:
@@ -142,12 +182,24 @@ def launch(
     adjoint: bool = False,
     record_tape: bool = True,
     record_cmd: bool = False,
+    block_dim: int | None = None,
+    max_blocks: int = 0,
     **_: Any,
 ) -> Launch | None:
     """Runs `kernel` once for every index of the grid `dim` (an int or up to four), with `inputs` then `outputs`.
 
-    `record_cmd=True` returns a bound `Launch` instead of running. `adjoint=True` runs backward instead: `adj_inputs` and
-    `adj_outputs` are the gradients of the arguments (None: their `grad`). Raises LaunchError for arguments that do not fit.
+    Args:
+        device: Where; by default that of the stream, of the first array, or the current one.
+        stream: CUDA stream; by default the current one of the device.
+        record_tape: Whether an active tape notes the launch.
+        record_cmd: Return a bound `Launch` instead of running.
+        block_dim: Threads of a block on a GPU, 256 by default; what native code with shared memory relies on.
+        max_blocks: Most blocks on a GPU; they stride over the rest of the grid.
+
+        adjoint: Run backward instead; `adj_inputs` and `adj_outputs` are gradients of the arguments (None: their `grad`).
+
+    Raises:
+        LaunchError: Arguments that do not fit.
     """
     if not isinstance(kernel, Kernel):
         raise LaunchError(
@@ -157,8 +209,8 @@ def launch(
         raise LaunchError(f"launch: inputs and outputs of '{kernel.__name__}' must be lists; write inputs=[array]")
     args = (*inputs, *outputs)
     if record_cmd:
-        return Launch(kernel, dim, list(args), device)
-    place = _device_of(args, device)
+        return Launch(kernel, dim, list(args), device, stream, block_dim, max_blocks)
+    place = _device_of(args, device) if stream is None else stream.device
     if place.is_cpu and recording() is not None:
         Launch(kernel, dim, list(args), place).launch()
         return None
@@ -172,9 +224,13 @@ def launch(
     if total == 0:
         return None
     if place.is_cuda:
-        with _launch_lock:
-            variant.packer(variant.buffer, 0, d0, d1, d2, d3, variant.error_address, *values)
-            _run_on_cuda(place, variant, total, variant.buffer_address, args)
+        data = variant.block(d0, d1, d2, d3, variant.error_address, *values)
+        serial, tape = False, active_tape()
+        if tape is not None and record_tape:
+            dims = (d0, d1, d2, d3)
+            serial = tape.record_launch(kernel.__name__, variant, kernel.adopt(args), dims, total, values)
+        block = 0 if block_dim is None else _checked_block_dim(kernel.__name__, block_dim)
+        _run_on_cuda(place, variant, total, data, args, stream, block, max_blocks, serial)
         return None
     if variant.observed:
         variant.before_launch()

@@ -26,3 +26,11 @@ class HostMemory:
 
     def zero(self, data: np.ndarray) -> None:
         data[...] = np.zeros((), data.dtype)
+
+    def fill(self, data: np.ndarray, value: np.ndarray) -> None:
+        """Sets every element to one value with the trailing dimensions of an element."""
+        data[...] = value
+
+    def strided(self, raw: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+        """Allocated memory with steps of its own between elements."""
+        return np.lib.stride_tricks.as_strided(raw, shape, strides)

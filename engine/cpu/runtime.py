@@ -166,6 +166,57 @@ out:
   ret void
 }
 
+; a job without a function decides; its args: whether it repeats, address of an i32, two lists of jobs with their lengths
+define internal void @decide(ptr %pool, ptr %job, i64 %threads) {
+entry:
+  %argsp = getelementptr i8, ptr %job, i64 8
+  %args = load ptr, ptr %argsp, align 8
+  %repeat = load i64, ptr %args, align 8
+  %repeats = icmp ne i64 %repeat, 0
+  %numberp = getelementptr i8, ptr %args, i64 8
+  %number = load ptr, ptr %numberp, align 8
+  br label %look
+look:
+  %value = load volatile i32, ptr %number, align 4
+  %true = icmp ne i32 %value, 0
+  %offset = select i1 %true, i64 16, i64 32
+  %listp = getelementptr i8, ptr %args, i64 %offset
+  %list = load ptr, ptr %listp, align 8
+  %countp = getelementptr i8, ptr %listp, i64 8
+  %count = load i64, ptr %countp, align 8
+  call void @run_list(ptr %pool, ptr %list, i64 %count, i64 %threads)
+  %again = and i1 %repeats, %true
+  br i1 %again, label %look, label %out
+out:
+  ret void
+}
+
+define internal void @run_list(ptr %pool, ptr %jobs, i64 %count, i64 %threads) {
+entry:
+  br label %head
+head:
+  %k = phi i64 [ 0, %entry ], [ %k1, %next ]
+  %more = icmp ult i64 %k, %count
+  br i1 %more, label %body, label %out
+body:
+  %off = shl i64 %k, 5
+  %job = getelementptr i8, ptr %jobs, i64 %off
+  %fn = load ptr, ptr %job, align 8
+  %decides = icmp eq ptr %fn, null
+  br i1 %decides, label %choice, label %work
+choice:
+  call void @decide(ptr %pool, ptr %job, i64 %threads)
+  br label %next
+work:
+  call void @run_job(ptr %pool, ptr %job, i64 %threads)
+  br label %next
+next:
+  %k1 = add i64 %k, 1
+  br label %head
+out:
+  ret void
+}
+
 define void @run_jobs(ptr %pool, ptr %jobs, i64 %count) {
 entry:
   %busyp = getelementptr i8, ptr %pool, i64 216
@@ -174,18 +225,7 @@ entry:
   %pair = cmpxchg ptr %busyp, i64 0, i64 1 acquire monotonic
   %mine = extractvalue { i64, i1 } %pair, 1
   %threads = select i1 %mine, i64 %all, i64 1
-  br label %head
-head:
-  %k = phi i64 [ 0, %entry ], [ %k1, %body ]
-  %more = icmp ult i64 %k, %count
-  br i1 %more, label %body, label %out
-body:
-  %off = shl i64 %k, 5
-  %job = getelementptr i8, ptr %jobs, i64 %off
-  call void @run_job(ptr %pool, ptr %job, i64 %threads)
-  %k1 = add i64 %k, 1
-  br label %head
-out:
+  call void @run_list(ptr %pool, ptr %jobs, i64 %count, i64 %threads)
   br i1 %mine, label %release, label %end
 release:
   store atomic i64 0, ptr %busyp release, align 8

@@ -1,27 +1,33 @@
-"""CUDA devices through the driver API: contexts, memory, modules, launches, graphs.
-
-The primary context of each device is used, so that PyTorch, JAX and CuPy in the same process share it. Work goes to one
-blocking stream a device, which orders itself with the legacy default stream that other libraries use.
-"""
+"""The CUDA driver API: how its functions are called, and what their failures become."""
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import weakref
 from typing import Any
 
-import numpy as np
-
-from engine.device import Device
 from engine.errors import EngineError
-
-BLOCK = 256  # threads of a block
-_MAX_BLOCKS = 1 << 20
 
 
 class CudaError(EngineError):
     """A call of the CUDA driver failed."""
+
+
+class CudaMemoryError(CudaError, MemoryError):
+    """A CUDA device has no room left for an allocation."""
+
+
+#: Failures after which every later call in the process fails too, by the driver's names.
+_FATAL = {
+    "CUDA_ERROR_ILLEGAL_ADDRESS": "a kernel read or wrote memory that is not its own",
+    "CUDA_ERROR_MISALIGNED_ADDRESS": "a kernel used an address that does not fit the type of what lies there",
+    "CUDA_ERROR_ILLEGAL_INSTRUCTION": "a kernel ran into an instruction that does not exist",
+    "CUDA_ERROR_INVALID_ADDRESS_SPACE": "a kernel used an address of another kind of memory",
+    "CUDA_ERROR_INVALID_PC": "a kernel jumped out of its code",
+    "CUDA_ERROR_HARDWARE_STACK_ERROR": "a kernel's call stack broke",
+    "CUDA_ERROR_LAUNCH_FAILED": "a kernel died",
+    "CUDA_ERROR_LAUNCH_TIMEOUT": "a kernel took longer than this display's GPU allows",
+    "CUDA_ERROR_ASSERT": "an assertion in CUDA code failed",
+}  # fmt: skip
 
 
 @functools.cache
@@ -35,20 +41,41 @@ def _binding() -> Any:
     return driver
 
 
+def binding() -> Any:
+    """The module with the driver's functions, types and constants."""
+    return _binding()
+
+
 def call(name: str, *args: Any) -> Any:
     """Calls driver function `name`; raises CudaError with the driver's own words."""
-    driver = _binding()
-    code, *out = getattr(driver, name)(*args)
+    code, *out = getattr(_binding(), name)(*args)
     if int(code) != 0:
-        _, text = driver.cuGetErrorString(code)
-        shown = text.decode() if isinstance(text, bytes) else str(text)
-        raise CudaError(f"CUDA: {name} failed: {shown} ({code!r})")
+        raise error_of(int(code), name)
     return out[0] if len(out) == 1 else tuple(out) if out else None
 
 
+def error_of(code: int, doing: str) -> CudaError:
+    """The error for a driver's result code."""
+    driver = _binding()
+    result = driver.CUresult(code)
+    _, text = driver.cuGetErrorString(result)
+    shown = text.decode() if isinstance(text, bytes) else str(text)
+    why = _FATAL.get(result.name)
+    if why is not None:
+        return CudaError(
+            f"CUDA: {doing} failed: {shown} ({result.name}): {why}, in this call or in one before it. CUDA refuses all "
+            "further work of this process: restart it. To see which launch it was, run with SIMRUN_MODE=debug, which "
+            "checks indices and waits for every launch"
+        )
+    kind = CudaMemoryError if result.name == "CUDA_ERROR_OUT_OF_MEMORY" else CudaError
+    return kind(f"CUDA: {doing} failed: {shown} ({result.name})")
+
+
 @functools.cache
-def devices() -> tuple[CudaDevice, ...]:
+def devices() -> tuple[Any, ...]:
     """The CUDA devices of this machine; empty without driver or packages."""
+    from engine.cuda.device import CudaDevice
+
     try:
         call("cuInit", 0)
         return tuple(CudaDevice(k) for k in range(call("cuDeviceGetCount")))
@@ -65,193 +92,3 @@ def why_not() -> str:
         return str(error)
     except (RuntimeError, OSError):
         return "CUDA needs an NVIDIA driver and none was found"
-
-
-class CudaDevice(Device):
-    """A CUDA device: memory, stream and launches."""
-
-    def __init__(self, ordinal: int):
-        handle = call("cuDeviceGet", ordinal)
-        name = call("cuDeviceGetName", 256, handle)
-        super().__init__(f"cuda:{ordinal}", name.split(b"\0")[0].decode() if isinstance(name, bytes) else str(name))
-        driver = _binding()
-        attribute = driver.CUdevice_attribute
-
-        def ask(which):
-            return call("cuDeviceGetAttribute", which, handle)
-
-        self.ordinal, self.handle, self.is_uva = ordinal, handle, True
-        self.capability = (
-            ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
-            ask(attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR),
-        )
-        self.arch = 10 * self.capability[0] + self.capability[1]
-        self.sm_count = ask(attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
-        self.is_mempool_supported = self.is_mempool_enabled = True
-        self._started = False
-        self.capturing: Any = None
-
-    def start(self) -> CudaDevice:
-        """Retains the primary context and makes the stream, once."""
-        if not self._started:
-            self.context = call("cuDevicePrimaryCtxRetain", self.handle)
-            call("cuCtxSetCurrent", self.context)
-            self.stream = call("cuStreamCreate", 0)
-            self.memory = CudaMemory(self)
-            driver = _binding()
-            pool = call("cuDeviceGetDefaultMemPool", self.handle)
-            keep = driver.cuuint64_t(2**63)
-            call("cuMemPoolSetAttribute", pool, driver.CUmemPool_attribute.CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, keep)
-            self._started = True
-        call("cuCtxSetCurrent", self.context)
-        return self
-
-    @property
-    def total_memory(self) -> int:
-        self.start()
-        return call("cuMemGetInfo")[1]
-
-    @property
-    def free_memory(self) -> int:
-        self.start()
-        return call("cuMemGetInfo")[0]
-
-    @property
-    def has_stream(self) -> bool:
-        return True
-
-    def synchronize(self) -> None:
-        """Waits for everything that was put on the stream."""
-        if self._started:
-            call("cuStreamSynchronize", self.stream)
-
-    def load(self, cubin: bytes, name: str) -> Any:
-        """The function `name` of compiled code."""
-        self.start()
-        module = call("cuModuleLoadData", cubin)
-        return call("cuModuleGetFunction", module, name.encode())
-
-    def launch(self, function: Any, total: int, block_address: int, serial: bool = False) -> None:
-        """Puts a kernel over `total` threads on the stream, or one thread that does their work in order if `serial`.
-
-        Its argument block is copied now.
-        """
-        grid, block = (1, 1) if serial else (min((total + BLOCK - 1) // BLOCK, _MAX_BLOCKS), BLOCK)
-        parameters = (ctypes.c_void_p * 1)(block_address)
-        call("cuLaunchKernel", function, grid, 1, 1, block, 1, 1, 0, self.stream, ctypes.addressof(parameters), 0)
-
-    # graphs ----------------------------------------------------------------------------------------------------
-    def begin_capture(self, graph: Any) -> None:
-        self.start()
-        driver = _binding()
-        self.capturing = graph
-        call("cuStreamBeginCapture", self.stream, driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
-
-    def end_capture(self) -> Any:
-        """The instantiated graph."""
-        self.capturing = None
-        template = call("cuStreamEndCapture", self.stream)
-        executable = call("cuGraphInstantiate", template, 0)
-        call("cuGraphDestroy", template)
-        return executable
-
-
-class CudaMemory:
-    """Array contents on a CUDA device. The NumPy arrays that it takes only carry addresses, shapes and strides."""
-
-    def __init__(self, device: CudaDevice):
-        self.device = device
-
-    def allocate(self, size: int, zero: bool) -> np.ndarray:
-        """`size` bytes on the device, as an array of addresses that the host must not touch."""
-        device = self.device.start()
-        if (
-            device.capturing is not None
-        ):  # memory of a graph under construction must outlive it: take it outside the stream
-            pointer = int(call("cuMemAlloc", max(size, 1)))
-            release = _free_now
-        else:
-            pointer = int(call("cuMemAllocAsync", max(size, 1), device.stream))
-            release = _free_on_stream
-        buffer = (ctypes.c_uint8 * max(size, 1)).from_address(pointer)
-        data = np.frombuffer(buffer, np.uint8, count=size)
-        weakref.finalize(buffer, release, device, pointer)
-        if zero:
-            self._zero_bytes(pointer, size)
-        return data
-
-    def read(self, data: np.ndarray) -> np.ndarray:
-        """The contents as a new NumPy array on the host; waits for the work before it."""
-        mirror, _, _ = self._mirror(data, fetch=True)
-        return mirror
-
-    def write(self, data: np.ndarray, values: Any) -> None:
-        """Sets the contents from host values that broadcast to its shape."""
-        dense = data.flags.c_contiguous
-        mirror, low, raw = self._mirror(data, fetch=not dense)
-        mirror[...] = values
-        if raw.size:
-            self.device.start()
-            call("cuMemcpyHtoDAsync", low, raw.ctypes.data, raw.size, self.device.stream)
-            if self.device.capturing is None:
-                call("cuStreamSynchronize", self.device.stream)
-            else:
-                self.device.capturing.keep.append(raw)
-
-    def zero(self, data: np.ndarray) -> None:
-        if data.flags.c_contiguous:
-            self._zero_bytes(data.ctypes.data, data.nbytes)
-        else:
-            self.write(data, np.zeros((), data.dtype))
-
-    def copy_within(self, target: np.ndarray, source: np.ndarray) -> None:
-        """Copies dense contents device to device."""
-        self.device.start()
-        if target.nbytes:
-            call("cuMemcpyAsync", target.ctypes.data, source.ctypes.data, target.nbytes, self.device.stream)
-
-    def _zero_bytes(self, pointer: int, size: int) -> None:
-        if size:
-            self.device.start()
-            call("cuMemsetD8Async", pointer, 0, size, self.device.stream)
-
-    def _mirror(self, data: np.ndarray, fetch: bool) -> tuple[np.ndarray, int, np.ndarray]:
-        """A host array of the same layout over the span of bytes that `data` covers; its device address; the raw bytes."""
-        low = high = data.ctypes.data
-        for extent, stride in zip(data.shape, data.strides):
-            reach = (extent - 1) * stride if extent else 0
-            low, high = low + min(reach, 0), high + max(reach, 0)
-        size = high - low + data.itemsize if data.size else 0
-        raw = np.empty(size, np.uint8)
-        if fetch and size:
-            self.device.start()
-            if self.device.capturing is not None:
-                raise EngineError(
-                    "reading an array while a CUDA graph is being captured is not possible; read it after the capture"
-                )
-            call("cuMemcpyDtoHAsync", raw.ctypes.data, low, size, self.device.stream)
-            call("cuStreamSynchronize", self.device.stream)
-        mirror = (
-            np.ndarray(data.shape, data.dtype, buffer=raw, offset=data.ctypes.data - low, strides=data.strides)
-            if size
-            else np.empty(data.shape, data.dtype)
-        )
-        return mirror, low, raw
-
-
-def _free_on_stream(device: CudaDevice, pointer: int) -> None:
-    try:
-        call("cuCtxSetCurrent", device.context)
-        if device.capturing is not None:
-            return  # cannot be freed while its stream records; rare, and bounded by the capture
-        call("cuMemFreeAsync", pointer, device.stream)
-    except Exception:
-        pass  # the driver is shutting down
-
-
-def _free_now(device: CudaDevice, pointer: int) -> None:
-    try:
-        call("cuCtxSetCurrent", device.context)
-        call("cuMemFree", pointer)
-    except Exception:
-        pass  # the driver is shutting down

@@ -99,6 +99,34 @@ template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { 
 extern "C" __device__ int printf(const char*, ...);
 """
 
+#: The stack on which differentiated loops keep values: it starts in the thread's own memory and moves to the heap. What
+#: is popped stays readable until the next push.
+TAPE = r"""
+extern "C" __device__ void* malloc(size_t); extern "C" __device__ void free(void*);
+extern "C" __device__ void* memcpy(void*, const void*, size_t);
+struct Tape { char* base; i64 top, capacity; char* heap; };
+__device__ __noinline__ void tape_grow(Tape* t, i64 used, i64 need, i64* err, i64 code) {
+  i64 size = t->capacity * 2 > need ? t->capacity * 2 : need;
+  if (size < 4096) size = 4096;
+  char* fresh = (char*)malloc(size);
+  if (!fresh) { if (atomicCAS((u64*)err, 0ull, (u64)code) == 0ull) err[1] = size; asm("exit;"); }
+  memcpy(fresh, t->base, used);
+  if (t->heap) free(t->heap);
+  t->base = t->heap = fresh; t->capacity = size;
+}
+__device__ __forceinline__ char* tape_push(Tape* t, i64 size, i64* err, i64 code) {
+  i64 top = t->top; t->top = top + size;
+  if (t->top > t->capacity) tape_grow(t, top, t->top, err, code);
+  return t->base + top;
+}
+__device__ __forceinline__ char* tape_pop(Tape* t, i64 size) { t->top -= size; return t->base + t->top; }
+"""
+_TAPE_BYTES = 512  # of a thread's stack before it moves to the heap
+_TAPE_FULL = (
+    "the values that differentiated loops keep do not fit the GPU's heap (a thread asked for {0} bytes); use fewer "
+    "threads or shorter loops, keep their state in arrays, or set engine.config.cuda_heap_size"
+)
+
 
 def c_type(t: T.ScalarType) -> str:
     return _TYPES[t.name]
@@ -145,6 +173,9 @@ class Source:
         everything = [*ir.all_callees(kernel), kernel]
         self.size = sum(f.size() for f in everything)
         self.natives = ir.natives(everything)
+        self.uses_tape = any(i.op == "tape_push" for i in ir.walk(kernel.body))
+        if self.uses_tape:
+            self.checks.append(_TAPE_FULL)
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
         self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
 
@@ -155,7 +186,7 @@ class Source:
             functions.append(self.device_function(f, f"f{k}"))
         entry = self.entry()
         natives = [header.CUDA, *(n.text for n in self.natives), '#line 1 "kernel"'] if self.natives else []
-        return "\n".join([PRELUDE, *natives, *self.structs, *functions, entry])
+        return "\n".join([PRELUDE, *([TAPE] if self.uses_tape else ()), *natives, *self.structs, *functions, entry])
 
     def device_function(self, f: ir.Function, name: str) -> str:
         body = Body(self, f)
@@ -199,7 +230,11 @@ class Source:
             lines.append(f"    const int {tids[0]} = (int)rest;")
         for d in range(n, 4):
             lines.append(f"    const int {tids[d]} = 0;")
+        if self.uses_tape:
+            lines += [f"    alignas(16) char tape_own[{_TAPE_BYTES}];", f"    Tape tape{{tape_own, 0, {_TAPE_BYTES}, nullptr}};"]  # fmt: skip
         body.region(self.kernel.body, "    ")
+        if self.uses_tape:
+            body.lines.append("    if (tape.heap) free(tape.heap);")
         return "\n".join([*lines, *body.lines, "  }", "}"])
 
 
@@ -305,6 +340,15 @@ class Body:
         self.lines.append(f"{pad}alignas(16) char {name}_data[{size}]; char* const {name} = {name}_data;")
         if zero:
             self.lines.append(f"{pad}for (int k = 0; k < {size}; ++k) {name}_data[k] = 0;")
+
+    def emit_zero_memory(self, i: ir.Instr, pad: str) -> None:
+        self.lines.append(f"{pad}for (int k = 0; k < {i.attr}; ++k) {self.ref(i.args[0])}[k] = 0;")
+
+    def emit_tape_push(self, i: ir.Instr, pad: str) -> None:
+        self.lines.append(f"{pad}char* const {self.name(i)} = tape_push(&tape, {i.attr}, err, 1);")
+
+    def emit_tape_pop(self, i: ir.Instr, pad: str) -> None:
+        self.lines.append(f"{pad}char* const {self.name(i)} = tape_pop(&tape, {i.attr});")
 
     def emit_atomic(self, i: ir.Instr, pad: str) -> None:
         base, offset, *values = i.args

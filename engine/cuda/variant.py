@@ -1,35 +1,37 @@
-"""One compiled form of a kernel for CUDA: the counterpart of the CPU's `Variant`."""
+"""Machine code of a kernel's IR for CUDA: the counterpart of the CPU's `Code` and `Variant`."""
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from typing import Any
 
 from engine import config
 from engine.cuda import emit_cuda, nvrtc
-from engine.cuda.driver import CudaDevice
+from engine.cuda.driver import CudaError, error_of
 from engine.errors import KernelAssertionError
+from engine.lang import ir
+
+BLOCK = 256  # threads of a block unless a launch or the module says otherwise
 
 
-class CudaVariant:
-    """Machine code of a kernel for one GPU architecture, and how to launch it."""
+class CudaCode:
+    """Machine code of a function of the IR for one GPU architecture, and how to launch it."""
 
-    def __init__(self, kernel: Any, types: list[Any], layout: Any, debug: bool, device: CudaDevice):
+    def __init__(self, function: ir.Function, arity: int, device: Any, name: str, block_dim: int = BLOCK):
         from engine.kernel import block_format
 
-        self.types, self.layout, self.device = types, layout, device
+        self.function, self.arity, self.device, self.name = function, arity, device, name
         self.aliased = self.alias_sensitive = False  # a GPU thread keeps the order of its own accesses
-        self.function, self.arity = kernel.lower(types, layout, debug)
         self.module = emit_cuda.Source(self.function, self.arity)
         self.format = block_format([p.type for p in self.function.params[4:]])
         self.text = self.module.text()
-        self.code = nvrtc.compile_text(self.text, f"sm_{device.arch}", kernel.__name__)
-        self.entry = device.load(self.code, "kernel")
+        self.code = nvrtc.compile_text(self.text, f"sm_{device.arch}", name)
+        if self.module.uses_tape:
+            device.reserve_heap()
+        self.loaded, self.entry = device.load(self.code, "kernel")
         self.size = struct.calcsize(self.format)
-        self.packer = struct.Struct(self.format).pack_into
-        self.buffer = ctypes.create_string_buffer(self.size)
-        self.buffer_address = ctypes.addressof(self.buffer)
+        self.block = struct.Struct(self.format).pack
+        self.block_dim = block_dim
         self.errors: Any = None
         self.error_address = 0
         if self.module.checks:
@@ -38,24 +40,55 @@ class CudaVariant:
 
             self.errors = arrays.zeros(4, dtype=T.int64, device=device)
             self.error_address = self.errors.ptr
-
-    def run(self, total: int, block_address: int) -> None:
-        serial = self.module.has_prints or (config.deterministic and self.module.has_float_atomics)
-        self.device.launch(self.entry, total, block_address, serial)
+        #: whether `after_launch` has something to do
+        self.observed = self.errors is not None or self.module.has_prints or config.mode == "debug"
 
     @property
-    def observed(self) -> bool:
-        """Whether `after_launch` has something to do."""
-        return self.errors is not None or self.module.has_prints
+    def runs_in_order(self) -> bool:
+        """Whether one thread does everything: prints keep their order, and sums of floats their bits."""
+        return self.module.has_prints or (config.deterministic and self.module.has_float_atomics)
+
+    def run(
+        self, total: int, data: bytes, stream: Any = None, block_dim: int = 0, most: int = 0, serial: bool = False
+    ) -> None:
+        """Puts the kernel over `total` threads on a stream, or one thread that does their work in order if `serial`."""
+        device = self.device
+        block = block_dim or self.block_dim
+        blocks = (total + block - 1) // block
+        if self.module.uses_tape:
+            most = most or 2 * device.sm_count  # as many threads as the heap is made for
+        if blocks > 1048576 or most:
+            blocks = device.grid(total, block, most)
+        if serial or self.runs_in_order:
+            blocks = block = 1
+        code = device.enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
+        if code:
+            raise error_of(code, f"launching kernel '{self.name}' ({blocks} blocks of {block} threads)")
 
     def after_launch(self) -> None:
         """Waits for the launch; passes on printed text and raises what a check found (debug mode)."""
-        if self.device.capturing is not None:
+        if self.device.captures:
+            graph = self.device.captures[-1]
+            if self not in graph.checked:
+                graph.checked.append(self)
             return
-        self.device.synchronize()
+        try:
+            self.device.synchronize()
+        except CudaError as error:
+            raise CudaError(f"kernel '{self.name}' on {self.device}: {error}") from error
         if self.errors is None:
             return
         code, a, b, _ = self.errors.numpy()
         if code:
             self.errors.zero_()
             raise KernelAssertionError(self.module.checks[code - 1].replace("{0}", str(a)).replace("{1}", str(b)))
+
+
+class CudaVariant(CudaCode):
+    """A kernel compiled for the types and layout of its arguments."""
+
+    def __init__(self, kernel: Any, types: list[Any], layout: Any, debug: bool, device: Any):
+        self.types, self.layout = types, layout
+        function, arity = kernel.lower(types, layout, debug)
+        block_dim = int(kernel.options.get("block_dim") or kernel.module.options.get("block_dim") or BLOCK)
+        super().__init__(function, arity, device, kernel.__name__, block_dim)

@@ -213,6 +213,8 @@ def radix_sort_pairs(keys: Any, values: Any, count: int, *, begin_bit: int = 0, 
     count = _check("radix_sort_pairs()", keys, values, count)
     if count == 0:
         return
+    if keys.device.is_cuda and _sorts_by_hand(keys, values, count, begin_bit, end_bit):
+        return
     count_digits, move_pairs, _ = _kernels(keys.dtype)
     bits = keys.dtype.bits if end_bit is None else min(int(end_bit), keys.dtype.bits)
     blocks, size = cut(count)
@@ -229,6 +231,19 @@ def radix_sort_pairs(keys: Any, values: Any, count: int, *, begin_bit: int = 0, 
     if source != 0:
         en.copy(keys, keys, dest_offset=0, src_offset=source, count=count)
         en.copy(values, values, dest_offset=0, src_offset=source, count=count)
+
+
+def _sorts_by_hand(keys: Any, values: Any, count: int, begin_bit: int, end_bit: int | None) -> bool:
+    """Sorts with kernels whose threads work together, where the GPU can; returns whether it did."""
+    from engine.cuda.native import runs_on
+    from engine.cuda.sort import sort_pairs
+
+    if not runs_on(keys.device):
+        return False
+    end = keys.dtype.bits if end_bit is None else min(int(end_bit), keys.dtype.bits)
+    if begin_bit < end:
+        sort_pairs(keys, values, count, begin_bit, end)
+    return True
 
 
 def segmented_sort_pairs(

@@ -98,8 +98,23 @@ def array_scan(in_array: Any, out_array: Any, inclusive: bool = True) -> None:
     values, sums = flat("array_scan()", in_array), flat("array_scan()", out_array)
     if values.size == 0:
         return
+    if _scans_by_hand(values, sums):
+        from engine.cuda.scan import scan
+
+        scan(values, sums, bool(inclusive))
+        return
     blocks, size = cut(values.size)
     totals = en.empty(blocks, dtype=values.dtype, device=values.device)
     en.launch(add_up_blocks, blocks, [values, size], [totals])
     en.launch(scan_totals, 1, [], [totals])
     en.launch(scan_blocks, blocks, [values, size, totals, bool(inclusive)], [sums])
+
+
+def _scans_by_hand(values: Any, sums: Any) -> bool:
+    """Whether a GPU scans these with kernels whose threads work together."""
+    if not (values.device.is_cuda and values.is_contiguous and sums.is_contiguous):
+        return False
+    from engine.cuda.native import runs_on
+    from engine.cuda.scan import SCALARS
+
+    return values.dtype.scalar.name in SCALARS and runs_on(values.device)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import engine as en
-from engine.capture import recording
+from engine.capture import recording_of
 from engine.errors import EngineError
 from engine.spatial.bvh import EMPTY, LEAF_SIZE, BvhTree, build_bvh
 from engine.spatial.bvh_layout import (
@@ -139,7 +139,7 @@ class Bvh:
         """Nothing to do, for programs that call it: memory and descriptor go back when the object dies."""
 
     def _build(self) -> None:
-        if recording() is None:
+        if recording_of(self.device) is None:
             self._check()
         if self.constructor == "sah":
             self._packed = None
@@ -196,7 +196,7 @@ class Bvh:
         """
         _checked_constructor(constructor)
         structures.changed(self)
-        captured = recording() is not None
+        captured = recording_of(self.device) is not None
         if captured and (self._packed is None or constructor == "sah"):
             self.refit()
             return

@@ -3,7 +3,8 @@
 `build` is a stable counting sort of the points by cell, in two rounds so that each works inside the cache: blocks of
 points go to buckets of neighbouring cells, then every bucket sorts itself and writes where its cells start. Each number
 has one writing thread, so the result is the same for any number of threads: cells in order, points of a cell in the
-order of their numbers. Everything runs as kernels, so a build can be captured in a graph.
+order of their numbers. Everything runs as kernels, so a build can be captured in a graph. On a GPU the device's radix
+sort does it (`cell_sort`), with the same result.
 
 Cells of a row lie side by side in memory, so a query walks rows, not cells: two loads find all points of a row.
 """
@@ -15,6 +16,7 @@ from typing import Any
 import engine as en
 from engine.errors import EngineError
 from engine.in_out import InOut
+from engine.spatial.cell_sort import CellSorter, runs_on
 from engine.spatial.descriptor import take_descriptor
 from engine.taping import structures
 
@@ -202,6 +204,7 @@ class HashGrid:
         self._bucket_starts = en.zeros(bucket_count, dtype=en.int32, device=self.device)
         self._ids = self._cells = self._bucket_cells = self._bucket_points = self._counts = None
         self._capacity = 0
+        self._native = runs_on(self.device)
         self._descriptor = take_descriptor(self, self.device)
         self._descriptor[[DIM_X, DIM_Y, DIM_Z]] = dims
         self._descriptor[STARTS] = self._starts.ptr
@@ -212,6 +215,11 @@ class HashGrid:
         if num_points <= self._capacity:
             return
         self._capacity = int(num_points)
+        if self._native:
+            self._cells = en.empty(self._capacity, dtype=en.int32, device=self.device)
+            self._sorter = CellSorter(self.device, self._capacity, self._starts.shape[0] - 1)
+            self._descriptor[IDS] = self._sorter.ids
+            return
         for name in ("_ids", "_cells", "_bucket_cells", "_bucket_points"):
             setattr(self, name, en.empty(self._capacity, dtype=en.int32, device=self.device))
         shape = (_block_count(self._capacity), self._bucket_starts.shape[0])
@@ -242,6 +250,11 @@ class HashGrid:
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]
         self.reserve(n)
+        if self._native:
+            cells_per_metre = 1.0 / float(radius)
+            en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])
+            self._sorter.sort(self._cells.ptr, n, self._starts.ptr, int(self.id), cells_per_metre)
+            return
         blocks = _block_count(n)
         size = -(-n // blocks)
         counts = self._counts[:blocks]

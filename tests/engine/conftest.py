@@ -17,15 +17,6 @@ def private_cache(tmp_path_factory):
         os.environ["SIMRUN_CACHE"] = before
 
 
-@pytest.fixture(autouse=True, scope="session")
-def chosen_device():
-    """`SIMRUN_TEST_DEVICE=cuda:0 pytest tests/engine tests/sim` runs the same tests on a GPU."""
-    name = os.environ.get("SIMRUN_TEST_DEVICE")
-    if name:
-        en.set_device(name)
-    yield
-
-
 @pytest.fixture
 def debug_mode():
     en.config.mode = "debug"

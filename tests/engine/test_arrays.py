@@ -78,8 +78,8 @@ def test_array_from_data(data, dtype, expected_dtype, shape):
         (lambda: en.copy(en.zeros(3, dtype=float), en.zeros(3, dtype=float), count=2, dest_offset=2), "fit"),
         (lambda: en.zeros(3, dtype=float).assign([1.0, 2.0]), "shape"),
         (lambda: en.zeros(3, dtype=en.vec3).fill_([1.0, 2.0]), "fill"),
-        (lambda: en.get_device("cuda"), "cuda"),
-        (lambda: en.zeros(3, dtype=float, device="cuda:0"), "cuda"),
+        (lambda: en.get_device("cuda:99"), "cuda"),
+        (lambda: en.zeros(3, dtype=float, device="cuda:99"), "cuda"),
         (lambda: en.get_device("tpu"), "tpu"),
     ],
 )
@@ -89,11 +89,14 @@ def test_wrong_use_is_refused(make, message):
 
 
 def test_cuda_error_says_what_is_missing():
+    if en.is_cuda_available():
+        pytest.skip("there is a GPU here")
     with pytest.raises(en.EngineError) as caught:
         en.get_device("cuda:0")
     assert "CUDA" in str(caught.value) and "cpu" in str(caught.value)
 
 
+@pytest.mark.cpu_only("memory shared with the host")
 def test_memory_is_shared_with_numpy_both_ways():
     base = np.arange(5, dtype=np.float32)
     a = en.from_numpy(base)
@@ -115,6 +118,7 @@ def test_numpy_view_outlives_its_array():
     assert (view == 1).all()
 
 
+@pytest.mark.cpu_only("memory shared with the host")
 def test_from_numpy_of_strided_and_read_only_data():
     base = np.arange(10, dtype=np.float32)
     every_other = en.from_numpy(base[::2])
@@ -129,6 +133,7 @@ def test_from_numpy_of_strided_and_read_only_data():
     assert columns.list()[1] == en.vec3(3, 4, 5)
 
 
+@pytest.mark.cpu_only("memory shared with the host")
 def test_array_over_foreign_memory_keeps_its_owner():
     owner = np.arange(6, dtype=np.float32)
     a = en.array(ptr=owner.ctypes.data, shape=(2,), dtype=en.vec3, owner=owner)
@@ -153,7 +158,7 @@ def test_constructors():
     assert en.zeros_like(a).shape == en.empty_like(a).shape == (1, 2) and en.ones_like(a).list() == [1, 1]
     assert en.full_like(a, 3.0).list() == [3, 3] and en.zeros_like(a[:, ::2]).is_contiguous
     b = en.clone(a)
-    b.numpy()[0, 0] = 9
+    b[0, 0] = 9
     assert a.list() == [1, 2]
     grad = en.zeros(3, dtype=en.vec3, requires_grad=True)
     assert grad.grad.shape == (3,) and grad.requires_grad
@@ -220,7 +225,7 @@ def test_arrays_of_structs_have_c_layout():
     assert s.numpy().dtype.itemsize == 20 and s.strides == (20,)
     assert s.numpy()["x"][0].tolist() == [1, 2, 3] and s.numpy()["tag"].tolist() == [5, 0]
     assert s[0].x == en.vec3(1, 2, 3)
-    s.numpy()["mass"][1] = 7.0
+    s[1] = Particle(mass=7.0)
     assert s.list()[1].mass == 7.0
 
 
@@ -235,14 +240,19 @@ def test_empty_arrays(shape):
 
 
 def test_scoped_device_and_device_arguments():
-    assert en.zeros(1, dtype=float, device="cpu").device == en.get_device() == "cpu"
+    assert en.zeros(1, dtype=float, device="cpu").device == "cpu"
+    assert en.zeros(1, dtype=float).device == en.get_device()
     with en.ScopedDevice("cpu") as device:
         assert str(en.zeros(1, dtype=float).device) == "cpu" and device == en.get_device("cpu")
-    assert en.get_devices() == [en.get_device("cpu")]
+    assert en.get_devices()[0] == en.get_device("cpu")
 
 
 def test_other_libraries_see_the_array():
     a = en.array(np.arange(4, dtype=np.float32))
-    assert np.from_dlpack(a).tolist() == [0, 1, 2, 3]
-    assert a.__array_interface__["data"][0] == a.ptr
+    if a.device.is_cpu:
+        assert np.from_dlpack(a).tolist() == [0, 1, 2, 3]
+        assert a.__array_interface__["data"][0] == a.ptr
+    else:
+        assert a.__cuda_array_interface__["data"] == (a.ptr, False)
+        assert np.asarray(a).tolist() == [0, 1, 2, 3]
     assert "float32" in repr(a) and "(4,)" in repr(a)

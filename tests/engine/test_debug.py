@@ -168,8 +168,7 @@ def test_print_and_printf_come_out_in_order(capfd):
         print(en.uint64(2**63), en.int64(-5), en.uint8(200), 2.5)
 
     n = 50
-    v = en.zeros(n, dtype=en.vec3)
-    v.numpy()[:, 0] = range(n)
+    v = en.array([(float(k), 0.0, 0.0) for k in range(n)], dtype=en.vec3)
     en.launch(k, n, inputs=[v])
     en.synchronize()
     lines = capfd.readouterr().out.splitlines()

@@ -73,7 +73,7 @@ def test_gradient_of_a_rollout(solver, name, step):
     start = x.numpy().copy()
     values = []
     for sign in (1, -1):
-        x.numpy()[...] = start + sign * step * direction
+        x.assign(start + sign * step * direction)
         values.append(rollout.run())
     slope = (values[0] - values[1]) / (2 * step)
     noise = 2e-7 * values[0] / step  # single precision

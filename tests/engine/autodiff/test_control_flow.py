@@ -79,9 +79,10 @@ def struct_written(parts: en.array(dtype=Part), x: en.array(dtype=f64)):
 
 def test_fields_of_arrays_of_structs():
     rng = np.random.default_rng(0)
-    parts = en.zeros(3, dtype=Part)
+    rows = np.zeros(3, dtype=Part.__engine_struct__.np_dtype)
     for n in range(3):
-        parts.numpy()[n] = (rng.uniform(0.5, 1), n % 2, rng.uniform(-1, 1, 3))
+        rows[n] = (rng.uniform(0.5, 1), n % 2, rng.uniform(-1, 1, 3))
+    parts = en.array(rows, dtype=Part)
     assert en.gradcheck(struct_fields, 3, [parts, 4], [en.zeros(3, dtype=f64)])
     assert en.gradcheck(struct_written, 3, [parts, numbers(3)])
 

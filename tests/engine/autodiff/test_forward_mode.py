@@ -20,9 +20,9 @@ def along(run, x, v, eps=1e-6):
     start = x.numpy().copy()
     values = []
     for step in (eps, -eps):
-        x.numpy()[...] = start + step * v
+        x.assign(start + step * v)
         values.append(run())
-    x.numpy()[...] = start
+    x.assign(start)
     return (values[0] - values[1]) / (2 * eps)
 
 

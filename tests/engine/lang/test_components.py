@@ -1,6 +1,7 @@
 """Reading and writing components of vectors, matrices, structs and arrays of them."""
 
 import numpy as np
+import pytest
 
 import engine as en
 
@@ -167,6 +168,7 @@ def test_negative_constant_index_counts_from_the_end_of_an_array():
     assert a.list() == [2.0, 2.0, 5.0] and b.numpy()[1, 1] == 7.0
 
 
+@pytest.mark.cpu_only("memory shared with the host")
 def test_strided_transposed_and_reversed_views():
     @en.kernel
     def k(a: en.array2d(dtype=float), v: en.array(dtype=en.vec3)):

@@ -39,7 +39,7 @@ def test_pinned_and_inactive_particles_stay(integrator, advance):
     builder = ModelBuilder()
     builder.add_particles(np.array([[0.0, 1, 0], [0, 2, 0]]), np.zeros((2, 3)), np.array([0.0, 1.0]), 0.1)
     model = builder.finalize()
-    model.particle_flags.numpy()[1] = 0
+    model.particle_flags[1] = 0
     s = advance(model, integrator, 20, 0.01)
     np.testing.assert_array_equal(s.particle_q.numpy(), [[0, 1, 0], [0, 2, 0]])
 

@@ -1,0 +1,94 @@
+"""The door from Python to the driver for what is called most: launches, through a compiled built-in function.
+
+cuda-bindings makes Python objects of every handle and argument, which costs more than the driver's own work. This entry
+takes whole numbers and bytes, as `engine.cpu.entry` does for the CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from engine.cpu import jit
+from engine.cpu.entry import python_function
+from engine.errors import EngineError
+
+#: Arguments: table (cuCtxSetCurrent, cuLaunchKernel, context), function, blocks, threads of a block, bytes of shared
+#: memory, stream, argument block (bytes). Returns the driver's result code.
+_TEXT = r"""
+declare i64 @PyLong_AsLongLong(ptr)
+declare ptr @PyLong_FromLong(i64)
+declare ptr @PyBytes_AsString(ptr)
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+
+define internal i64 @integer(ptr %args, i64 %k) {
+  %place = getelementptr ptr, ptr %args, i64 %k
+  %object = load ptr, ptr %place, align 8
+  %value = call i64 @PyLong_AsLongLong(ptr %object)
+  ret i64 %value
+}
+
+define ptr @py_cuda_launch(ptr %self, ptr %args, i64 %n) {
+  %params = alloca [1 x ptr], align 8
+  %table.i = call i64 @integer(ptr %args, i64 0)
+  %function.i = call i64 @integer(ptr %args, i64 1)
+  %grid.i = call i64 @integer(ptr %args, i64 2)
+  %threads.i = call i64 @integer(ptr %args, i64 3)
+  %shared.i = call i64 @integer(ptr %args, i64 4)
+  %stream.i = call i64 @integer(ptr %args, i64 5)
+  %block.place = getelementptr ptr, ptr %args, i64 6
+  %block.object = load ptr, ptr %block.place, align 8
+  %block = call ptr @PyBytes_AsString(ptr %block.object)
+  store ptr %block, ptr %params, align 8
+  %table = inttoptr i64 %table.i to ptr
+  %launch.place = getelementptr ptr, ptr %table, i64 1
+  %context.place = getelementptr ptr, ptr %table, i64 2
+  %set = load ptr, ptr %table, align 8
+  %launch = load ptr, ptr %launch.place, align 8
+  %context = load ptr, ptr %context.place, align 8
+  %function = inttoptr i64 %function.i to ptr
+  %stream = inttoptr i64 %stream.i to ptr
+  %grid = trunc i64 %grid.i to i32
+  %threads = trunc i64 %threads.i to i32
+  %shared = trunc i64 %shared.i to i32
+  %state = call ptr @PyEval_SaveThread()
+  %ready = call i32 %set(ptr %context)
+  %code = call i32 %launch(ptr %function, i32 %grid, i32 1, i32 1, i32 %threads, i32 1, i32 1, i32 %shared, ptr %stream, ptr %params, ptr null)
+  call void @PyEval_RestoreThread(ptr %state)
+  %wide = zext i32 %code to i64
+  %out = call ptr @PyLong_FromLong(i64 %wide)
+  ret ptr %out
+}
+"""
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    for name in ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so"):
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    raise EngineError("CUDA needs an NVIDIA driver and none was found")
+
+
+@functools.cache
+def _code() -> Any:
+    return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch"])
+
+
+@functools.cache
+def launch_entry() -> Callable:
+    """The compiled entry, as a function of Python."""
+    return python_function("launch", _code()["py_cuda_launch"])
+
+
+def launch_table(context: int) -> Any:
+    """What the entry needs to know of a device: two functions of the driver and the device's context."""
+    library = _library()
+    addresses = [ctypes.cast(f, ctypes.c_void_p).value for f in (library.cuCtxSetCurrent, library.cuLaunchKernel)]
+    return (ctypes.c_int64 * 3)(*addresses, context)

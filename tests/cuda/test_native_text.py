@@ -1,0 +1,24 @@
+"""The hand-written CUDA kernels compile, on a machine without a GPU."""
+
+import pytest
+
+import engine as en
+from engine.cuda import graphs, scan, sort
+from engine.cuda.native import NativeKernel
+from engine.cuda.nvrtc import nvrtc
+from engine.spatial import cell_sort
+
+
+def native_kernels() -> list[NativeKernel]:
+    sorts = [sort.kernels(key, size, counted) for key in sort._KEYS for size, counted in ((4, True), (8, False))]
+    singles = [sort._gather_kernel, cell_sort.mark_starts]
+    return [k for group in (*sorts, *map(scan.kernels, scan.SCALARS)) for k in group] + singles
+
+
+@pytest.mark.parametrize("text", sorted({k.text for k in native_kernels()} | {graphs._SETTER}))
+def test_native_text_compiles(text):
+    try:
+        compiler = nvrtc()
+    except en.EngineError as why:
+        pytest.skip(str(why))
+    assert compiler.compile(text, "sm_90", "native").startswith(b"\x7fELF")
