@@ -458,7 +458,12 @@ class array:
         return self if get_device(device) == self.device else clone(self, device)
 
     def astype(self, dtype: Any) -> array:
-        out = array(self.numpy(), dtype=dtype, device=self.device)
+        """A copy with numbers of another type."""
+        if self.device.is_cuda and self.dtype.kind != "struct":
+            out = array(shape=self.shape, dtype=dtype, device=self.device)
+            _convert(self.contiguous(), out)
+        else:
+            out = array(self.numpy(), dtype=dtype, device=self.device)
         _note_write(out, self)
         return out
 
@@ -771,6 +776,15 @@ def _transfer(dest: array, src: array) -> None:
     else:
         refuse_host_write(to, "a copy from ordinary host memory")
         to.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+
+
+def _convert(source: array, out: array) -> None:
+    """Converts numbers where they are; not seen by tapes."""
+    from engine.device_algorithms.cast import array_cast
+    from engine.taping import NotTaped
+
+    with NotTaped():
+        array_cast(source, out)
 
 
 def _over_cuda_memory(data: Any, dtype: Any) -> array:

@@ -115,6 +115,7 @@ def capture_begin(
         force_module_load: No effect: kernels may compile inside a capture.
         external: Another library has begun the capture and will end it; this only notes what must stay alive.
     """
+    _refuse_tape("a capture")
     place = stream.device if stream is not None else get_device(device)
     if not place.is_cuda:
         _recording.graphs.append(Graph())

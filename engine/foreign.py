@@ -25,6 +25,11 @@ def share(values: np.ndarray, dtype: Any, source: str, remedy: str, scalar: T.Sc
     Raises:
         EngineError: element type, shape or strides do not fit, so that only a copy could be wrapped.
     """
+    return array._view(*_fitted(values, dtype, source, remedy, scalar), get_device("cpu"))
+
+
+def _fitted(values: np.ndarray, dtype: Any, source: str, remedy: str, scalar: Any) -> tuple[np.ndarray, Any]:
+    """`values` with the components of `dtype` in trailing dimensions, and `dtype`; never reads them."""
     scalar = scalar or scalar_type_of(values.dtype, source)
     dtype = scalar if dtype is None or dtype is Any else T.as_type(dtype)
     if getattr(dtype, "kind", None) in (None, "struct", "array"):
@@ -50,7 +55,45 @@ def share(values: np.ndarray, dtype: Any, source: str, remedy: str, scalar: T.Sc
                 f"side by side in memory; make a packed copy: {remedy}"
             )
         step *= extent
-    return array._view(values, dtype, get_device("cpu"))
+    return values, dtype
+
+
+def share_cuda(data: Any, dtype: Any, source: str = "", scalar: T.ScalarType | None = None) -> array:
+    """An array over the GPU memory of an object with `__cuda_array_interface__`, which it keeps alive.
+
+    The current stream of the device waits for the stream that the object names.
+
+    Raises:
+        EngineError: there is no such GPU, or only a copy would fit `dtype`.
+    """
+    facts = data.__cuda_array_interface__
+    source = source or f"a {type(data).__name__} on a GPU"
+    shape, number = tuple(facts["shape"]), np.dtype(facts["typestr"])
+    pointer, read_only = facts["data"]
+    device = get_device(f"cuda:{_ordinal_of(pointer)}") if pointer else get_device("cuda")
+    strides = facts.get("strides")
+    if strides is None:
+        strides = tuple(int(number.itemsize * np.prod(shape[k + 1 :], dtype=np.int64)) for k in range(len(shape)))
+    if any(s < 0 for s in strides):
+        raise EngineError(f"{source} has negative strides; pass a packed copy")
+    reach = sum((n - 1) * s for n, s in zip(shape, strides)) + number.itemsize if all(shape) else 0
+    places = np.ndarray(shape, number, device.memory.at(pointer or 1, reach, data), strides=strides) if reach else np.empty(shape, number)
+    stream = facts.get("stream")
+    if stream is not None and int(stream) > 2 and int(stream) != device.stream.cuda_stream and not device.captures:
+        from engine.streams import Stream
+
+        device.stream.wait_stream(Stream(device, cuda_stream=int(stream)))
+    values, dtype = _fitted(places, dtype, source, "make it contiguous first", scalar)
+    return array._view(device.memory.wrap(values), dtype, device, data)
+
+
+def _ordinal_of(pointer: int) -> int:
+    """The CUDA device that memory belongs to."""
+    from engine.cuda.driver import binding, call
+
+    get_device("cuda")
+    which = binding().CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    return int(call("cuPointerGetAttribute", which, pointer))
 
 
 def adopt(a: Any, dtype: Any) -> array | None:
@@ -63,6 +106,8 @@ def adopt(a: Any, dtype: Any) -> array | None:
         from engine.interop.torch import from_torch  # shares the gradient too
 
         return from_torch(a, dtype)
+    if hasattr(a, "__cuda_array_interface__"):
+        return share_cuda(a, dtype)
     if hasattr(a, "__array_interface__"):
         return share(np.asarray(a), dtype, f"a {type(a).__name__}", "pass a contiguous copy")
     if hasattr(a, "__dlpack__"):

@@ -19,5 +19,7 @@ from engine.interop.torch import (
     dtype_from_torch,
     dtype_to_torch,
     from_torch,
+    stream_from_torch,
+    stream_to_torch,
     to_torch,
 )

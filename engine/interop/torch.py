@@ -7,14 +7,17 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from engine import types as T
 from engine.arrays import array
 from engine.device import Device, get_device
 from engine.errors import EngineError
-from engine.foreign import share
+from engine.foreign import share, share_cuda
 from engine.interop.kernel_call import KernelCall
 from engine.interop.optional import require
 from engine.kernel import Kernel
+from engine.streams import Stream
 
 _torch = functools.partial(require, "torch", "sharing arrays with PyTorch")
 
@@ -70,7 +73,7 @@ def from_torch(
     """An array over the memory of a tensor, which it keeps alive; gradients are shared too.
 
     Args:
-        t: a dense tensor on the CPU.
+        t: a dense tensor on the CPU or a CUDA device.
         dtype: element type; a vector or matrix type takes the trailing dimensions. None: the tensor's scalar type.
         requires_grad: whether the array has a gradient; None: as the tensor does.
         grad: array or tensor to use as gradient. By default that of the tensor, made of zeros if it has none yet.
@@ -87,8 +90,8 @@ def from_torch(
         raise EngineError(
             f"from_torch: got a tensor of layout {t.layout}; expected a dense one: t.to_dense().resolve_neg()"
         )
-    if t.device.type != "cpu":
-        raise EngineError(f"from_torch: the tensor is on {t.device}; expected one on the CPU: tensor.cpu()")
+    if t.device.type not in ("cpu", "cuda"):
+        raise EngineError(f"from_torch: the tensor is on {t.device}; expected one on the CPU or a CUDA device")
     if retain_grad and not t.is_leaf:
         t.retain_grad()
     out = _shared(t, dtype, "from_torch: a tensor")
@@ -102,7 +105,30 @@ def from_torch(
 def _shared(t: Any, dtype: Any, source: str) -> array:
     scalar, values = dtype_from_torch(t.dtype), t.detach()  # refuses complex and quantised numbers
     values = values.view(_torch().uint16) if scalar is T.bfloat16 else values
+    if t.device.type == "cuda":
+        return share_cuda(_CudaTensor(values), dtype, source, scalar)
     return share(values.numpy(), dtype, source, "tensor.contiguous()", scalar)
+
+
+class _CudaTensor:
+    """A tensor's memory with torch's present stream, which its own `__cuda_array_interface__` does not name."""
+
+    def __init__(self, tensor: Any):
+        self.tensor = tensor
+
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        t = self.tensor
+        number = str(t.dtype).removeprefix("torch.")
+        size = t.element_size()
+        return {
+            "shape": tuple(t.shape),
+            "strides": tuple(s * size for s in t.stride()),
+            "typestr": np.dtype(number).str,
+            "data": (t.data_ptr(), False),
+            "stream": _torch().cuda.current_stream(t.device).cuda_stream or 1,
+            "version": 3,
+        }
 
 
 def _share_gradient(out: array, t: Any, grad: Any) -> None:
@@ -146,10 +172,6 @@ def to_torch(a: array, requires_grad: bool | None = None) -> Any:
     if not isinstance(a, array):
         raise EngineError(f"to_torch: got {type(a).__name__}; expected an engine array")
     dtype_to_torch(a.dtype)
-    if not a.device.is_cpu:
-        raise EngineError(
-            f"to_torch: the array is on {a.device}; share it with torch.as_tensor(a), or copy: a.to('cpu')"
-        )
     if any(s < 0 for s in a.strides):
         raise EngineError(
             "to_torch: the array is a reversed view, and tensors have no negative strides; pack it: a.contiguous()"
@@ -167,8 +189,55 @@ def to_torch(a: array, requires_grad: bool | None = None) -> Any:
 def _tensor(torch: Any, a: array) -> Any:
     with warnings.catch_warnings():  # a read-only source stays the user's responsibility, as in torch.from_dlpack
         warnings.simplefilter("ignore", UserWarning)
-        t = torch.from_numpy(a.numpy())
+        t = torch.from_numpy(a.numpy()) if a.device.is_cpu else _cuda_tensor(torch, a)
         return t.view(torch.bfloat16) if a.dtype.scalar is T.bfloat16 else t
+
+
+def _cuda_tensor(torch: Any, a: array) -> Any:
+    """A tensor over GPU memory; torch's present stream waits for what is on ours."""
+    number = dtype_to_torch(a.dtype) if a.dtype.scalar is not T.bfloat16 else torch.uint16
+    if not a.size:
+        return torch.empty(a._data.shape, dtype=number, device=str(a.device))
+    holder = _Interface(a)
+    t = torch.as_tensor(holder, device=str(a.device))
+    theirs = torch.cuda.current_stream(t.device)
+    ours = a.device.stream
+    if theirs.cuda_stream not in (0, ours.cuda_stream) and not a.device.captures:
+        theirs.wait_stream(stream_to_torch(ours))
+    return t if t.dtype == number else t.view(number)
+
+
+class _Interface:
+    """An array's GPU memory for torch, without a stream: torch would wait for it on the host."""
+
+    def __init__(self, a: array):
+        facts = dict(a.__cuda_array_interface__)
+        facts.pop("stream")
+        data = a._data
+        facts["strides"] = None if data.flags.c_contiguous else data.strides
+        if a.dtype.scalar is T.bool_:
+            facts["typestr"] = "|b1"
+        self.__cuda_array_interface__, self.array = facts, a
+
+
+# streams ----------------------------------------------------------------------------------------------------------
+
+
+def stream_from_torch(stream_or_device: Any = None) -> Stream:
+    """The engine's view of a torch stream, or of the current one of a torch device; both put work on the same queue."""
+    torch = _torch()
+    given = stream_or_device
+    stream = given if hasattr(given, "cuda_stream") else torch.cuda.current_stream(given)
+    return Stream(device_from_torch(stream.device), cuda_stream=stream.cuda_stream)
+
+
+def stream_to_torch(stream_or_device: Any = None) -> Any:
+    """Torch's view of an engine stream, or of the current one of a device; both put work on the same queue."""
+    given = stream_or_device
+    stream = given if isinstance(given, Stream) else get_device(given).stream
+    if not stream.device.is_cuda:
+        raise EngineError("stream_to_torch: torch has streams of CUDA devices only")
+    return _torch().cuda.ExternalStream(stream.cuda_stream, device=device_to_torch(stream.device))
 
 
 # automatic differentiation ----------------------------------------------------------------------------------------
