@@ -203,7 +203,13 @@ class array:
             if shape is not None:
                 values = self._reshaped(values, as_shape(shape) + tail(self.dtype))
             self._data = values
-            if copy or self.pinned or not self.device.is_cpu or not values.flags.writeable or not self._components_adjoin():
+            if (
+                copy
+                or self.pinned
+                or not self.device.is_cpu
+                or not values.flags.writeable
+                or not self._components_adjoin()
+            ):
                 head = values.shape[: values.ndim - len(tail(self.dtype))]
                 self._data = _allocate(head, self.dtype, self.device, self.pinned)
                 self.device.memory.write(self._data, values)
@@ -673,23 +679,19 @@ def ones(
 
 def _like(src: array, device, requires_grad, pinned: bool | None = None) -> array:
     wanted = src.requires_grad if requires_grad is None else requires_grad
-    pinned = src.pinned if pinned is None else pinned
+    pinned = getattr(src, "pinned", False) if pinned is None else pinned
     return array(shape=src.shape, dtype=src.dtype, device=device or src.device, requires_grad=wanted, pinned=pinned)
 
 
-def empty_like(
-    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
-) -> array:
+def empty_like(src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None) -> array:
     """Array of the shape and type of `src` with unspecified contents."""
     return _like(src, device, requires_grad, pinned)
 
 
-def zeros_like(
-    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
-) -> array:
+def zeros_like(src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None) -> array:
     """Array of the shape and type of `src` filled with zeros."""
     wanted = src.requires_grad if requires_grad is None else requires_grad
-    pinned = src.pinned if pinned is None else pinned
+    pinned = getattr(src, "pinned", False) if pinned is None else pinned
     return zeros(src.shape, src.dtype, device or src.device, wanted, pinned=pinned)
 
 
@@ -705,9 +707,7 @@ def full_like(
     return _filled(_like(src, device, requires_grad, pinned), value)
 
 
-def clone(
-    src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None
-) -> array:
+def clone(src: array, device: Any = None, requires_grad: bool | None = None, pinned: bool | None = None) -> array:
     """A packed copy of `src`."""
     out = _like(src, None if type(src) is not array else device, requires_grad, pinned)
     copy(out, src)

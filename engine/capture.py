@@ -123,7 +123,9 @@ def capture_begin(
     from engine.cuda.graphs import CudaGraph
 
     if place.captures:
-        raise EngineError(f"capture_begin: a capture on {place} is in progress; end it first, or launch a finished graph")
+        raise EngineError(
+            f"capture_begin: a capture on {place} is in progress; end it first, or launch a finished graph"
+        )
     CudaGraph(place, stream or place.stream, external).begin("CU_STREAM_CAPTURE_MODE_RELAXED")
 
 

@@ -153,7 +153,9 @@ def _require(possible: bool, target: Device, peer: Device, what: str) -> None:
     if not (target.is_cuda and peer.is_cuda):
         raise ValueError(f"{what}: got {target} and {peer}; expected two CUDA devices")
     if not possible:
-        raise EngineError(f"{what}: {peer} cannot reach the memory of {target} on this machine; copy() works all the same")
+        raise EngineError(
+            f"{what}: {peer} cannot reach the memory of {target} on this machine; copy() works all the same"
+        )
 
 
 class _ScopedAccess:

@@ -69,7 +69,7 @@ def share_cuda(data: Any, dtype: Any, source: str = "", scalar: T.ScalarType | N
     facts = data.__cuda_array_interface__
     source = source or f"a {type(data).__name__} on a GPU"
     shape, number = tuple(facts["shape"]), np.dtype(facts["typestr"])
-    pointer, read_only = facts["data"]
+    pointer = facts["data"][0]
     device = get_device(f"cuda:{_ordinal_of(pointer)}") if pointer else get_device("cuda")
     strides = facts.get("strides")
     if strides is None:
@@ -77,7 +77,11 @@ def share_cuda(data: Any, dtype: Any, source: str = "", scalar: T.ScalarType | N
     if any(s < 0 for s in strides):
         raise EngineError(f"{source} has negative strides; pass a packed copy")
     reach = sum((n - 1) * s for n, s in zip(shape, strides)) + number.itemsize if all(shape) else 0
-    places = np.ndarray(shape, number, device.memory.at(pointer or 1, reach, data), strides=strides) if reach else np.empty(shape, number)
+    places = (
+        np.ndarray(shape, number, device.memory.at(pointer or 1, reach, data), strides=strides)
+        if reach
+        else np.empty(shape, number)
+    )
     stream = facts.get("stream")
     if stream is not None and int(stream) > 2 and int(stream) != device.stream.cuda_stream and not device.captures:
         from engine.streams import Stream

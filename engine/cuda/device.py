@@ -99,7 +99,9 @@ class CudaDevice(Device):
 
     def ask_pool(self, name: str) -> int:
         self.start()
-        return int(call("cuMemPoolGetAttribute", self.pool, getattr(binding().CUmemPool_attribute, f"CU_MEMPOOL_ATTR_{name}")))
+        return int(
+            call("cuMemPoolGetAttribute", self.pool, getattr(binding().CUmemPool_attribute, f"CU_MEMPOOL_ATTR_{name}"))
+        )
 
     # streams ---------------------------------------------------------------------------------------------------
     @property

@@ -99,7 +99,9 @@ class CudaGraph:
         try:
             device = self.device
             if device.captures:
-                device.deferred += [(f, h) for f, h in (("cuGraphExecDestroy", self.executable), ("cuGraphDestroy", self.template)) if h]
+                device.deferred += [
+                    (f, h) for f, h in (("cuGraphExecDestroy", self.executable), ("cuGraphDestroy", self.template)) if h
+                ]
                 return
             device.start()
             if self._ran_on is not None:

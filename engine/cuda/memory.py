@@ -278,5 +278,3 @@ def _free_pinned(pointer: int) -> None:
             device.deferred.append(("cuMemFreeHost", pointer))
             return
     call("cuMemFreeHost", pointer)
-
-

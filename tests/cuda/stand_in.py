@@ -104,7 +104,7 @@ def _allocate(size: int) -> int:
 
 
 def _free(pointer: int) -> None:
-    raw, size = _blocks.pop(int(pointer))
+    _raw, size = _blocks.pop(int(pointer))
     _used[0] -= size
     ctypes.memset(pointer, 0xCD, size)
 
@@ -300,7 +300,9 @@ _CALLS = {
     "cuStreamUpdateCaptureDependencies": lambda *_: None,
     "cuGraphConditionalHandleCreate": lambda *_: _new({"value": False}),
     "cuGraphAddNode": _add_node,
-    "cuGraphAddChildGraphNode": lambda g, _d, _n, child: _objects[int(g)].append(lambda: _run(_objects[int(child)])) or _new(None),
+    "cuGraphAddChildGraphNode": lambda g, _d, _n, child: (
+        _objects[int(g)].append(lambda: _run(_objects[int(child)])) or _new(None)
+    ),
     "cuGraphInstantiate": lambda g, _: _new(_objects[int(g)]),
     "cuGraphLaunch": lambda g, _s: _run(_objects[int(g)]),
     "cuGraphDestroy": lambda g: _objects.pop(int(g)) and None,
