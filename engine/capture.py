@@ -88,15 +88,27 @@ def recording_of(device: Any) -> Any:
     return recording() if device.is_cpu else device.capturing
 
 
+#: CUDA devices on which graphs are being captured
+cuda_captures: list[Any] = []
+
+
 class NotRecorded:
-    """Inside this `with` block launches run at once although a graph is being recorded: for one-time preparation."""
+    """Inside this `with` block launches run at once although a graph is being recorded: for one-time preparation.
+
+    On a CUDA device they run on a stream of their own, after what came before the capture.
+    """
 
     def __enter__(self) -> NotRecorded:
         self._held, _recording.graphs = _recording.graphs, []
+        self._devices = list(cuda_captures)
+        for device in self._devices:
+            device.step_aside()
         return self
 
     def __exit__(self, *_) -> None:
         _recording.graphs = self._held
+        for device in self._devices:
+            device.step_back()
 
 
 def _refuse_tape(what: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from engine import types as T
 from engine.array_data import element, numbers
 from engine.arrays import MAX_DIMS, ArrayType, array, empty
-from engine.capture import recording
+from engine.capture import recording, recording_of
 from engine.device import Device
 from engine.errors import EngineError
 from engine.taping import active_tape
@@ -45,7 +45,7 @@ def _index_array(given: Any, extent: int, d: int, device: Device) -> array:
     if given.dtype is not T.int32 or given.ndim != 1 or given.device != device:
         got = f"{given.ndim}-d {T.type_name(given.dtype)} on {given.device}"
         raise EngineError(f"indexedarray: indices of dimension {d} are {got}; expected a 1-d int32 array on {device}")
-    if device.is_cpu and given.size:
+    if given.size and recording_of(given.device) is None:
         low, high = int(given.numpy().min()), int(given.numpy().max())
         if low < 0 or high >= extent:
             raise EngineError(

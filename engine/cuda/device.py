@@ -44,6 +44,7 @@ class CudaDevice(Device):
         self.memory: Any = None
         #: graphs being captured on this device, innermost last
         self.captures: list[Any] = []
+        self._aside: list[tuple[list[Any], Stream]] = []
         #: calls that free things, for when no capture runs
         self.deferred: list[tuple[str, Any]] = []
         #: how many streams were made: with one, memory goes back in its order
@@ -137,6 +138,17 @@ class CudaDevice(Device):
         """The innermost graph being captured, or None."""
         return self.captures[-1] if self.captures else None
 
+    def step_aside(self) -> None:
+        """Makes work go to a stream of its own although a graph is being captured, until `step_back`."""
+        self._aside.append((self.captures, self._stream))
+        self.captures = []
+        self._stream = Stream(self, cuda_stream=int(self.side_stream))
+
+    def step_back(self) -> None:
+        """Ends what `step_aside` began, once the work is done."""
+        self._stream.synchronize()
+        self.captures, self._stream = self._aside.pop()
+
     def refuse_capture(self, what: str) -> None:
         """Raises EngineError if a graph is being captured: it cannot contain `what`."""
         self.start()
@@ -153,7 +165,10 @@ class CudaDevice(Device):
                     f"Cannot synchronize device {self} while a graph is being captured on it; do it after the capture"
                 )
             self.start()
-            call("cuCtxSynchronize")
+            if self._aside:
+                self._stream.synchronize()
+            else:
+                call("cuCtxSynchronize")
 
     # code and launches -----------------------------------------------------------------------------------------
     def load(self, cubin: bytes, name: str) -> tuple[Any, int]:
@@ -183,7 +198,7 @@ class CudaDevice(Device):
     # releases --------------------------------------------------------------------------------------------------
     def release_on_stream(self, pointer: int) -> None:
         """Frees memory after the work that was put on the device so far."""
-        if self.captures:
+        if self.captures or self._aside:
             self.deferred.append(("cuMemFreeAsync", pointer))
             return
         call("cuCtxSetCurrent", self.context)
@@ -192,7 +207,7 @@ class CudaDevice(Device):
 
     def release_now(self, pointer: int) -> None:
         """Frees memory that does not come from the pool; the driver waits for its users."""
-        if self.captures:
+        if self.captures or self._aside:
             self.deferred.append(("cuMemFree", pointer))
             return
         call("cuCtxSetCurrent", self.context)
@@ -200,7 +215,7 @@ class CudaDevice(Device):
 
     def flush_releases(self) -> None:
         """Does what had to wait for the end of a capture."""
-        if self.captures or not self.deferred:
+        if self.captures or self._aside or not self.deferred:
             return
         waiting, self.deferred = self.deferred, []
         self.start()

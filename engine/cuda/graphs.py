@@ -7,10 +7,11 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from engine.capture import cuda_captures
 from engine.cuda import nvrtc
 from engine.cuda.driver import CudaError, binding, call
 from engine.errors import EngineError
-from engine.streams import Stream
+from engine.streams import Event, Stream
 
 IF, WHILE = "CU_GRAPH_COND_TYPE_IF", "CU_GRAPH_COND_TYPE_WHILE"
 
@@ -44,14 +45,19 @@ class CudaGraph:
         """Starts recording what is put on the stream; with `external` another library has done so."""
         self.device.start()
         if not self.external:
+            event = Event(self.device)
+            call("cuEventRecord", event.handle, self.stream.handle)
+            call("cuStreamWaitEvent", self.device.side_stream, event.handle, 0)  # preparation comes after what is there
             call("cuStreamBeginCapture", self.stream.handle, getattr(binding().CUstreamCaptureMode, mode))
         self.device.captures.append(self)
+        cuda_captures.append(self.device)
         return self
 
     def end(self) -> CudaGraph:
         """Ends recording."""
         self.device.start()
         self.device.captures.remove(self)
+        cuda_captures.remove(self.device)
         if not self.external:
             try:
                 self.template = call("cuStreamEndCapture", self.stream.handle)

