@@ -149,14 +149,6 @@ class CudaDevice(Device):
         self._stream.synchronize()
         self.captures, self._stream = self._aside.pop()
 
-    def refuse_capture(self, what: str) -> None:
-        """Raises EngineError if a graph is being captured: it cannot contain `what`."""
-        self.start()
-        if self.captures:
-            raise EngineError(
-                f"{what} waits for {self}, and that is not possible while a graph is being captured; do it after the capture"
-            )
-
     def synchronize(self) -> None:
         """Waits for everything that was put on this device."""
         if self.is_started:

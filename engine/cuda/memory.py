@@ -150,10 +150,19 @@ class CudaMemory:
 
     # transfers -------------------------------------------------------------------------------------------------
     def read(self, data: DeviceData) -> np.ndarray:
-        """The contents as a new NumPy array on the host; waits for the work before it."""
+        """The contents as a new NumPy array on the host; waits for the work before it.
+
+        While a graph is being captured these are the contents from before the capture, as on the CPU.
+        """
+        if self.device.captures:
+            self.device.step_aside()
+            try:
+                return self.read(data)
+            finally:
+                self.device.step_back()
         out = np.empty(data.shape, data.dtype)
         if out.size:
-            self.device.refuse_capture("reading an array on the host")
+            self.device.start()
             source = data if data.flags.c_contiguous else self._packed(data)
             call("cuMemcpyDtoHAsync", out.ctypes.data, source.ctypes.data, out.nbytes, self.device.stream.handle)
             call("cuStreamSynchronize", self.device.stream.handle)
