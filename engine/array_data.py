@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
+from engine.brain_float import from_bits, is_numpy_type, to_bits
 from engine.errors import EngineError
 
 
@@ -38,10 +39,12 @@ def as_shape(shape: Any) -> tuple[int, ...]:
 
 def element(dtype: Any, value: Any) -> Any:
     """One element, given as NumPy data, as a Python value."""
-    if dtype.kind == "scalar":
-        return value.item() if hasattr(value, "item") else value
     if dtype.kind == "struct":
         return dtype.from_numpy(value)
+    if dtype.scalar is T.bfloat16:
+        value = from_bits(value if np.asarray(value).dtype == np.uint16 else np.asarray(value).view(np.uint16))
+    if dtype.kind == "scalar":
+        return value.item() if hasattr(value, "item") else value
     return dtype(*np.ravel(value).tolist())
 
 
@@ -58,6 +61,16 @@ def numbers(value: Any) -> Any:
     return np.asarray(value) if hasattr(value, "__array_interface__") else value
 
 
+def storable(dtype: Any, values: Any) -> Any:
+    """NumPy data as elements of `dtype` lie in memory: numbers of bfloat16 as bits."""
+    if dtype.kind == "struct" or dtype.scalar is not T.bfloat16:
+        return values
+    values = np.asarray(values)
+    if values.dtype == np.uint16:  # bits already
+        return values
+    return values.view(np.uint16) if is_numpy_type(values.dtype) else to_bits(values)
+
+
 def values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any]:
     """`data` as a NumPy array with the components of `dtype` in its trailing dimensions; Any infers the type."""
     dtype = dtype if dtype is Any else element_type(dtype)
@@ -65,13 +78,17 @@ def values_of(data: Any, dtype: Any, ndim: int | None) -> tuple[np.ndarray, Any]
         data, found = _from_sequence(data)
         dtype = found if dtype is Any and found is not None else dtype
     if dtype is Any:
-        dtype = T.as_type(data.dtype)
+        dtype = T.bfloat16 if is_numpy_type(data.dtype) else T.as_type(data.dtype)
         if not isinstance(dtype, T.ScalarType):
             raise EngineError(f"array: NumPy dtype {data.dtype} has no engine type; give dtype=")
     if dtype.kind == "struct":
         if data.dtype != dtype.np_dtype:
             raise EngineError(f"array: got data of NumPy dtype {data.dtype}; expected that of struct {dtype.name}")
         return data if data.ndim else data.reshape(1), dtype
+    if is_numpy_type(data.dtype):
+        data = data.view(np.uint16) if dtype.scalar is T.bfloat16 else data.astype(np.float32)
+    elif dtype.scalar is T.bfloat16 and data.dtype != np.uint16 and data.dtype.kind in "biuf":
+        data = to_bits(data)
     if data.dtype.kind not in "biuf":
         raise EngineError(f"array: cannot make {T.type_name(dtype)} from data of NumPy dtype {data.dtype}; give dtype=")
     values = _with_components(data.astype(dtype.np_dtype, copy=False), dtype)

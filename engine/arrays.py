@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from engine import brain_float
 from engine import types as T
-from engine.array_data import as_shape, element, element_type, numbers, tail, values_of
+from engine.array_data import as_shape, element, element_type, numbers, storable, tail, values_of
 from engine.capture import record_copy, record_fill, refuse_host_write
 from engine.device import Device, get_device, is_cuda_available
 from engine.errors import EngineError
@@ -198,7 +199,7 @@ class array:
                 ptr, shape, strides, dtype, owner, data = data.ptr, data.shape, data.strides, data.dtype, data, None
         if data is not None:
             if isinstance(data, array):
-                data, dtype = data.numpy(), data.dtype if dtype is Any else dtype
+                data, dtype = data._numbers(), data.dtype if dtype is Any else dtype
             values, self.dtype = values_of(data, dtype, ndim)
             if shape is not None:
                 values = self._reshaped(values, as_shape(shape) + tail(self.dtype))
@@ -318,7 +319,17 @@ class array:
     # contents --------------------------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
         """The contents as a NumPy array (components in trailing dimensions): shared on the CPU, a copy from CUDA."""
-        return self.device.memory.read(self._data)
+        found = self.device.memory.read(self._data)
+        return brain_float.shown(found) if self._is_brain else found
+
+    def _numbers(self) -> np.ndarray:
+        """The contents in a type that NumPy computes with."""
+        found = self.device.memory.read(self._data)
+        return brain_float.from_bits(found) if self._is_brain else found
+
+    @property
+    def _is_brain(self) -> bool:
+        return self.dtype.kind != "struct" and self.dtype.scalar is T.bfloat16
 
     def list(self) -> list:
         """The contents as a flat list of element values."""
@@ -332,7 +343,7 @@ class array:
         if isinstance(source, array) and source.dtype.np_dtype == self.dtype.np_dtype and source.size == self.size:
             copy(self, source)
             return self
-        values = np.asarray(numbers(source))
+        values = storable(self.dtype, np.asarray(numbers(source)))
         _note_write(self, source)
         refuse_host_write(self.device, "assign() from Python data")
         if values.size != self._data.size:
@@ -363,7 +374,7 @@ class array:
             got = got.reshape(inner)
         if got.shape not in ((), inner):
             raise EngineError(f"array.fill_: got {got.size} numbers; expected one, or one {T.type_name(self.dtype)}")
-        return got
+        return storable(self.dtype, got)
 
     def fill(self, value: Any) -> None:
         self.fill_(value)
@@ -397,9 +408,9 @@ class array:
         self._keep(value)
         try:
             if self.device.is_cpu:
-                self._data[index] = numbers(value)
+                self._data[index] = storable(self.dtype, numbers(value))
             else:
-                self.device.memory.write(self._data[index], numbers(value))
+                self.device.memory.write(self._data[index], storable(self.dtype, numbers(value)))
         except (ValueError, TypeError) as error:
             raise EngineError(f"array: {error}") from None
 
@@ -469,7 +480,7 @@ class array:
             out = array(shape=self.shape, dtype=dtype, device=self.device)
             _convert(self.contiguous(), out)
         else:
-            out = array(self.numpy(), dtype=dtype, device=self.device)
+            out = array(self._numbers(), dtype=dtype, device=self.device)
         _note_write(out, self)
         return out
 
@@ -775,7 +786,7 @@ def _transfer(dest: array, src: array) -> None:
         come.memory.read_into(dest._data, src._data)
     else:
         refuse_host_write(to, "a copy from ordinary host memory")
-        to.memory.write(dest._data, src.numpy().reshape(dest._data.shape))
+        to.memory.write(dest._data, come.memory.read(src._data).reshape(dest._data.shape))
 
 
 def _convert(source: array, out: array) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.brain_float import rounded
 from engine.scalar_types import SUFFIXES, ScalarType, float32
 
 
@@ -125,7 +126,8 @@ class Composite(metaclass=CompositeMeta):
         self._values = gather(type(self), grid.ravel().tolist())
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(self._values, dtype=dtype or self.scalar.np_dtype).reshape(self.shape)
+        own = np.float32 if self.scalar.name == "bfloat16" else self.scalar.np_dtype
+        return np.array(self._values, dtype=dtype or own).reshape(self.shape)
 
     def __str__(self) -> str:
         if self.kind == "mat":
@@ -305,6 +307,8 @@ def _converter(scalar: ScalarType):
         return lambda x: int(scalar(_whole(x)))
     if scalar.bits == 64:
         return float
+    if scalar.name == "bfloat16":
+        return rounded
     narrow = scalar.np_dtype.type
 
     def convert(x):

@@ -14,6 +14,7 @@ import numpy as np
 from engine import config
 from engine import types as T
 from engine.arrays import ArrayType, FixedArrayType, array
+from engine.brain_float import BFloat16
 from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray
 from engine.lang import ir
@@ -274,6 +275,8 @@ def type_of_value(a: Any) -> Any:
     """The engine type that a Python value has where nothing else decides; None if it has none."""
     if isinstance(a, np.generic):
         return T.as_type(a.dtype)
+    if isinstance(a, BFloat16):
+        return T.bfloat16
     for python, t in ((bool, T.bool_), (int, T.int32), (float, T.float32)):
         if isinstance(a, python):
             return t

@@ -29,13 +29,14 @@ from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import Val
 from engine.modules import find_kernel, get_module
+from engine.structs import packed
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
 Layout = tuple[tuple[int, int], ...] | None
 _INT_LIMIT = 1 << 31
 SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
-           "uint64": "Q", "float16": "e6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
+           "uint64": "Q", "float16": "e6x", "bfloat16": "H6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
 
 
 def block_format(types: list[T.ScalarType]) -> str:
@@ -412,7 +413,7 @@ class Kernel:
                 values.append(self._number(name, t, a))
                 return t
             if t.is_float and hasattr(a, "__float__") and not isinstance(a, array):
-                values.append(float(a))
+                values += packed(t, [float(a)])
                 return t
         elif kind == "array":
             if a is None:
@@ -423,11 +424,11 @@ class Kernel:
                 values += t.flatten(a)
                 return t
         elif isinstance(a, t):
-            values += a._values
+            values += packed(t.scalar, a._values)
             return t
         elif isinstance(a, (tuple, list, np.ndarray)) or isinstance(a, T.Composite):
             try:
-                values += t(*np.ravel(np.asarray(a)).tolist())._values
+                values += packed(t.scalar, t(*np.ravel(np.asarray(a)).tolist())._values)
                 return t
             except (ValueError, TypeError):
                 pass
@@ -435,7 +436,7 @@ class Kernel:
 
     def _number(self, name: str, t: T.ScalarType, a: Any) -> Any:
         if t.is_float:
-            return float(a)
+            return packed(t, [float(a)])[0]
         if t.is_bool:
             return bool(a)
         if isinstance(a, (float, np.floating)) and not float(a).is_integer():

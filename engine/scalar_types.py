@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.brain_float import BFloat16
+
 
 class TypedFloat64(np.float64):
     """A float64 made by `float64(x)`: kernels take it as that type, while a plain Python or NumPy float adapts."""
@@ -25,7 +27,7 @@ _MAKERS = {
     name: _number_class(name)
     for name in ("float16", "float32", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 }
-_MAKERS["float64"] = TypedFloat64
+_MAKERS |= {"float64": TypedFloat64, "bfloat16": BFloat16}
 _CTYPES = {
     "bool": ctypes.c_bool,
     "float16": ctypes.c_uint16,
@@ -93,10 +95,12 @@ class ScalarType:
 
         A float64 becomes a plain `np.float64`, which adapts to what it meets.
         """
+        if self.name == "bfloat16":
+            return BFloat16(value)
         return value if self.name in ("float32", "int32", "bool", "ptr") else self.np_dtype.type(value)
 
     def __instancecheck__(self, value: Any) -> bool:
-        return isinstance(value, self.np_dtype.type)
+        return isinstance(value, BFloat16 if self.name == "bfloat16" else self.np_dtype.type)
 
     def __repr__(self) -> str:
         return self.name
@@ -113,7 +117,7 @@ bool_ = ScalarType("bool", "bool", 1)
 int8, int16, int32, int64 = (ScalarType(f"int{n}", "int", n) for n in (8, 16, 32, 64))
 uint8, uint16, uint32, uint64 = (ScalarType(f"uint{n}", "uint", n) for n in (8, 16, 32, 64))
 float16, float32, float64 = (ScalarType(f"float{n}", "float", n) for n in (16, 32, 64))
-#: Upper half of a float32, for arrays (NumPy sees its bits as uint16); kernels do not compute with it.
+#: Upper half of a float32 (NumPy sees its bits as uint16).
 bfloat16 = ScalarType("bfloat16", "float", 16)
 #: An address inside the compiler; users see addresses as uint64.
 pointer = ScalarType("ptr", "ptr", 64)
@@ -131,6 +135,8 @@ SUFFIXES |= {"ub": uint8, "us": uint16, "ui": uint32, "ul": uint64}
 
 def typed_scalar(value: Any) -> ScalarType | None:
     """The engine type that a Python value carries by itself (NumPy scalars); None for Python's own numbers."""
+    if isinstance(value, BFloat16):
+        return bfloat16
     if isinstance(value, np.generic) and (type(value) is not np.float64):
         return FROM_NUMPY.get(value.dtype)
     return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import types as T
 from engine.arrays import ArrayType, array
+from engine.brain_float import from_bits, to_bits
 from engine.errors import EngineError
 from engine.indexed_arrays import IndexedArrayType, indexedarray
 
@@ -57,9 +58,9 @@ class StructType:
             elif t.kind == "array":
                 out[name] = _array_slots(value, t)
             elif isinstance(value, T.Composite):
-                out[name] = np.array(value._values).reshape(value.shape)
+                out[name] = np.array(packed(t.scalar, value._values)).reshape(value.shape)
             else:
-                out[name] = value
+                out[name] = packed(t, [value])[0]
         return out[()]
 
     def from_numpy(self, value: Any) -> Any:
@@ -68,10 +69,9 @@ class StructType:
             part = value[name]
             if t.kind == "struct":
                 setattr(out, name, t.from_numpy(part))
-            elif t.kind == "scalar":
-                setattr(out, name, part.item())
             elif t.kind != "array":
-                setattr(out, name, t(*np.ravel(part).tolist()))
+                part = from_bits(part) if t.scalar is T.bfloat16 else part
+                setattr(out, name, part.item() if t.kind == "scalar" else t(*np.ravel(part).tolist()))
         return out
 
     def numpy_dtype(self) -> dict[str, Any]:
@@ -95,9 +95,9 @@ class StructType:
             elif t.kind == "array":
                 out.extend(_array_slots(value, t))
             elif t.kind == "scalar":
-                out.append(value)
+                out.extend(packed(t, [value]))
             else:
-                out.extend(value._values)
+                out.extend(packed(t.scalar, value._values))
         return out
 
     def arrays(self, instance: Any) -> list[array]:
@@ -133,6 +133,11 @@ class StructType:
             elif t.kind != "array":
                 setattr(out, name, t(*part))
         return out
+
+
+def packed(t: T.ScalarType, values: list) -> list:
+    """Numbers of a scalar type as an argument block holds them: bfloat16 as its bits."""
+    return to_bits(values).tolist() if t is T.bfloat16 else values
 
 
 def scalar_types(t: Any) -> list[T.ScalarType]:

@@ -22,8 +22,8 @@ class ScalarPattern:
         return self.name
 
 
-Scalar = ScalarPattern("Scalar", S.scalar_types)
-Float = ScalarPattern("Float", S.float_types)
+Scalar = ScalarPattern("Scalar", (*S.scalar_types, S.bfloat16))
+Float = ScalarPattern("Float", (*S.float_types, S.bfloat16))
 Int = ScalarPattern("Int", S.int_types)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.arrays import ArrayType, array
 from engine.composite_types import Composite
-from engine.scalar_types import FROM_NUMPY, ScalarType
+from engine.scalar_types import ScalarType
 from engine.type_patterns import ScalarPattern, is_generic
 from engine.types import as_type, type_name
 
@@ -151,8 +151,8 @@ def type_repr(t: Any) -> str:
 
 def dtype_from_numpy(dtype: Any) -> ScalarType:
     """The scalar type of a NumPy dtype; raises TypeError if there is none."""
-    found = FROM_NUMPY.get(np.dtype(dtype))
-    if found is None:
+    found = as_type(np.dtype(dtype))
+    if not isinstance(found, ScalarType):
         raise TypeError(f"dtype_from_numpy: NumPy dtype {np.dtype(dtype)} has no engine type")
     return found
 

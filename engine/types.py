@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.brain_float import is_numpy_type
 from engine.composite_types import (
     Composite,
     CompositeMeta,
@@ -138,7 +139,8 @@ def as_type(annotation: Any) -> Any:
         return annotation.__engine_struct__
     if annotation is not Any and isinstance(annotation, (np.dtype, type)) and not hasattr(annotation, "kind_is_array"):
         try:
-            found = FROM_NUMPY.get(np.dtype(annotation))
+            plain = np.dtype(annotation)
+            found = bfloat16 if is_numpy_type(plain) else FROM_NUMPY.get(plain)
         except TypeError:
             found = None
         if found is not None:

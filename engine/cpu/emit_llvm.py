@@ -15,6 +15,7 @@ from engine import types as T
 from engine.cpu import access_order, tape
 from engine.cpu.inlining import Inlining
 from engine.lang import ir
+from engine.lang.wide import without_bfloat16
 
 HEADER_SLOTS = 5
 _CMP = {
@@ -73,6 +74,7 @@ class Module:
 
     def __init__(self, kernel: ir.Function, tid_arity: int, aliased: bool = False, independent: bool = True):
         """Analyses the kernel; `independent`: without atomics, no thread touches what another one writes."""
+        kernel = without_bfloat16(kernel)
         self.kernel, self.tid_arity = kernel, tid_arity
         self.declared: dict[str, str] = {}
         self.strings: list[str] = []

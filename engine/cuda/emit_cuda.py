@@ -11,6 +11,7 @@ import math
 
 from engine import types as T
 from engine.lang import ir
+from engine.lang.wide import without_bfloat16
 from engine.native import header
 from engine.native.text import wire
 
@@ -166,6 +167,7 @@ class Source:
     """CUDA C++ text of a kernel and what it calls."""
 
     def __init__(self, kernel: ir.Function, tid_arity: int, name: str = "kernel"):
+        kernel = without_bfloat16(kernel)
         self.kernel, self.tid_arity, self.name = kernel, max(1, tid_arity), name
         self.checks: list[str] = []
         self.structs: list[str] = []

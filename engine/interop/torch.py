@@ -189,7 +189,7 @@ def to_torch(a: array, requires_grad: bool | None = None) -> Any:
 def _tensor(torch: Any, a: array) -> Any:
     with warnings.catch_warnings():  # a read-only source stays the user's responsibility, as in torch.from_dlpack
         warnings.simplefilter("ignore", UserWarning)
-        t = torch.from_numpy(a.numpy()) if a.device.is_cpu else _cuda_tensor(torch, a)
+        t = torch.from_numpy(a._data) if a.device.is_cpu else _cuda_tensor(torch, a)
         return t.view(torch.bfloat16) if a.dtype.scalar is T.bfloat16 else t
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from engine import brain_float
 from engine import types as T
 
 
@@ -256,6 +257,8 @@ def wrap(value, type: T.ScalarType):
     if type.is_float:
         if type.bits == 64:
             return float(value)
+        if type is T.bfloat16:
+            return brain_float.rounded(value)
         with np.errstate(all="ignore"):
             return float(type.np_dtype.type(value))
     if isinstance(value, float):
@@ -317,6 +320,8 @@ class Builder:
             return args[0]
         elif name == "bitcast" and isinstance(args[0], Const) and out is not T.pointer:
             a = args[0]
+            if T.bfloat16 in (a.type, out):
+                return None
             return self.const(np.array(a.value, a.type.np_dtype).view(out.np_dtype).item(), out)
         elif name == "select":
             c, a, b = args

@@ -6,6 +6,7 @@ Re-emitting folds constants and reuses equal values again, so that a copy made w
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from engine.lang import ir
 
@@ -16,6 +17,10 @@ class Cloner:
     def __init__(self, builder: ir.Builder):
         self.b = builder
         self.map: dict[int, ir.Value] = {}
+
+    def kind(self, t: Any) -> Any:
+        """The type that values of type `t` have in the copy."""
+        return t
 
     def value(self, v: ir.Value) -> ir.Value:
         """What `v` is in the copy."""
@@ -70,7 +75,8 @@ class Cloner:
             self.results(i, self.values(taken.yields))
             return
         regions = tuple(self.branch(r) for r in i.regions)
-        self.results(i, self.b.structured("if", (condition,), regions, [r.type for r in i.results]))
+        types = [self.kind(r.type) for r in i.results]
+        self.results(i, self.b.structured("if", (condition,), regions, types))
 
     def copy_for(self, i: ir.Instr) -> None:
         self.loop(i, 3)
@@ -97,7 +103,7 @@ class Cloner:
         regions = []
         for r in i.regions:
             keep = [*r.params[:first], *(r.params[first + k] for k in varying)]
-            new = ir.Region([ir.Param(p.name, p.type) for p in keep])
+            new = ir.Region([ir.Param(p.name, self.kind(p.type)) for p in keep])
             self.map.update((id(p), q) for p, q in zip(keep, new.params))
             self.begin_loop_region(i, r, new)
             previous = self.b.enter(new)
@@ -106,7 +112,7 @@ class Cloner:
             self.b.leave(previous)
             regions.append(new)
         args = (*self.values(i.args[:bounds]), *(self.value(inits[k]) for k in varying))
-        new = self.b.structured(i.op, args, tuple(regions), [i.results[k].type for k in varying], i.attr)
+        new = self.b.structured(i.op, args, tuple(regions), [self.kind(i.results[k].type) for k in varying], i.attr)
         for k, n in zip(varying, new):
             self.map[id(i.results[k])] = n
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
+from engine.brain_float import BFloat16
 from engine.lang import ir
 
 
@@ -81,6 +82,8 @@ def lift(b: ir.Builder, obj: Any) -> Val | None:
         return Val(scalar, [b.const(obj, scalar)], literal=True)
     if isinstance(obj, float) and T.typed_scalar(obj) is None:  # a plain np.float64 too
         return Val(T.float32, [ir.Const(float(obj), T.float32)], literal=True)
+    if isinstance(obj, BFloat16):
+        return Val(T.bfloat16, [b.const(float(obj), T.bfloat16)])
     if isinstance(obj, np.generic):
         scalar = T.as_type(obj.dtype)
         return Val(scalar, [b.const(obj.item(), scalar)]) if isinstance(scalar, T.ScalarType) else None

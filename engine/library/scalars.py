@@ -20,7 +20,7 @@ def _float_function(name: str, op: str, doc: str) -> None:
     def rule(e: Emit, x: Val) -> Val:
         (x,) = e.floating(f"{name}()", x)
         if x.type.bits == 16:  # half precision computes in single precision, as the hardware does
-            return e.scalar(e.cast(e.op(op, e.cast(x.value, T.float32)), T.float16))
+            return e.scalar(e.cast(e.op(op, e.cast(x.value, T.float32)), x.type))
         return e.scalar(e.op(op, x.value))
 
     rule.__doc__ = doc
