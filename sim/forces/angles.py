@@ -5,6 +5,7 @@ import engine as en
 HALF_PI = en.constant(1.57079632679489662)
 PI = en.constant(3.14159265358979324)
 TWO_PI = en.constant(6.28318530717958648)
+PER_TURN = en.constant(0.159154943091895336)
 TINY = en.constant(1.0e-30)
 
 
@@ -17,7 +18,8 @@ def atan2_smooth(y: float, x: float) -> float:
     """
     ax = en.abs(x)
     ay = en.abs(y)
-    t = en.min(ax, ay) / (en.max(ax, ay) + TINY)
+    # times the reciprocal, not a division: a GPU divides zero by a detour
+    t = en.min(ax, ay) * (1.0 / (en.max(ax, ay) + TINY))
     s = t * t
     p = 0.0029035785
     p = p * s - 0.0162831696
@@ -37,4 +39,4 @@ def atan2_smooth(y: float, x: float) -> float:
 @en.func
 def wrapped_angle(angle: float) -> float:
     """The same direction as `angle`, in [-pi, pi) [rad]."""
-    return angle - TWO_PI * en.floor(angle / TWO_PI + 0.5)
+    return angle - TWO_PI * en.floor(angle * PER_TURN + 0.5)

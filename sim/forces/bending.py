@@ -24,11 +24,11 @@ def dihedral(xi: en.vec3, xj: en.vec3, xk: en.vec3, xl: en.vec3):
     n2_sq = en.dot(n2, n2)
     ok = en.where(en.min(n1_sq, n2_sq) > 1.0e-8 * e_sq * e_sq, 1.0, 0.0)
     length = en.sqrt(e_sq)
-    inv_length = ok / en.max(length, 1.0e-18)
+    inv_length = ok * (1.0 / en.max(length, 1.0e-18))
     # theta = atan2(|e| (n2 x n1).e/|e|^2 ..., n1.n2): both arguments share the factor |n1||n2|
     angle = atan2_smooth(en.dot(en.cross(n2, n1), e) * inv_length, en.dot(n1, n2) * ok)
-    u1 = n1 * (ok / en.max(n1_sq, 1.0e-36))
-    u2 = n2 * (ok / en.max(n2_sq, 1.0e-36))
+    u1 = n1 * (ok * (1.0 / en.max(n1_sq, 1.0e-36)))
+    u2 = n2 * (ok * (1.0 / en.max(n2_sq, 1.0e-36)))
     gi = u1 * length
     gj = u2 * length
     gk = u1 * (en.dot(xi - xl, e) * inv_length) + u2 * (en.dot(xj - xl, e) * inv_length)
@@ -57,10 +57,22 @@ def hinge_forces(
     hinge = en.where(en.min(i, j) >= 0, 1.0, 0.0)
     i = en.max(i, 0)
     j = en.max(j, 0)
-    angle, gi, gj, gk, gl = dihedral(x[i], x[j], x[k], x[l])
-    rate = en.dot(gi, v[i]) + en.dot(gj, v[j]) + en.dot(gk, v[k]) + en.dot(gl, v[l])
-    bend = wrapped_angle(angle - rest_angle[s])
-    moment = -hinge * rest_length[s] * (properties[s, 0] * bend + properties[s, 1] * rate)
+    # all loads before the arithmetic: a GPU waits for memory once instead of three times
+    xi = x[i]
+    xj = x[j]
+    xk = x[k]
+    xl = x[l]
+    vi = v[i]
+    vj = v[j]
+    vk = v[k]
+    vl = v[l]
+    rest = rest_angle[s]
+    scale = -hinge * rest_length[s]
+    stiffness = properties[s, 0]
+    damping = properties[s, 1]
+    angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
+    rate = en.dot(gi, vi) + en.dot(gj, vj) + en.dot(gk, vk) + en.dot(gl, vl)
+    moment = scale * (stiffness * wrapped_angle(angle - rest) + damping * rate)
     set_slot(slots, slot_base + s, gi * moment)
     set_slot(slots, slot_base + slot_stride + s, gj * moment)
     set_slot(slots, slot_base + 2 * slot_stride + s, gk * moment)

@@ -39,7 +39,7 @@ def normal_force(depth: float, vn: float, ke: float, kd: float, e: float, rest_s
         e: Coefficient of restitution; 0 leaves the rebound to kd.
         rest_speed: Speed below which the contact is damped rather than elastic [m/s].
     """
-    elastic = en.where(e > 0.0, en.min(en.abs(vn) / rest_speed, 1.0), 0.0)
+    elastic = en.where(e > 0.0, en.min(en.abs(vn) * (1.0 / rest_speed), 1.0), 0.0)
     softer = en.where(vn > 0.0, (1.0 - en.min(e * e, 1.0)) * elastic, 0.0)
     return ke * depth * (1.0 - softer) - kd * en.min(vn, 0.0) * (1.0 - elastic)
 
@@ -49,7 +49,7 @@ def friction_force(vt: en.vec3, pressure: float, kf: float, mu: float, w: float,
     """Force against the sliding velocity `vt` [N]; never more than stops it within the step."""
     speed = en.length(vt)
     slope = en.min(kf, 1.0 / (en.max(w, 1.0e-18) * dt))
-    return vt * (-en.min(mu * en.abs(pressure) / en.max(speed, 1.0e-12), slope))
+    return vt * (-en.min(mu * en.abs(pressure) * (1.0 / en.max(speed, 1.0e-12)), slope))
 
 
 def rest_speed(gravity, dt: float) -> float:

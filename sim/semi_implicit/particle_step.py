@@ -65,6 +65,15 @@ def advance_particles(width: int, shapes: bool):
         contact_point: en.array2d(dtype=en.vec3),
     ):
         p = en.tid()
+        # what does not depend on the slots is loaded before them, so that a GPU waits for both at once
+        x0 = x[p]
+        v0 = v[p]
+        w = inv_mass[p]
+        radius = particle_radius[p]
+        active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
+        count = 0
+        if en.static(shapes):
+            count = contact_count[p]
         f = f_external[p]
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
@@ -78,17 +87,11 @@ def advance_particles(width: int, shapes: bool):
                 f = f + get_slot(slots, adjacency[32 + c, p])
             for d in range(en.static(n3)):
                 f = f + get_slot(slots, adjacency[48 + d, p])
-        active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
-        x0 = x[p]
-        v0 = v[p]
-        w = inv_mass[p]
-        radius = particle_radius[p]
         v1, x1 = step_particle(
             x0, v0, f, w, radius, active, gravity, ground, ground_on, soft_ke, soft_kd, soft_kf, soft_mu,
             soft_restitution, rest_speed, dt, v_max,
         )  # fmt: skip
         if en.static(shapes):
-            count = contact_count[p]
             if count > 0 and active > 0.0:
                 v1, x1 = pushed_from_shapes(
                     p, count, x0, v0, v1, x1, w, radius, body_q, body_qd, body_com, body_inv_mass,

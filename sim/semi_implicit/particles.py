@@ -43,7 +43,7 @@ def step_particle(
     v1 = v0 + ((f + n * push) * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
     v1 = v1 + friction_force(v1 - n * en.dot(n, v1), push, kf, mu, w, dt) * (w * dt)
     speed = en.length(v1)
-    v1 = v1 * (active * en.min(1.0, v_max / en.max(speed, 1.0e-12)))
+    v1 = v1 * (active * en.min(1.0, v_max * (1.0 / en.max(speed, 1.0e-12))))
     return v1, x0 + v1 * dt
 
 

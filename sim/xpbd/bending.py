@@ -29,10 +29,10 @@ def relax_hinge(
     at: int,
 ):
     """Opposite corners and ends of an edge after solving its angle."""
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
     w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk) + wl * en.dot(gl, gl)
     moved = en.dot(gi, xi - xi0) + en.dot(gj, xj - xj0) + en.dot(gk, xk - xk0) + en.dot(gl, xl - xl0)
-    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     step = multiplier_step(wrapped_angle(angle - rest_angle), stiffness, damping, lam, moved, w, dt)
     multiplier[at] = lam + step
     return xi + gi * (wi * step), xj + gj * (wj * step), xk + gk * (wk * step), xl + gl * (wl * step)

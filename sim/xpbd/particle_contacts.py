@@ -16,7 +16,7 @@ ACTIVE = en.constant(en.uint32(1))
 def cone_limited(slide: en.vec3, limit: float) -> en.vec3:
     """`slide`, shortened to `limit`."""
     size = en.length(slide)
-    return slide * (en.min(size, limit) / en.max(size, 1.0e-12))
+    return slide * (en.min(size, limit) * (1.0 / en.max(size, 1.0e-12)))
 
 
 @en.func

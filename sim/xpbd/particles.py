@@ -26,7 +26,7 @@ def predict_particles(
     w = inv_mass[p]
     v1 = v[p] + (f_external[p] * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
     speed = en.length(v1)
-    v1 = v1 * (active * en.min(1.0, v_max / en.max(speed, 1.0e-12)))
+    v1 = v1 * (active * en.min(1.0, v_max * (1.0 / en.max(speed, 1.0e-12))))
     x1 = x[p] + v1 * dt
     x_out[p] = x1
     v_out[p] = v1
@@ -37,8 +37,8 @@ def predict_particles(
 @en.func
 def velocity_after(v: en.vec3, x: en.vec3, predicted: en.vec3, dt: float, v_max: float) -> en.vec3:
     """Velocity with what the constraints moved, over dt, added to it; limited to v_max [m/s]."""
-    v1 = v + (x - predicted) / dt
-    return v1 * en.min(1.0, v_max / en.max(en.length(v1), 1.0e-12))
+    v1 = v + (x - predicted) * (1.0 / dt)
+    return v1 * en.min(1.0, v_max * (1.0 / en.max(en.length(v1), 1.0e-12)))
 
 
 @en.kernel

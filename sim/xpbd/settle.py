@@ -72,6 +72,23 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         contact_point: en.array2d(dtype=en.vec3),
     ):
         p = en.tid()
+        # what does not depend on the slots is loaded before them, so that a GPU waits for both at once
+        now = x[p]
+        start = x0[p]
+        w = inv_mass[p]
+        share = 1.0 / copies[p]
+        reach = radius[p]
+        pushed = en.where(keep > 0.0, push[p], 0.0)
+        count = 0
+        if en.static(shapes):
+            count = contact_count[p]
+        before = en.vec3(0.0, 0.0, 0.0)
+        aimed = en.vec3(0.0, 0.0, 0.0)
+        v1 = en.vec3(0.0, 0.0, 0.0)
+        if en.static(finish):
+            before = v0[p]
+            aimed = predicted[p]
+            v1 = v[p]
         moved = en.vec3(0.0, 0.0, 0.0)
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
@@ -85,29 +102,24 @@ def settle_particles(width: int, shapes: bool, finish: bool):
                 moved = moved + get_slot(slots, adjacency[32 + c, p])
             for d in range(en.static(n3)):
                 moved = moved + get_slot(slots, adjacency[48 + d, p])
-        pushed = en.where(keep > 0.0, push[p], 0.0)
-        w = inv_mass[p]
-        start = x0[p]
-        x1, out = pushed_off_ground(x[p] + moved * (1.0 / copies[p]), start, w, radius[p], ground, ground_on, soft_mu)
+        x1, out = pushed_off_ground(now + moved * share, start, w, reach, ground, ground_on, soft_mu)
         pushed = pushed + out
         push[p] = pushed
         if en.static(shapes):
-            count = contact_count[p]
             if count > 0:
                 x1 = pushed_off_shapes(
-                    p, count, x1, start, w, radius[p], body_q0, body_q, body_com, body_inv_mass, body_inv_inertia,
+                    p, count, x1, start, w, reach, body_q0, body_q, body_com, body_inv_mass, body_inv_inertia,
                     body_start, shape_body, shape_transform, shape_type, shape_scale, shape_mu, soft_mu, adhesion,
                     contact_shape, contact_point_b, contact_normal_b, keep, impulse, total, contact_point,
                 )  # fmt: skip
         x[p] = x1
         if en.static(finish):
-            before = v0[p]
-            v1 = velocity_after(v[p], x1, predicted[p], dt, v_max)
+            v1 = velocity_after(v1, x1, aimed, dt, v_max)
             v1 = bounced_off_ground(v1, before, ground, soft_restitution, rest_speed, pushed)
             if en.static(shapes):
-                if contact_count[p] > 0 and w > 0.0:
+                if count > 0 and w > 0.0:
                     v1 = bounced_off_shapes(
-                        p, contact_count[p], x1, v1, before, body_q, body_qd0, body_qd, body_com, shape_body,
+                        p, count, x1, v1, before, body_q, body_qd0, body_qd, body_com, shape_body,
                         shape_transform, shape_type, shape_scale, shape_restitution, soft_restitution, rest_speed,
                         contact_shape, contact_point_b, contact_normal_b, total,
                     )  # fmt: skip

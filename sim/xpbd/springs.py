@@ -19,7 +19,7 @@ def multiplier_step(c: float, stiffness: float, damping: float, lam: float, move
     """
     k = stiffness * dt * dt
     d = damping * dt
-    return -(k * c + lam + d * moved) / ((k + d) * w + 1.0)
+    return -(k * c + lam + d * moved) * (1.0 / ((k + d) * w + 1.0))
 
 
 @en.func
@@ -39,12 +39,12 @@ def relax_spring(
     at: int,
 ):
     """Ends of a spring after solving it, from positions now, at the start of the step (0), and inverse masses."""
+    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     d = xi - xj
     length_sq = en.dot(d, d)
     inv_length = en.where(length_sq > 0.0, 1.0 / en.sqrt(en.max(length_sq, 1.0e-30)), 0.0)
     n = d * inv_length
     moved = en.dot(n, (xi - xi0) - (xj - xj0))
-    lam = en.where(keep > 0.0, multiplier[at], 0.0)
     step = multiplier_step(length_sq * inv_length - rest_length, stiffness, damping, lam, moved, wi + wj, dt)
     multiplier[at] = lam + step
     return xi + n * (wi * step), xj - n * (wj * step)

@@ -38,6 +38,9 @@ def relax_triangle(
     ke = material[0] * area
     ka = material[1] * area
     kd = material[2] * area
+    lams = en.vec3(0.0, 0.0, 0.0)
+    if keep > 0.0:
+        lams = en.vec3(multiplier[0, at], multiplier[1, at], multiplier[2, at])
     for m in range(3):
         F1 = (xj - xi) * a + (xk - xi) * c
         F2 = (xj - xi) * b + (xk - xi) * d
@@ -65,7 +68,7 @@ def relax_triangle(
         gi = -(gj + gk)
         w = wi * en.dot(gi, gi) + wj * en.dot(gj, gj) + wk * en.dot(gk, gk)
         moved = en.dot(gi, xi - xi0) + en.dot(gj, xj - xj0) + en.dot(gk, xk - xk0)
-        lam = en.where(keep > 0.0, multiplier[m, at], 0.0)
+        lam = lams[m]
         step = multiplier_step(value, stiffness, damping, lam, moved, w, dt)
         xi = xi + gi * (wi * step)
         xj = xj + gj * (wj * step)
