@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import types as T
+from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots, is_hidden_array
 from engine.lang import ir
 from engine.lang.rewrite import Cloner, inline, same_params
@@ -50,7 +51,7 @@ class Shadowed:
         flat_roots = MemoryRoots(flat, {id(flat.params[k]): g for k, g in groups.items()})
         new = ir.Function(function.name, same_params(flat))
         self.function, self.shadowed = new, shadowed
-        cloner = _Twins(ir.Builder(new), flat_roots, hidden)
+        cloner = _Twins(ir.Builder(new), flat_roots, hidden, function.name)
         cloner.map = {id(p): q for p, q in zip(flat.params, new.params)}
         for k in shadowed:
             twin = ir.Param(new.params[k].name + ".grad", T.pointer)
@@ -77,8 +78,9 @@ class Shadowed:
 
 
 class _Twins(Cloner):
-    def __init__(self, builder: ir.Builder, roots: MemoryRoots, hidden: bool):
+    def __init__(self, builder: ir.Builder, roots: MemoryRoots, hidden: bool, name: str):
         super().__init__(builder)
+        self.name = name
         self.roots, self.hidden = roots, hidden
         self.shadows: dict[int, ir.Value] = {}
         self.uncertain: set[int] = set()
@@ -93,6 +95,11 @@ class _Twins(Cloner):
             self.uncertain.add(id(out))
 
     def instr(self, i: ir.Instr) -> None:
+        if self.hidden and i.op == "load" and i.attr == ir.GradientBeside(0):
+            raise GradientError(
+                f"kernel '{self.name}' takes the winding number of a mesh whose points have a gradient, which does not go "
+                "through it; mesh_query_point_sign_winding_number() gives the sign alone"
+            )
         if i.op == "load" and _reads_constant(self.roots, i.args[0]):
             self.load_once(i)
             return

@@ -126,7 +126,10 @@ class Native:
 
 @dataclass(frozen=True)
 class GradientBeside:
-    """Attribute of a load of an array's address: the address of its gradients lies `distance` bytes further on."""
+    """Attribute of a load of an array's address: the address of its gradients lies `distance` bytes further on.
+
+    0: it has none, though what lies there depends on arrays that may have.
+    """
 
     distance: int
 

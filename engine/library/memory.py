@@ -115,7 +115,7 @@ def _ptr_load_array(c: Expressions, address: Val, word: Val, gradient_word: Val)
     """Address (uint64) of an array whose own address is word `word` of a library structure.
 
     Word `gradient_word` holds the address of the array's gradients while a tape goes backward, else 0: so gradients
-    reach arrays that kernels know by the structure's id only.
+    reach arrays that kernels know by the structure's id only. The same word twice: gradients are refused there.
     """
     places = [c.emit.concrete(v).constant for v in (word, gradient_word)]
     base = c.b.op("bitcast", address.value, type=T.pointer)

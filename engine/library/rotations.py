@@ -94,7 +94,7 @@ def _from_axis_angle(e: Emit, axis: Val, angle: Val) -> Val:
 
 @builtin("quat_to_axis_angle", _QUAT)
 def _to_axis_angle(e: Emit, q: Val):
-    """The unit axis and the angle [rad] of a rotation."""
+    """The unit axis and the angle [rad] of a rotation; at the identity the axis is zero, and so are the gradients."""
     v = _xyz(q)
     n = e.call("length", v)
     negative = e.op("lt", q.comps[3], e.const(0, q.scalar))
@@ -220,13 +220,27 @@ def _quat_rpy(e: Emit, roll: Val, pitch: Val, yaw: Val) -> Val:
     return out
 
 
+#: by bits of the scalar, the sine below which a half angle is its tangent
+_SMALL = {16: 1e-2, 32: 1e-4, 64: 1e-8}
+
+
 @builtin("quat_slerp", _QUAT)
 def _quat_slerp(e: Emit, a: Val, b: Val, t: Val) -> Val:
     """Rotation a fraction t of the way from a to b on the shorter great circle."""
     t = e.literal_as(t, a.scalar) if t.literal else t
     turn = _quat_mul(e, _quat_inverse(e, a), b)
-    axis, angle = _to_axis_angle(e, turn)
-    return _quat_mul(e, a, _from_axis_angle(e, axis, e.call("mul", angle, t)))
+    return _quat_mul(e, a, _power(e, turn, t))
+
+
+def _power(e: Emit, q: Val, t: Val) -> Val:
+    """A rotation t times, on the shorter way; smooth at the identity, where axis and angle are not."""
+    s, v, w = q.scalar, _xyz(q), q.comps[3]
+    n, real = e.call("length", v).value, e.op("abs", w)
+    half = e.op("mul", t.value, e.op("atan2", n, real))
+    small = e.op("le", n, e.op("mul", real, e.const(_SMALL[s.bits], s)))
+    k = e.op("select", small, e.op("div", t.value, real), e.op("div", e.op("sin", half), n))
+    k = e.op("select", e.op("lt", w, e.const(0, s)), e.op("neg", k), k)
+    return Val(q.type, [*(e.op("mul", c, k) for c in v.comps), e.op("cos", half)])
 
 
 # -- transforms ----------------------------------------------------------------------------------------------------

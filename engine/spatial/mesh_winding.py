@@ -123,19 +123,9 @@ def _solid_angle_of_dipole(dipole: en.uint64, lane: int, p: en.vec3, accuracy: f
 
 
 @en.func
-def mesh_winding_number(id: en.uint64, point: en.vec3, accuracy: float = 2.0) -> float:
-    """How often the mesh winds around `point` [m]: 1 inside and 0 outside where it is closed, between where it is not.
-
-    The mesh must have been made with `support_winding_number=True`; otherwise the result is 0.
-
-    Args:
-        id: `Mesh.id`.
-        point: Where to look from.
-        accuracy: Parts of the mesh count as a whole from this many times their radius on; larger is more exact.
-    """
+def _winding_number(id: en.uint64, point: en.vec3, accuracy: float, dipoles: en.uint64) -> float:
     nodes = en.ptr_load(en.uint64, id, NODES)
     packets = en.ptr_load(en.uint64, id, PACKETS)
-    dipoles = en.ptr_load(en.uint64, id, DIPOLES)
     stack = en.empty(shape=STACK_SIZE, dtype=en.int32)
     stack[0] = 0
     total = en.float32(0.0)
@@ -168,6 +158,21 @@ def mesh_winding_number(id: en.uint64, point: en.vec3, accuracy: float = 2.0) ->
 
 
 @en.func
+def mesh_winding_number(id: en.uint64, point: en.vec3, accuracy: float = 2.0) -> float:
+    """How often the mesh winds around `point` [m]: 1 inside and 0 outside where it is closed, between where it is not.
+
+    The mesh must have been made with `support_winding_number=True`; otherwise the result is 0.
+
+    Args:
+        id: `Mesh.id`.
+        point: Where to look from.
+        accuracy: Parts of the mesh count as a whole from this many times their radius on; larger is more exact.
+    """
+    # dipoles are sums over many triangles: no gradient goes through them to the points of the mesh
+    return _winding_number(id, point, accuracy, en.ptr_load_array(id, DIPOLES, DIPOLES))
+
+
+@en.func
 def mesh_query_point_sign_winding_number(
     id: en.uint64, point: en.vec3, max_dist: float, accuracy: float = 2.0, threshold: float = 0.5
 ) -> MeshQueryPoint:
@@ -177,10 +182,11 @@ def mesh_query_point_sign_winding_number(
     `Mesh(support_winding_number=True)` the sign is that of `mesh_query_point`.
     """
     query = MeshQueryPoint()
-    if en.ptr_load(en.uint64, id, DIPOLES) == en.uint64(0):
+    dipoles = en.ptr_load(en.uint64, id, DIPOLES)
+    if dipoles == en.uint64(0):
         query = mesh_query_point(id, point, max_dist)
     else:
         query = mesh_query_point_no_sign(id, point, max_dist)
         if query.result:
-            query.sign = en.where(mesh_winding_number(id, point, accuracy) > threshold, -1.0, 1.0)
+            query.sign = en.where(_winding_number(id, point, accuracy, dipoles) > threshold, -1.0, 1.0)
     return query

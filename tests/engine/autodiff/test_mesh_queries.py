@@ -8,14 +8,14 @@ import pytest
 import engine as en
 
 
-def bumpy_mesh():
+def bumpy_mesh(**options):
     n = 4
     x, z = np.meshgrid(np.linspace(-1, 1, n), np.linspace(-1, 1, n), indexing="ij")
     points = np.stack([x, 0.05 * np.sin(3 * x) * np.cos(2 * z), z], -1).reshape(-1, 3)
     k = np.arange(n * n).reshape(n, n)
     a, b, c, d = k[:-1, :-1], k[1:, :-1], k[1:, 1:], k[:-1, 1:]
     faces = np.concatenate([np.stack([a, d, c], -1).reshape(-1, 3), np.stack([a, c, b], -1).reshape(-1, 3)])
-    return en.Mesh(en.array(points, dtype=en.vec3), en.array(faces.ravel(), dtype=int))
+    return en.Mesh(en.array(points, dtype=en.vec3), en.array(faces.ravel(), dtype=int), **options)
 
 
 @en.kernel
@@ -201,3 +201,40 @@ def test_forward_mode_through_the_points_of_a_mesh_is_refused():
             outputs=[y],
             tangents={x: 1.0},
         )
+
+
+@en.kernel
+def every_query(mesh: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=float)):
+    i = en.tid()
+    a = en.mesh_query_point_sign_normal(mesh, p[i], 10.0)
+    b = en.mesh_query_point_sign_winding_number(mesh, p[i], 10.0)
+    c = en.mesh_query_furthest_point_no_sign(mesh, p[i], 0.0)
+    near = en.mesh_eval_position(mesh, a.face, a.u, a.v) + en.mesh_eval_position(mesh, b.face, b.u, b.v)
+    y[i] = en.dot(near, p[i]) + en.length(en.mesh_eval_position(mesh, c.face, c.u, c.v) - p[i])
+    y[i] += en.dot(en.mesh_get_velocity(mesh, 3 * a.face), p[i]) * b.sign
+
+
+def test_gradients_through_every_query():
+    mesh = bumpy_mesh(support_winding_number=True)
+    mesh.velocities = en.array(np.arange(48).reshape(16, 3) * 0.01, dtype=en.vec3)
+    y, p = en.zeros(20, dtype=float), en.array(points(), dtype=en.vec3)
+    run = moved(mesh, lambda p, y: en.launch(every_query, dim=20, inputs=[mesh.id, p, y]))
+    assert en.gradcheck(run, inputs=[vertices(mesh), p], outputs=[y], eps=1e-3, rtol=3e-2, atol=3e-2)
+
+
+@en.kernel
+def winding(mesh: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=float)):
+    i = en.tid()
+    y[i] = en.mesh_winding_number(mesh, p[i], 4.0)
+
+
+def test_winding_number_of_an_open_mesh_depends_on_the_point_and_refuses_the_mesh():
+    mesh = bumpy_mesh(support_winding_number=True)
+    p = en.array(points(), dtype=en.vec3, requires_grad=True)
+    y = en.zeros(20, dtype=float)
+    assert en.gradcheck(winding, 20, [mesh.id, p], [y], eps=5e-3, rtol=2e-2, atol=5e-3)
+    mesh.points.requires_grad = True
+    with en.Tape() as tape:
+        en.launch(winding, dim=20, inputs=[mesh.id, p, y])
+    with pytest.raises(en.GradientError, match="winding number of a mesh whose points have a gradient"):
+        tape.backward(grads={y: np.ones(20)})
