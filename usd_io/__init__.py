@@ -5,6 +5,7 @@ from usd_io.emit.scene import emit
 from usd_io.errors import NothingToSimulateError, SceneError
 from usd_io.read.scene import read_stage, read_usd
 from usd_io.records import SceneRecord
+from usd_io.sim_renderer import SimRenderer
 
 __all__ = [
     "BodyBinding",
@@ -13,6 +14,7 @@ __all__ = [
     "SceneBindings",
     "SceneError",
     "SceneRecord",
+    "SimRenderer",
     "emit",
     "read_stage",
     "read_usd",
