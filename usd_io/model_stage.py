@@ -1,11 +1,11 @@
 """A USD stage of what a `sim.Model` holds, for models that were built in Python and have no scene file.
 
-    /root                      Xform, default prim
-    /root/body_<i>             Xform that a recording moves; its shapes are gprims below it
-    /root/shape_<i>            static shapes; the ground plane is /root/ground
-    /root/cloth_<i>, soft_<i>  Meshes: one for each `ParticleRange` that has triangles or tetrahedra
-    /root/particles            Points: particles that no mesh shows
-    /root/springs              linear BasisCurves
+/root                      Xform, default prim
+/root/body_<i>             Xform that a recording moves; its shapes are gprims below it
+/root/shape_<i>            static shapes; the ground plane is /root/ground
+/root/cloth_<i>, soft_<i>  Meshes: one for each `ParticleRange` that has triangles or tetrahedra
+/root/particles            Points: particles that no mesh shows
+/root/springs              linear BasisCurves
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _author_shapes(out: ModelStage, model: Model, bodies: list[str]) -> None:
     visible = np.asarray(model.shape_visible.numpy() if hasattr(model.shape_visible, "numpy") else model.shape_visible)
     for s in range(model.shape_count):
         is_ground = s == model.ground_shape
-        if is_ground and not model.ground or not visible[s]:
+        if (is_ground and not model.ground) or not visible[s]:
             continue
         define = _SHAPES.get(int(kinds[s]))
         if define is None:

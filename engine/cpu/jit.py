@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import weakref
 
@@ -89,7 +90,7 @@ class Code:
 
     def __del__(self) -> None:
         tracker = getattr(self, "tracker", None)
-        if tracker is not None:
+        if tracker is not None and sys is not None and not sys.is_finalizing():  # the process takes all code with it
             tracker.close()  # before its session
 
 

@@ -19,6 +19,7 @@ from engine.spatial.hash_grid import (
     hash_grid_point_id,
     hash_grid_query,
     hash_grid_query_next,
+    hash_grid_query_point,
 )
 from engine.spatial.marching_cubes import MarchingCubes
 from engine.spatial.mesh import Mesh, mesh_by_id
@@ -64,6 +65,7 @@ __all__ = [
     "hash_grid_point_id",
     "hash_grid_query",
     "hash_grid_query_next",
+    "hash_grid_query_point",
     "mesh_by_id",
     "mesh_eval_face_normal",
     "mesh_eval_position",

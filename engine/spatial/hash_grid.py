@@ -386,6 +386,9 @@ def _next(query: HashGridQuery, index: int):
     return found, query, index
 
 
+hash_grid_query_point = hash_grid_query  # the name in Warp's course
+
+
 @en.func
 def hash_grid_point_id(id: en.uint64, index: int) -> int:
     """Number of the point that comes `index`-th in the order of cells: threads in this order share neighbours."""

@@ -27,6 +27,12 @@ from engine.volume.volume_sample import (
     volume_sample_index,
     volume_sample_v,
 )
+from engine.volume.volume_short_names import (
+    volume_sample_local,
+    volume_sample_world,
+    volume_transform,
+    volume_transform_inv,
+)
 
 __all__ = [
     "Volume",
@@ -47,11 +53,15 @@ __all__ = [
     "volume_sample_grad_index",
     "volume_sample_i",
     "volume_sample_index",
+    "volume_sample_local",
     "volume_sample_v",
+    "volume_sample_world",
     "volume_store",
     "volume_store_f",
     "volume_store_i",
     "volume_store_v",
+    "volume_transform",
+    "volume_transform_inv",
     "volume_world_to_index",
     "volume_world_to_index_dir",
 ]

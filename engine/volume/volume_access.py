@@ -138,6 +138,18 @@ def volume_lookup(id: en.uint64, i: int, j: int, k: int, dtype: Any):
 
 
 @en.func
+def volume_lookup(id: en.uint64, i: int, j: int, k: int) -> float:  # noqa: F811  (an overload)
+    """Value at a voxel of a float volume; the background outside."""
+    return volume_lookup(id, i, j, k, en.float32)
+
+
+@en.func
+def volume_lookup(id: en.uint64, ijk: en.vec3i) -> float:  # noqa: F811  (an overload)
+    """Value at a voxel of a float volume; the background outside."""
+    return volume_lookup(id, ijk[0], ijk[1], ijk[2], en.float32)
+
+
+@en.func
 def volume_lookup_f(id: en.uint64, i: int, j: int, k: int) -> float:
     """Value at a voxel of a float volume; the background outside."""
     return volume_lookup(id, i, j, k, en.float32)

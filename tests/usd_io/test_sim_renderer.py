@@ -96,7 +96,7 @@ def test_every_particle_is_shown_once(mixed, frame):
 
 
 def test_triangles_of_the_meshes_are_those_of_the_model(mixed):
-    model, _, stage, _ = mixed
+    _, _, stage, _ = mixed
     cloth = UsdGeom.Mesh.Get(stage, "/root/cloth_0")
     assert len(cloth.GetFaceVertexCountsAttr().Get()) == 2 * 4 * 3
     points = np.array(cloth.GetPointsAttr().Get(0))
