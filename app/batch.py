@@ -111,6 +111,9 @@ def run_job(
             _simulate(session, recorder, report, progress, interruption, began)
         except SimulationFailed as failure:
             report.status, report.exit_code, report.error = "failed", failure.exit_code, str(failure)
+            # on a GPU the next frame was begun already
+            report.frames = failure.frame - 1
+            report.simulated_seconds = report.frames * settings.frame_dt
             report.failure = {"prim": failure.prim_path, "time": failure.time, "frame": failure.frame}
         except (RecorderError, OSError) as error:
             report.status, report.exit_code = "failed", EXIT_FAILED

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 import engine
 from app.settings import RunSettings
 from sim import Model, SemiImplicitIntegrator, State, XPBDIntegrator, collide
+from sim.diagnostics import DivergenceWatch
 
 
 def make_integrator(settings: RunSettings) -> SemiImplicitIntegrator | XPBDIntegrator:
@@ -23,14 +28,16 @@ class FrameGraph:
     buffer, so the recording finishes with a copy back: whoever reads `state` always finds the newest.
     """
 
-    def __init__(self, model: Model, state: State, settings: RunSettings):
+    def __init__(self, model: Model, state: State, settings: RunSettings, watch: DivergenceWatch | None = None):
         """Record a frame.
 
         Args:
             model: what is simulated.
             state: read and written by every replay.
             settings: substeps, step length and solver.
+            watch: looks at the state at the end of the frame.
         """
+        self._watch = watch
         self._other = model.state()
         self._integrator = make_integrator(settings)
         if model.device.is_cuda:
@@ -43,6 +50,11 @@ class FrameGraph:
         with engine.ScopedCapture(model.device) as capture:
             self._record(model, state, settings)
         self._graph = capture.graph
+        self._recorded_model = model_inputs(model)
+
+    def fits(self, model: Model) -> bool:
+        """Whether the model still is what was recorded: the same arrays (their contents may change) and numbers."""
+        return model_inputs(model) == self._recorded_model
 
     def replay(self) -> None:
         """Advance the state by one frame."""
@@ -57,6 +69,25 @@ class FrameGraph:
             now, after = after, now
         if now is not state:
             copy_state(now, state)
+        if self._watch is not None:
+            self._watch.look()
+
+
+def model_inputs(model: Model) -> dict[str, Any]:
+    """What a graph takes over from a model when it is recorded: numbers by value, arrays and objects by identity."""
+    return {name: _input(value) for name, value in vars(model).items() if not name.startswith("_")}
+
+
+def _input(value: Any) -> Any:
+    if value is None or isinstance(value, (int, float, str)):
+        return value
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, (tuple, list)) and len(value) <= 16 and all(isinstance(x, (int, float)) for x in value):
+        return tuple(value)
+    if hasattr(type(value), "__engine_struct__"):
+        return tuple(map(id, vars(value).values()))
+    return id(value)
 
 
 def copy_state(source: State, target: State) -> None:

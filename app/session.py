@@ -17,9 +17,10 @@ import numpy as np
 import engine
 from app.errors import SimulationFailed
 from app.frame_graph import FrameGraph, copy_state
+from app.frame_readback import FrameData, FrameReadback
 from app.settings import RunOptions, RunSettings, decide_settings, find_device
 from sim import Model, ModelBuilder, State, find_divergence
-from sim.diagnostics import Divergence
+from sim.diagnostics import Divergence, DivergenceWatch
 from usd_io import SceneBindings, SceneRecord, emit, read_usd
 
 FAILURE_HINT = {
@@ -84,6 +85,11 @@ class Session:
         self.recording_seconds = 0.0
         self._initial = self.model.state()
         self._graph: FrameGraph | None = None
+        self._watch: DivergenceWatch | None = None
+        self._readback: FrameReadback | None = None
+        if self.model.device.is_cuda:
+            self._watch = DivergenceWatch(self.state, speed_limit=self._speed_limit)
+            self._readback = FrameReadback(self.state, self._watch)
         self._recording: Recording | None = None
         self._subscribers: list[Callable[[SessionEvent], None]] = []
 
@@ -112,26 +118,45 @@ class Session:
         return lambda: self._subscribers.remove(callback)
 
     def prepare(self) -> None:
-        """Compile and record the frame now rather than in the first `step`."""
+        """Compile and record the frame now rather than in the next `step`."""
         if self._graph is None:
-            self._graph = FrameGraph(self.model, self.state, self.settings)
+            self._graph = FrameGraph(self.model, self.state, self.settings, self._watch)
 
     def step(self) -> None:
         """Simulate one frame, and record it when a recording is on.
 
+        On a GPU the frame is only begun: the one before is checked and recorded meanwhile, and `finish` waits for the last.
+        A model that was changed (another array, other numbers) is recorded anew.
+
         Raises:
             SimulationFailed: if a body or particle left for infinity. The frame that failed is not recorded.
         """
+        if self._graph is not None and not self._graph.fits(self.model):
+            self._graph = None
         self.prepare()
         self._graph.replay()
         self.frame += 1
-        self._check()
-        self._record()
+        if self._readback is None:
+            self._check(self._find_divergence(), self.frame)
+            self._record()
+        else:
+            self._readback.take(self.frame, self.time_code, self._recorded_arrays())
+            self._hand_out(waiting=1)
         self._tell(SessionEvent.STEPPED)
+
+    def finish(self) -> None:
+        """Wait until every frame begun is checked and recorded.
+
+        Raises:
+            SimulationFailed: if one of them failed.
+        """
+        self._hand_out(waiting=0)
 
     def reset(self) -> None:
         """Go back to the initial state. A recording that is on is closed, since time cannot run backwards in it."""
         self.stop_recording()
+        if self._readback is not None:
+            self._readback.forget()
         copy_state(self._initial, self.state)
         # Contacts remember how far they have slipped; fresh tables, and a recording that uses them, forget it.
         self.model.particle_contacts = self.model.rigid_contacts = None
@@ -152,7 +177,17 @@ class Session:
         self._record()
 
     def stop_recording(self) -> None:
-        """Close the recording, if one is on."""
+        """Close the recording, if one is on, with every frame begun so far.
+
+        Raises:
+            SimulationFailed: if one of these failed; the recording is closed nevertheless.
+        """
+        try:
+            self.finish()
+        finally:
+            self._close_recording()
+
+    def _close_recording(self) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
             began = perf_counter()
@@ -174,18 +209,52 @@ class Session:
         )
         self.recording_seconds += perf_counter() - began
 
-    def _check(self) -> None:
+    def _recorded_arrays(self) -> list[str]:
+        if self._recording is None:
+            return []
+        wants_speeds = getattr(self._recording, "reads_velocities", True)
+        return ["body_q", "particle_q", *(["particle_qd"] if wants_speeds else [])]
+
+    def _hand_out(self, waiting: int) -> None:
+        """Checks and records the frames that are under way from the device, but for the last `waiting`."""
+        while self._readback is not None and len(self._readback) > waiting:
+            data = self._readback.pop()
+            self._check(DivergenceWatch.found(data.report), data.frame)
+            if self._recording is not None and data.recorded:
+                self._record_data(data)
+
+    def _record_data(self, data: FrameData) -> None:
+        began = perf_counter()
+        body_q, particle_q, particle_qd = (
+            data.arrays.get(name, np.zeros((0, width), np.float32)).reshape(-1, width)
+            for name, width in (("body_q", 7), ("particle_q", 3), ("particle_qd", 3))
+        )
+        try:
+            self._recording.write_frame(data.time_code, body_q, particle_q, particle_qd)
+        except Exception:
+            self._readback.forget()  # those that follow have nowhere to go
+            raise
+        self.recording_seconds += perf_counter() - began
+
+    @property
+    def _speed_limit(self) -> float:
         # The integrators cap particle speeds, so an explosion shows as a particle at the cap rather than at infinity.
-        speed_limit = 0.5 * float(self.model.particle_max_velocity)
-        divergence = find_divergence(self.state, speed_limit=speed_limit)
+        return 0.5 * float(self.model.particle_max_velocity)
+
+    def _find_divergence(self) -> Divergence | None:
+        return find_divergence(self.state, speed_limit=self._speed_limit)
+
+    def _check(self, divergence: Divergence | None, frame: int) -> None:
         if divergence is None:
             return
+        if self._readback is not None:
+            self._readback.forget()
         self._tell(SessionEvent.FAILED)
         path, point = self._prim_of(divergence)
         raise SimulationFailed(
             prim_path=path,
-            time=self.time,
-            frame=self.frame,
+            time=frame * self.settings.frame_dt,
+            frame=frame,
             what=f"{point}{describe_motion(divergence)}",
             hint=FAILURE_HINT[self.settings.solver],
         )

@@ -12,6 +12,7 @@ from engine.errors import KernelAssertionError
 from engine.lang import ir
 
 BLOCK = 256  # threads of a block unless a launch or the module says otherwise
+WARP = 32
 
 
 class CudaCode:
@@ -32,6 +33,9 @@ class CudaCode:
         self.size = struct.calcsize(self.format)
         self.block = struct.Struct(self.format).pack
         self.block_dim = block_dim
+        #: Launches of fewer threads get smaller blocks, so that they reach every multiprocessor. Code of the user may rely
+        #: on the size of its block.
+        self.spread_below = 0 if self.module.natives or block_dim != BLOCK else BLOCK * device.sm_count
         self.errors: Any = None
         self.error_address = 0
         if self.module.checks:
@@ -54,6 +58,9 @@ class CudaCode:
         """Puts the kernel over `total` threads on a stream, or one thread that does their work in order if `serial`."""
         device = self.device
         block = block_dim or self.block_dim
+        if total < self.spread_below and not block_dim:
+            while block > WARP and total < block * device.sm_count:
+                block >>= 1
         blocks = (total + block - 1) // block
         if self.module.uses_tape:
             most = most or 2 * device.sm_count  # as many threads as the heap is made for

@@ -127,6 +127,11 @@ class UsdRecorder:
             raise
         self._started = self._flushed_at = time.monotonic()
 
+    @property
+    def reads_velocities(self) -> bool:
+        """Whether `write_frame` needs `particle_qd`."""
+        return self._plan.particle_qd.rows > 0
+
     def write_frame(
         self,
         time_code: float | None = None,
