@@ -84,6 +84,7 @@ class Device:
 
 _cpu = Device("cpu", platform.processor() or platform.machine())
 _stack: list[Device] = [_cpu]
+_started: dict[str, Device] = {}
 
 
 def get_device(ident: Any = None) -> Device:
@@ -94,13 +95,16 @@ def get_device(ident: Any = None) -> Device:
         return ident if ident.is_started else ident.start()
     if ident == "cpu":
         return _cpu
+    known = _started.get(ident) if isinstance(ident, str) else None
+    if known is not None:
+        return known
     if isinstance(ident, int):
         ident = f"cuda:{ident}"
     if isinstance(ident, str) and (ident == "cuda" or ident.startswith("cuda:")):
         found = get_cuda_devices()
         index = ident.partition(":")[2] or "0"
         if index.isdigit() and int(index) < len(found):
-            return found[int(index)].start()
+            return _started.setdefault(ident, found[int(index)].start())
         if found:
             raise EngineError(f"device '{ident}' is not there; available: {', '.join(map(str, get_devices()))}")
         from engine.cuda.driver import why_not

@@ -15,7 +15,6 @@ from engine.device import Device
 from engine.errors import EngineError
 from engine.streams import Stream
 
-_MAX_BLOCKS = 1 << 20
 
 
 class CudaDevice(Device):
@@ -169,10 +168,6 @@ class CudaDevice(Device):
         module = call("cuModuleLoadData", cubin)
         return module, int(call("cuModuleGetFunction", module, name.encode()))
 
-    def grid(self, total: int, block: int, most: int = 0) -> int:
-        """How many blocks of `block` threads a launch over `total` threads gets; they stride over the rest."""
-        return min((total + block - 1) // block, most or _MAX_BLOCKS)
-
     def launch(self, function: int, blocks: int, block: int, data: bytes, stream: Any = None, shared: int = 0) -> None:
         """Puts a kernel on a stream; its argument block is copied now. Raises CudaError if the driver refuses."""
         handle = (stream or self._stream).cuda_stream
@@ -186,6 +181,14 @@ class CudaDevice(Device):
             self._has_heap = True
             wanted = config.cuda_heap_size or min(2 << 30, self.free_memory // 8)
             call("cuCtxSetLimit", binding().CUlimit.CU_LIMIT_MALLOC_HEAP_SIZE, wanted)
+
+    def release(self, name: str, handle: Any) -> None:
+        """Calls a driver function that destroys something, once no capture runs."""
+        if self.captures or self._aside:
+            self.deferred.append((name, handle))
+        else:
+            self.start()
+            call(name, handle)
 
     # releases --------------------------------------------------------------------------------------------------
     def release_on_stream(self, pointer: int) -> None:

@@ -96,22 +96,22 @@ template <class A> __device__ __forceinline__ A atomic_exch(char* p, A v) { retu
 template <class A> __device__ __forceinline__ A atomic_and(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o & v); }); }
 template <class A> __device__ __forceinline__ A atomic_or(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o | v); }); }
 template <class A> __device__ __forceinline__ A atomic_xor(char* p, A v) { return atomic_any<A>(p, [v](A o) { return A(o ^ v); }); }
-template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return same_bits<u64, A>(o) == same_bits<u64, A>(e) || o == e ? n : o; }); }
+template <class A> __device__ __forceinline__ bool equal(A a, A b) { return a == b; }
+__device__ __forceinline__ bool equal(half_t a, half_t b) { return a.bits == b.bits || from_half(a) == from_half(b); }
+template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return equal(o, e) ? n : o; }); }
 extern "C" __device__ int printf(const char*, ...);
 """
 
 #: The stack on which differentiated loops keep values: it starts in the thread's own memory and moves to the heap. What
 #: is popped stays readable until the next push.
 TAPE = r"""
-extern "C" __device__ void* malloc(size_t); extern "C" __device__ void free(void*);
-extern "C" __device__ void* memcpy(void*, const void*, size_t);
 struct Tape { char* base; i64 top, capacity; char* heap; };
 __device__ __noinline__ void tape_grow(Tape* t, i64 used, i64 need, i64* err, i64 code) {
   i64 size = t->capacity * 2 > need ? t->capacity * 2 : need;
   if (size < 4096) size = 4096;
   char* fresh = (char*)malloc(size);
   if (!fresh) { if (atomicCAS((u64*)err, 0ull, (u64)code) == 0ull) err[1] = size; asm("exit;"); }
-  memcpy(fresh, t->base, used);
+  for (i64 k = 0; k < used; k += 8) *(i64*)(fresh + k) = *(const i64*)(t->base + k);
   if (t->heap) free(t->heap);
   t->base = t->heap = fresh; t->capacity = size;
 }

@@ -1,7 +1,7 @@
 """Stable radix sort of pairs on a GPU: per digit a count of tiles, a sum over tiles, and a move through shared memory.
 
 No atomics on memory: equal keys keep their order and every run gives the same result. A tile is what one block handles,
-256 threads with 16 pairs each. A warp ranks its pairs 32 at a time with `__match_any_sync`: lanes with equal digits count
+256 threads with `ITEMS` pairs each. A warp ranks its pairs 32 at a time with `__match_any_sync`: lanes with equal digits count
 the lanes before them. (Merrill & Grimshaw 2011, "High Performance and Scalable Radix Sorting", is the scheme.)
 """
 
@@ -16,7 +16,6 @@ from engine.cuda.native import NativeKernel
 
 THREADS = 256
 ITEMS = 16
-TILE = THREADS * ITEMS
 DIGIT_BITS = 8
 DIGITS = 1 << DIGIT_BITS
 
@@ -24,7 +23,7 @@ _TEXT = r"""
 typedef KEY Key; typedef VALUE Value;
 struct Args { const Key* keys; const Value* values; Key* keys_out; Value* values_out; int* counts; int* totals;
               i64 count; i64 tiles; int shift; int mask; };
-constexpr int TILE = 4096, ITEMS = 16, DIGITS = 256, WARPS = 8;
+constexpr int ITEMS = PAIRS, TILE = 256 * ITEMS, DIGITS = 256, WARPS = 8;
 // bits that order as unsigned numbers as the keys do; zero and minus zero are equal
 __device__ __forceinline__ u32 ordered(u32 k) { return k; }
 __device__ __forceinline__ u64 ordered(u64 k) { return k; }
@@ -135,9 +134,10 @@ _VALUES = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
 
 
 @functools.cache
-def kernels(key: str, value_size: int, counted: bool = False) -> tuple[NativeKernel, ...]:
+def kernels(key: str, value_size: int, counted: bool = False, items: int = ITEMS) -> tuple[NativeKernel, ...]:
     """The kernels for keys of a type and values of a size; `counted`: the values are the numbers of the pairs."""
     text = _TEXT.replace("KEY", _KEYS[key], 1).replace("VALUE", _VALUES[value_size], 1)
+    text = text.replace("PAIRS", str(items), 1)
     text = text.replace("FETCH", "Value(first + r * 32)" if counted else "a.values[first + r * 32]")
     return tuple(NativeKernel(text, name, _FORM, THREADS) for name in ("count_tile", "sum_tiles", "move_tile"))
 
@@ -145,9 +145,9 @@ def kernels(key: str, value_size: int, counted: bool = False) -> tuple[NativeKer
 class Workspace:
     """Memory for sorting up to `capacity` pairs: two buffers of keys and values, and the counts of a pass."""
 
-    def __init__(self, device: Any, capacity: int, key_size: int, value_size: int):
-        self.device, self.capacity = device, capacity
-        tiles = -(-max(capacity, 1) // TILE)
+    def __init__(self, device: Any, capacity: int, key_size: int, value_size: int, items: int = ITEMS):
+        self.device, self.capacity, self.items = device, capacity, items
+        tiles = -(-max(capacity, 1) // (THREADS * items))
         allocate = device.memory.allocate
         self.keys = [allocate(capacity * key_size, False) for _ in range(2)]
         self.values = [allocate(capacity * value_size, False) for _ in range(2)]
@@ -164,7 +164,7 @@ class Workspace:
             count: How many pairs.
             begin, end: Bits of the keys; at least one.
         """
-        tiles = -(-count // TILE)
+        tiles = -(-count // (THREADS * self.items))
         passes = max(1, -(-(end - begin) // DIGIT_BITS))
         keys, values = source
         buffer = 1
@@ -174,7 +174,7 @@ class Workspace:
             buffer = 1 - buffer
             out = (self.keys[buffer].ctypes.data, self.values[buffer].ctypes.data)
             args = (keys, values, *out, self.counts.ctypes.data, self.totals.ctypes.data, count, tiles, shift)
-            count_tile, sum_tiles, move_tile = kernels(key, value_size, values == 0)
+            count_tile, sum_tiles, move_tile = kernels(key, value_size, values == 0, self.items)
             for kernel, blocks in ((count_tile, tiles), (sum_tiles, DIGITS), (move_tile, tiles)):
                 kernel.launch(self.device, blocks, *args, (1 << bits) - 1)
             keys, values = out

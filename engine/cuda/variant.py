@@ -11,6 +11,7 @@ from engine.cuda.driver import CudaError, error_of
 from engine.errors import KernelAssertionError
 from engine.lang import ir
 
+_MOST_BLOCKS = 1 << 20  # threads stride over what is left
 BLOCK = 256  # threads of a block unless a launch or the module says otherwise
 WARP = 32
 
@@ -46,11 +47,18 @@ class CudaCode:
             self.error_address = self.errors.ptr
         #: whether `after_launch` has something to do
         self.observed = self.errors is not None or self.module.has_prints or config.mode == "debug"
+        #: as many blocks as the heap is made for, where kernels take memory from it
+        self.most_blocks = 2 * device.sm_count if self.module.uses_tape else _MOST_BLOCKS
+        #: prints keep their order; sums of floats their bits in deterministic mode
+        self.is_serial, self.has_float_atomics = self.module.has_prints, self.module.has_float_atomics
 
-    @property
-    def runs_in_order(self) -> bool:
-        """Whether one thread does everything: prints keep their order, and sums of floats their bits."""
-        return self.module.has_prints or (config.deterministic and self.module.has_float_atomics)
+    def __del__(self) -> None:
+        loaded, device = getattr(self, "loaded", None), self.device
+        if loaded is not None:
+            try:
+                device.release("cuModuleUnload", loaded)
+            except Exception:
+                pass  # the driver is shutting down
 
     def run(
         self, total: int, data: bytes, stream: Any = None, block_dim: int = 0, most: int = 0, serial: bool = False
@@ -62,11 +70,9 @@ class CudaCode:
             while block > WARP and total < block * device.sm_count:
                 block >>= 1
         blocks = (total + block - 1) // block
-        if self.module.uses_tape:
-            most = most or 2 * device.sm_count  # as many threads as the heap is made for
-        if blocks > 1048576 or most:
-            blocks = device.grid(total, block, most)
-        if serial or self.runs_in_order:
+        if blocks > (most or self.most_blocks):
+            blocks = most or self.most_blocks
+        if serial or self.is_serial or (config.deterministic and self.has_float_atomics):
             blocks = block = 1
         code = device.enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
         if code:

@@ -237,7 +237,9 @@ def stream_to_torch(stream_or_device: Any = None) -> Any:
     stream = given if isinstance(given, Stream) else get_device(given).stream
     if not stream.device.is_cuda:
         raise EngineError("stream_to_torch: torch has streams of CUDA devices only")
-    return _torch().cuda.ExternalStream(stream.cuda_stream, device=device_to_torch(stream.device))
+    out = _torch().cuda.ExternalStream(stream.cuda_stream, device=device_to_torch(stream.device))
+    out.engine_stream = stream  # lives as long as torch's view of it
+    return out
 
 
 # automatic differentiation ----------------------------------------------------------------------------------------

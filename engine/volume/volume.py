@@ -272,9 +272,14 @@ class Volume:
 
     @classmethod
     def load_from_address(cls, grid_ptr: int, buffer_size: int = 0, device: Any = None) -> Volume:
-        """Copy a grid from memory of the host; the size comes from its header where it is not given."""
-        size = buffer_size or int(np.frombuffer(ctypes.string_at(grid_ptr, GRID.itemsize), GRID)["grid_size"][0])
-        return cls._of(read_grids(ctypes.string_at(grid_ptr, size), f"memory at {grid_ptr:#x}"), device)
+        """Copy a grid from memory of the device, or of the host if that is the CPU; its header tells the size."""
+        place = en.get_device(device)
+
+        def read(size: int) -> bytes:
+            return en.array(ptr=grid_ptr, shape=size, dtype=en.uint8, device=place).numpy().tobytes()
+
+        size = buffer_size or int(np.frombuffer(read(GRID.itemsize), GRID)["grid_size"][0])
+        return cls._of(read_grids(read(size), f"memory at {grid_ptr:#x}"), place)
 
     def load_next_grid(self) -> Volume | None:
         """The grid that follows this one in its file, or None."""

@@ -329,6 +329,7 @@ _CALLS = {
     "cuMemsetD8Async": lambda p, v, n, s: _on(s, lambda: _repeat(p, bytes([v]), n)),
     "cuMemsetD32Async": lambda p, v, n, s: _on(s, lambda: _repeat(p, struct.pack("<I", v), n)),
     "cuModuleLoadData": _load,
+    "cuModuleUnload": lambda m: _objects.pop(int(m)) and None,
     "cuModuleGetFunction": _get_function,
 }
 

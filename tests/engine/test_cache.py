@@ -48,7 +48,7 @@ def run(tmp_path):
 
 
 def compiled_files(cache):
-    return sorted(cache.glob("*/*.o"))
+    return sorted([*cache.glob("*/*.o"), *cache.glob("*/*.cubin")])
 
 
 def test_second_process_compiles_nothing(run, tmp_path):

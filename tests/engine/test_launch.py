@@ -209,6 +209,7 @@ def test_number_of_threads_does_not_change_results():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.cpu_only("a CUDA context does not survive fork()")
 def test_child_after_fork_launches_again():
     a = en.zeros(100_000, dtype=float)
     en.launch(add, a.size, inputs=[a, 1.0])

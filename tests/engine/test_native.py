@@ -193,6 +193,7 @@ def test_text_that_does_not_compile_is_shown_with_its_place():
         en.launch(run, 1, [floats([1.0])])
 
 
+@pytest.mark.cpu_only("NVRTC needs no compiler")
 def test_missing_compiler_says_what_to_do(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
 

@@ -168,4 +168,4 @@ def test_numpy_records():
     a = en.array(rows, dtype=Record)
     assert a.dtype == Record and a[1].count == 3 and a[1].place == en.vec3(1.0, 2.0, 3.0)
     assert rows[1]["values"][0] == values.ptr
-    assert r.to("cpu").values is values
+    assert r.to(values.device).values is values

@@ -14,7 +14,7 @@ import numpy as np
 
 import engine as en
 from engine import types as T
-from engine.capture import recording
+from engine.capture import recording_of
 from engine.errors import EngineError
 from engine.optim.linear.operators import LinearOperator, aslinearoperator
 from engine.optim.parameters import flat
@@ -23,6 +23,8 @@ from engine.taping import NotTaped
 #: coefficients that every solver has: the number 1, squared residual, squared tolerance, iterations done
 ONE, RESIDUAL, TOLERANCE, DONE, FREE = range(5)
 _PARTS = 64  # partial sums of an inner product: enough for the threads, few enough to add up
+_GPU_PARTS = 1024
+_GPU_STEPS = 8  # iterations between looks at the residual on a GPU: each look waits for the device
 
 
 class Iteration:
@@ -41,17 +43,15 @@ class Iteration:
                 f"the right-hand side is {b.shape} of {T.type_name(b.dtype)} and the solution {x.shape} of "
                 f"{T.type_name(x.dtype)}; expected two vectors of one size and type"
             )
-        if not (b.device.is_cpu and x.device.is_cpu):
-            raise EngineError(
-                f"linear solvers read coefficients on the CPU; the vectors are on {b.device}: a.to('cpu')"
-            )
-        self.like = b
+        if b.device != x.device:
+            raise EngineError(f"the right-hand side is on {b.device} and the solution on {x.device}; expected one device")
+        self.like, self.device = b, b.device
         self.A = self._fitting(A, "the matrix")
         self.M = None if M is None else self._fitting(M, "the preconditioner")
         self.typed: dict[int, en.array] = {id(self.b): b, id(self.x): x}
         self.kernels = _kernels(self.b.dtype)
-        self.s = en.zeros(FREE + coefficients, dtype=en.float64)
-        self.parts = en.zeros(_PARTS, dtype=en.float64)
+        self.s = en.zeros(FREE + coefficients, dtype=en.float64, device=self.device)
+        self.parts = en.zeros(_PARTS if self.device.is_cpu else _GPU_PARTS, dtype=en.float64, device=self.device)
 
     def _fitting(self, A: Any, what: str) -> LinearOperator:
         A = aslinearoperator(A, self.like)
@@ -95,8 +95,8 @@ class Iteration:
 
     def dot(self, x: en.array, y: en.array, out: int) -> None:
         """s[out] = x . y, added up in float64 in an order that depends on the size alone."""
-        size = -(-x.size // _PARTS)
-        en.launch(self.kernels.dot, _PARTS, inputs=[x, y, size, self.parts], record_tape=False)
+        size = -(-x.size // self.parts.size)
+        en.launch(self.kernels.dot, self.parts.size, inputs=[x, y, size, self.parts], record_tape=False)
         en.launch(add_parts, 1, inputs=[self.parts, self.s, out], record_tape=False)
 
     def divide(self, out: int, a: int, b: int) -> None:
@@ -130,20 +130,24 @@ class Iteration:
             most = -(-(maxiter or self.b.size) // steps_at_once)
             self._set_tolerance(tol, atol)
             begin()
-            if recording() is not None or check_every == 0:
+            if recording_of(self.device) is not None or check_every == 0:
                 for _ in range(most):
                     step()
                 return tuple(self.s[k : k + 1] for k in (DONE, RESIDUAL, TOLERANCE))
             s = self.s.numpy()
             advance = self._recorded(step) if replay and self.capturable and most > 2 else step
             tolerance, last_call = math.sqrt(s[TOLERANCE]), 0
+            every = 1 if self.device.is_cpu or callback is not None else _GPU_STEPS
             for k in range(most):
+                if not self.device.is_cpu and k % every == 0:
+                    s = self.s.numpy()
                 if s[RESIDUAL] <= s[TOLERANCE] or not np.isfinite(s[RESIDUAL]):
                     break
                 if callback is not None and (k == 0 or (k - last_call) * steps_at_once >= check_every):
                     callback(k * steps_at_once, math.sqrt(s[RESIDUAL]), tolerance)
                     last_call = k
                 advance()
+            s = self.s.numpy()
             return int(s[DONE]), math.sqrt(s[RESIDUAL]), tolerance
 
     def _set_tolerance(self, tol: float | None, atol: float | None) -> None:
@@ -152,9 +156,8 @@ class Iteration:
         self.dot(self.b, self.b, TOLERANCE)
         en.launch(set_tolerance, 1, inputs=[self.s, float(tol or 0.0), float(atol or 0.0)], record_tape=False)
 
-    @staticmethod
-    def _recorded(step: Callable[[], None]) -> Callable[[], None]:
-        with en.ScopedCapture() as capture:
+    def _recorded(self, step: Callable[[], None]) -> Callable[[], None]:
+        with en.ScopedCapture(self.device) as capture:
             step()
         return capture.graph.launch
 
