@@ -16,7 +16,6 @@ from engine.errors import EngineError
 from engine.streams import Stream
 
 
-
 class CudaDevice(Device):
     """A CUDA device: memory, streams and launches."""
 
@@ -44,6 +43,8 @@ class CudaDevice(Device):
         #: graphs being captured on this device, innermost last
         self.captures: list[Any] = []
         self._aside: list[tuple[list[Any], Stream]] = []
+        #: code whose checks nobody has looked at yet
+        self.unchecked: set[Any] = set()
         #: calls that free things, for when no capture runs
         self.deferred: list[tuple[str, Any]] = []
         #: how many streams were made: with one, memory goes back in its order
@@ -160,6 +161,14 @@ class CudaDevice(Device):
                 self._stream.synchronize()
             else:
                 call("cuCtxSynchronize")
+                if self.unchecked:
+                    self.look_at_checks()
+
+    def look_at_checks(self) -> None:
+        """Raises what checks found in launches before; the device has finished them."""
+        found, self.unchecked = self.unchecked, set()
+        for code in found:
+            code.raise_failed_check()
 
     # code and launches -----------------------------------------------------------------------------------------
     def load(self, cubin: bytes, name: str) -> tuple[Any, int]:

@@ -166,6 +166,8 @@ class CudaMemory:
             source = data if data.flags.c_contiguous else self._packed(data)
             call("cuMemcpyDtoHAsync", out.ctypes.data, source.ctypes.data, out.nbytes, self.device.stream.handle)
             call("cuStreamSynchronize", self.device.stream.handle)
+            if self.device.unchecked:
+                self.device.look_at_checks()
         return out
 
     def _packed(self, data: DeviceData) -> DeviceData:

@@ -11,6 +11,7 @@ from engine.cuda.driver import CudaError, error_of
 from engine.errors import KernelAssertionError
 from engine.lang import ir
 
+_MOST_KEPT = 64
 _MOST_BLOCKS = 1 << 20  # threads stride over what is left
 BLOCK = 256  # threads of a block unless a launch or the module says otherwise
 WARP = 32
@@ -37,6 +38,7 @@ class CudaCode:
         #: Launches of fewer threads get smaller blocks, so that they reach every multiprocessor. Code of the user may rely
         #: on the size of its block.
         self.spread_below = 0 if self.module.natives or block_dim != BLOCK else BLOCK * device.sm_count
+        self._small_blocks: dict[int, int] = {}
         self.errors: Any = None
         self.error_address = 0
         if self.module.checks:
@@ -46,7 +48,9 @@ class CudaCode:
             self.errors = arrays.zeros(4, dtype=T.int64, device=device)
             self.error_address = self.errors.ptr
         #: whether `after_launch` has something to do
-        self.observed = self.errors is not None or self.module.has_prints or config.mode == "debug"
+        self.observed = self.module.has_prints or config.mode == "debug"
+        #: a heap that overflowed is reported when the host next waits for the device: looking each time would cost more
+        self.is_checked_later = self.errors is not None and not self.observed
         #: as many blocks as the heap is made for, where kernels take memory from it
         self.most_blocks = 2 * device.sm_count if self.module.uses_tape else _MOST_BLOCKS
         #: prints keep their order; sums of floats their bits in deterministic mode
@@ -67,8 +71,7 @@ class CudaCode:
         device = self.device
         block = block_dim or self.block_dim
         if total < self.spread_below and not block_dim:
-            while block > WARP and total < block * device.sm_count:
-                block >>= 1
+            block = self._small_blocks.get(total) or self._small_block(total)
         blocks = (total + block - 1) // block
         if blocks > (most or self.most_blocks):
             blocks = most or self.most_blocks
@@ -77,6 +80,17 @@ class CudaCode:
         code = device.enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
         if code:
             raise error_of(code, f"launching kernel '{self.name}' ({blocks} blocks of {block} threads)")
+        if self.is_checked_later:
+            device.unchecked.add(self)
+
+    def _small_block(self, total: int) -> int:
+        """Threads of a block for a launch that would not reach every multiprocessor."""
+        block = self.block_dim
+        while block > WARP and total < block * self.device.sm_count:
+            block >>= 1
+        if len(self._small_blocks) < _MOST_KEPT:
+            self._small_blocks[total] = block
+        return block
 
     def after_launch(self) -> None:
         """Waits for the launch; passes on printed text and raises what a check found (debug mode)."""
@@ -89,6 +103,10 @@ class CudaCode:
             self.device.synchronize()
         except CudaError as error:
             raise CudaError(f"kernel '{self.name}' on {self.device}: {error}") from error
+        self.raise_failed_check()
+
+    def raise_failed_check(self) -> None:
+        """Raises what a check found in launches that are finished."""
         if self.errors is None:
             return
         code, a, b, _ = self.errors.numpy()

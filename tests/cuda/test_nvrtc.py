@@ -81,3 +81,51 @@ def test_missing_device_says_what_is_missing():
         pytest.skip("there is a GPU here")
     with pytest.raises(en.EngineError, match="CUDA"):
         en.zeros(3, device="cuda")
+
+
+@en.kernel
+def loops(x: en.array(dtype=float), n: int, y: en.array(dtype=float)):
+    i = en.tid()
+    s = x[i]
+    for k in range(n):
+        local = en.zeros(shape=4, dtype=float)
+        local[k % 4] = en.sin(s)
+        s = s * 0.5 + local[k % 4]
+    en.atomic_add(y, 0, s)
+
+
+def test_backward_forms_with_a_stack_compile(monkeypatch):
+    """Loops keep values on a stack that no plain kernel has."""
+    from engine.autodiff.backend import HostBackend
+    from engine.cuda.emit_cuda import Source
+
+    compiler, made, compiled = nvrtc(), [], HostBackend.compile
+
+    def noted(self, function, arity, *args, **kw):
+        made.append(Source(function, arity))
+        return compiled(self, function, arity, *args, **kw)
+
+    monkeypatch.setattr(HostBackend, "compile", noted)
+    with en.ScopedDevice("cpu"), en.Tape() as tape:
+        x, y = en.ones(3, requires_grad=True), en.zeros(1, requires_grad=True)
+        en.launch(loops, 3, [x, 10], [y])
+    tape.backward(y)
+    assert any(source.uses_tape for source in made)
+    for source in made:
+        assert compiler.compile(source.text(), "sm_90", "adjoint").startswith(b"\x7fELF")
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float64", "int8", "uint16", "int64"])
+def test_atomics_of_small_and_large_types_compile(name, tmp_path):
+    file = tmp_path / "kernels.py"
+    file.write_text(
+        f"import engine as en\nT = en.{name}\n"
+        "@en.kernel\n"
+        "def k(a: en.array(dtype=T), out: en.array(dtype=T)):\n"
+        "    i = en.tid()\n"
+        "    en.atomic_min(out, 0, a[i])\n    en.atomic_max(out, 1, a[i])\n    en.atomic_add(out, 2, a[i])\n"
+        "    en.atomic_sub(out, 3, a[i])\n    en.atomic_exch(out, 4, a[i])\n    en.atomic_cas(out, 5, a[i], a[i])\n"
+    )
+    scope: dict = {"__name__": "atomics"}
+    exec(compile(file.read_text(), str(file), "exec"), scope)
+    assert nvrtc().compile(scope["k"].cuda(), "sm_90", "k").startswith(b"\x7fELF")

@@ -44,7 +44,9 @@ class Iteration:
                 f"{T.type_name(x.dtype)}; expected two vectors of one size and type"
             )
         if b.device != x.device:
-            raise EngineError(f"the right-hand side is on {b.device} and the solution on {x.device}; expected one device")
+            raise EngineError(
+                f"the right-hand side is on {b.device} and the solution on {x.device}; expected one device"
+            )
         self.like, self.device = b, b.device
         self.A = self._fitting(A, "the matrix")
         self.M = None if M is None else self._fitting(M, "the preconditioner")
