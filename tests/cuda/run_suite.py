@@ -22,7 +22,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(file: Path, device: str, out: Path, limit: float) -> dict:
     """One file's tests in a process of their own."""
     name = str(file.relative_to(ROOT))
-    env = {**os.environ, "SIMRUN_TEST_DEVICE": device, "PYTHONPATH": str(ROOT), "SIMRUN_THREADS": "2", "JAX_PLATFORMS": "cpu"}
+    env = {
+        **os.environ,
+        "SIMRUN_TEST_DEVICE": device,
+        "PYTHONPATH": str(ROOT),
+        "SIMRUN_THREADS": "2",
+        "JAX_PLATFORMS": "cpu",
+    }
     env.pop("SIMRUN_CACHE", None)
     start = time.perf_counter()
     command = [sys.executable, "-m", "pytest", "-o", "addopts=", "--import-mode=importlib", *_QUIET, name]
