@@ -80,6 +80,8 @@ from engine.device_access import (
 from engine.elementwise import map as map
 from engine.errors import (
     EngineError,
+    EngineTypeError,
+    EngineValueError,
     KernelAssertionError,
     KernelAttributeError,
     KernelError,

@@ -7,6 +7,14 @@ class EngineError(RuntimeError):
     """Root of every error that the engine raises for a mistake of its user."""
 
 
+class EngineTypeError(EngineError, TypeError):
+    """An argument of a type that does not fit."""
+
+
+class EngineValueError(EngineError, ValueError):
+    """An argument of the right type that has no meaning."""
+
+
 class KernelError(EngineError):
     """A kernel or function that cannot be compiled; carries the place in the user's source.
 

@@ -79,6 +79,7 @@ class Function:
         self.overloads: tuple[Function, ...] = (self,)
         if earlier:
             self.overloads += tuple(f for f in earlier if f.pattern != self.pattern)
+            self.__doc__ = self.__doc__ or earlier[0].__doc__
 
     def __call__(self, *args, **kw):
         if len(self.overloads) == 1:

@@ -1,16 +1,23 @@
 """Spatial structures: triangle meshes with a hierarchy of boxes, and the queries on them."""
 
-from engine.spatial.box_bvh import Bvh
+from engine.spatial.box_bvh import Bvh, is_cubql_available
 from engine.spatial.bvh_queries import (
     BvhQuery,
+    MeshQuery,
     MeshQueryAABB,
+    MeshQuerySphere,
+    bvh_get_group_root,
     bvh_query_aabb,
     bvh_query_capsule,
     bvh_query_next,
     bvh_query_ray,
     bvh_query_sphere,
+    mesh_get_bvh,
+    mesh_get_group_root,
     mesh_query_aabb,
     mesh_query_aabb_next,
+    mesh_query_next,
+    mesh_query_sphere,
 )
 from engine.spatial.closest_point import closest_point_on_triangle, triangle_distance_sq
 from engine.spatial.hash_grid import (
@@ -34,13 +41,14 @@ from engine.spatial.mesh_access import (
     mesh_get_velocity,
 )
 from engine.spatial.mesh_point import MeshQueryPoint, mesh_query_inside
-from engine.spatial.mesh_ray import MeshQueryRay
+from engine.spatial.mesh_ray import MeshQueryRay, mesh_query_ray_anyhit, mesh_query_ray_count_intersections
 from engine.spatial.mesh_winding import mesh_winding_number
 from engine.spatial.out_parameters import (
     mesh_query_furthest_point_no_sign,
     mesh_query_point,
     mesh_query_point_no_sign,
     mesh_query_point_sign_normal,
+    mesh_query_point_sign_parity,
     mesh_query_point_sign_winding_number,
     mesh_query_ray,
 )
@@ -53,9 +61,12 @@ __all__ = [
     "MarchingCubes",
     "Mesh",
     "MeshArrays",
+    "MeshQuery",
     "MeshQueryAABB",
     "MeshQueryPoint",
     "MeshQueryRay",
+    "MeshQuerySphere",
+    "bvh_get_group_root",
     "bvh_query_aabb",
     "bvh_query_capsule",
     "bvh_query_next",
@@ -66,11 +77,14 @@ __all__ = [
     "hash_grid_query",
     "hash_grid_query_next",
     "hash_grid_query_point",
+    "is_cubql_available",
     "mesh_by_id",
     "mesh_eval_face_normal",
     "mesh_eval_position",
     "mesh_eval_velocity",
     "mesh_get",
+    "mesh_get_bvh",
+    "mesh_get_group_root",
     "mesh_get_index",
     "mesh_get_point",
     "mesh_get_velocity",
@@ -78,11 +92,16 @@ __all__ = [
     "mesh_query_aabb_next",
     "mesh_query_furthest_point_no_sign",
     "mesh_query_inside",
+    "mesh_query_next",
     "mesh_query_point",
     "mesh_query_point_no_sign",
     "mesh_query_point_sign_normal",
+    "mesh_query_point_sign_parity",
     "mesh_query_point_sign_winding_number",
     "mesh_query_ray",
+    "mesh_query_ray_anyhit",
+    "mesh_query_ray_count_intersections",
+    "mesh_query_sphere",
     "mesh_winding_number",
     "triangle_distance_sq",
 ]

@@ -8,11 +8,13 @@ import numpy as np
 
 import engine as en
 from engine.capture import recording_of
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineValueError
 from engine.spatial.bvh import EMPTY, LEAF_SIZE, BvhTree, build_bvh
 from engine.spatial.bvh_layout import (
     BLOCK_ROWS,
     COUNT_ROW,
+    GROUP_COUNT,
+    GROUPS,
     LANES,
     LEAVES,
     NODES,
@@ -21,6 +23,7 @@ from engine.spatial.bvh_layout import (
     PRIMITIVE_COUNT,
 )
 from engine.spatial.descriptor import take_descriptor
+from engine.spatial.forest import build_forest, checked_groups
 from engine.spatial.packed_order import PackedOrder, packed_tree
 from engine.taping import structures
 
@@ -103,7 +106,14 @@ class Bvh:
         device: Where the hierarchy lives.
     """
 
-    def __init__(self, lowers: Any, uppers: Any, constructor: str | None = None, leaf_size: int | None = None):
+    def __init__(
+        self,
+        lowers: Any,
+        uppers: Any,
+        constructor: str | None = None,
+        groups: Any = None,
+        leaf_size: int | None = None,
+    ):
         """Take the arrays (shared, not copied) and build the hierarchy.
 
         Args:
@@ -112,12 +122,14 @@ class Bvh:
             constructor: "lbvh" (the default) packs boxes along a space-filling curve, in kernels: fast to build and
                 rebuild. "sah" chooses splits by surface area, on the host: forty times slower to build; queries
                 differ by less than 30% either way. "median" means "lbvh".
+            groups: A number for each box, `array(int32)`, so that queries may look in one group only (see
+                `bvh_get_group_root`). Such a hierarchy is built on the host.
             leaf_size: For compatibility; leaves hold up to 8 boxes, which are tested at once.
 
         Raises:
             EngineError: Arrays of other types or lengths, no boxes, or boxes that are not finite.
         """
-        _checked_constructor(constructor)
+        checked_constructor("Bvh", constructor)
         for name, a in (("lowers", lowers), ("uppers", uppers)):
             if not isinstance(a, en.array) or a.dtype is not en.vec3 or a.ndim != 1 or not a.is_contiguous:
                 got = f"array{a.ndim}d of {a.dtype}" if isinstance(a, en.array) else type(a).__name__
@@ -127,7 +139,8 @@ class Bvh:
                 f"Bvh: got {lowers.shape[0]} lower and {uppers.shape[0]} upper corners; expected one of each for a box"
             )
         self.lowers, self.uppers = lowers, uppers
-        self.constructor = constructor
+        self.constructor, self.groups = constructor, groups
+        self._group_numbers = checked_groups("Bvh", groups, lowers.shape[0])
         self.device = lowers.device
         self._descriptor = take_descriptor(self, self.device)
         self.id = en.uint64(self._descriptor.address)
@@ -141,10 +154,18 @@ class Bvh:
     def _build(self) -> None:
         if recording_of(self.device) is None:
             self._check()
-        if self.constructor == "sah":
+        if self.constructor == "sah" or self._group_numbers is not None:
             self._packed = None
-            lower, upper = self.lowers.numpy(), self.uppers.numpy()
-            self._adopt(build_bvh(np.minimum(lower, upper), np.maximum(lower, upper)))
+            low, high = self.lowers.numpy(), self.uppers.numpy()
+            low, high = np.minimum(low, high), np.maximum(low, high)
+            if self._group_numbers is None:
+                self._adopt(build_bvh(low, high))
+            else:
+                tree, roots = build_forest(low, high, self._group_numbers)
+                self._adopt(tree)
+                self._roots = en.array(roots, dtype=en.int32)
+                self._descriptor[GROUPS] = self._roots.ptr
+                self._descriptor[GROUP_COUNT] = len(roots)
         elif self._packed is None:
             self._packed = PackedOrder(self.lowers.shape[0], self.device)
             self._adopt(packed_tree(self.lowers.shape[0]))
@@ -194,7 +215,7 @@ class Bvh:
         Args:
             constructor: As when made; None: the same. A "sah" hierarchy is only refitted inside a capture.
         """
-        _checked_constructor(constructor)
+        checked_constructor("Bvh", constructor)
         structures.changed(self)
         captured = recording_of(self.device) is not None
         if captured and (self._packed is None or constructor == "sah"):
@@ -205,6 +226,12 @@ class Bvh:
             self._build()
 
 
-def _checked_constructor(constructor: str | None) -> None:
+def checked_constructor(what: str, constructor: str | None) -> None:
+    """Raises EngineValueError for a way to build hierarchies that does not exist."""
     if constructor not in (None, "sah", "median", "lbvh"):
-        raise EngineError(f"Bvh: got constructor {constructor!r}; expected 'sah', 'median', 'lbvh' or None")
+        raise EngineValueError(f"{what}: got constructor {constructor!r}; expected 'sah', 'median', 'lbvh' or None")
+
+
+def is_cubql_available() -> bool:
+    """Whether hierarchies can be built by NVIDIA's cuBQL: they cannot; for programs that ask."""
+    return False

@@ -55,20 +55,21 @@ class BvhTree:
     upper: np.ndarray
 
 
-def build_bvh(lower: np.ndarray, upper: np.ndarray) -> BvhTree:
+def build_bvh(lower: np.ndarray, upper: np.ndarray, levels_above: int = 0) -> BvhTree:
     """Build the tree over boxes.
 
     Args:
         lower: Lower corners, shape [primitive_count, 3], finite.
         upper: Upper corners, shape [primitive_count, 3], finite, not below `lower`.
+        levels_above: Levels of nodes that will be put above the tree.
 
     Returns:
         The tree; a traversal that pushes every child it may visit needs at most `STACK_SIZE` entries.
     """
     lower = np.ascontiguousarray(lower, np.float32)
     upper = np.ascontiguousarray(upper, np.float32)
-    tree = _BinaryTree(lower, upper)
-    return _collapse(tree)
+    most_levels = _MOST_LEVELS - levels_above
+    return _collapse(_BinaryTree(lower, upper, most_levels), most_levels)
 
 
 class _BinaryTree:
@@ -77,7 +78,7 @@ class _BinaryTree:
     Node `i` holds the primitives `order[start[i] : start[i] + count[i]]`.
     """
 
-    def __init__(self, lower: np.ndarray, upper: np.ndarray):
+    def __init__(self, lower: np.ndarray, upper: np.ndarray, most_levels: int):
         n = len(lower)
         self.order = np.arange(n)
         centre = 0.5 * lower.astype(np.float64) + 0.5 * upper
@@ -97,7 +98,7 @@ class _BinaryTree:
             uppers.append(box_upper)
             start, count = start[inner], count[inner]
             if inner_count:
-                halve = level + 1 + np.ceil(np.log2(count / LEAF_SIZE)) >= _LEVELS_PER_NODE * _MOST_LEVELS
+                halve = level + 1 + np.ceil(np.log2(count / LEAF_SIZE)) >= _LEVELS_PER_NODE * most_levels
                 first = _split_level(self.order, start, count, halve, centre, lower, upper)
                 start = np.stack([start, start + first], 1).ravel()
                 count = np.stack([first, count - first], 1).ravel()
@@ -176,10 +177,10 @@ def _half_area(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
         return size[..., 0] * size[..., 1] + size[..., 1] * size[..., 2] + size[..., 2] * size[..., 0]
 
 
-def _collapse(tree: _BinaryTree) -> BvhTree:
+def _collapse(tree: _BinaryTree, most_levels: int) -> BvhTree:
     """Collapse the binary tree into wide nodes, opening large children first while the traversal stack allows."""
     levels = _wide_levels(tree, _open_largest)
-    if len(levels) > _MOST_LEVELS:
+    if len(levels) > most_levels:
         levels = _wide_levels(tree, _open_all)
     is_leaf = tree.left < 0
     leaf_start = np.sort(tree.start[is_leaf])

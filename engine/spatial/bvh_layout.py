@@ -10,17 +10,28 @@ from engine.spatial.mesh_layout import LANES, NODE_BYTES, NODE_CHILD_ROW, NODE_C
 NODES, LEAVES, PARENTS, PRIMITIVE_COUNT = range(4)
 """Descriptor words: addresses of nodes, leaves and int32[node_count] parents (-1 above the root); a count."""
 
+TRIANGLES, GROUPS, GROUP_COUNT = 4, 5, 6
+"""Descriptor words: whether leaves are packets of a mesh; address of int32[group_count, 2], the number of a group and
+the root of its subtree, ascending; their count."""
+
+ALL = -1
+"""The root that stands for the whole hierarchy."""
+
 BLOCK_BYTES, BLOCK_ROWS = NODE_BYTES, 8
 NUMBER_ROW, COUNT_ROW = NODE_CHILD_ROW, NODE_COUNT_ROW
 
 __all__ = [
+    "ALL",
     "BLOCK_BYTES",
     "BLOCK_ROWS",
     "COUNT_ROW",
+    "GROUPS",
+    "GROUP_COUNT",
     "LANES",
     "LEAVES",
     "NODES",
     "NUMBER_ROW",
     "PARENTS",
     "PRIMITIVE_COUNT",
+    "TRIANGLES",
 ]

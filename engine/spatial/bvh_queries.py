@@ -10,7 +10,20 @@ from __future__ import annotations
 import engine as en
 from engine.in_out import InOut
 from engine.spatial import mesh_layout
-from engine.spatial.bvh_layout import BLOCK_BYTES, COUNT_ROW, LANES, LEAVES, NODES, NUMBER_ROW, PARENTS
+from engine.spatial.bvh_layout import (
+    ALL,
+    BLOCK_BYTES,
+    COUNT_ROW,
+    GROUP_COUNT,
+    GROUPS,
+    LANES,
+    LEAVES,
+    NODES,
+    NUMBER_ROW,
+    PARENTS,
+    TRIANGLES,
+)
+from engine.spatial.closest_point import triangle_distance_sq
 from engine.spatial.traversal import packet_point
 
 INFINITY = float("inf")
@@ -34,6 +47,8 @@ class BvhQuery:
         bits, bits_above: Children still to visit, 8 bits a level; the current node's lowest.
         leaf: Address of the current leaf.
         leaf_bits: Its primitives still to report.
+        root: The node that the walk starts from.
+        exact: Whether a sphere must reach the triangle itself, not only its box.
     """
 
     nodes: en.uint64
@@ -49,6 +64,8 @@ class BvhQuery:
     bits_above: en.uint64
     leaf: en.uint64
     leaf_bits: int
+    root: int
+    exact: bool
 
 
 @en.func
@@ -107,9 +124,13 @@ def _bits_of_triangles(query: BvhQuery, packet: en.uint64, used: int, max_dist: 
         p = packet_point(packet, lane, 0)
         q = packet_point(packet, lane, 1)
         r = packet_point(packet, lane, 2)
-        lower = en.min(en.min(p, q), r)
-        upper = en.max(en.max(p, q), r)
-        bits = bits | en.where(_gap(query, lower, upper, max_dist) <= 0.0, 1 << lane, 0)
+        if query.exact:
+            distance_sq = triangle_distance_sq(p, q, r, query.a)
+            bits = bits | en.where(distance_sq <= query.radius * query.radius, 1 << lane, 0)
+        else:
+            lower = en.min(en.min(p, q), r)
+            upper = en.max(en.max(p, q), r)
+            bits = bits | en.where(_gap(query, lower, upper, max_dist) <= 0.0, 1 << lane, 0)
     return bits & ((1 << used) - 1)
 
 
@@ -134,12 +155,13 @@ def _next(query: BvhQuery, index: int, max_dist: float = INFINITY):
             if query.node == TOP:
                 query.node = GONE
             else:
-                query.node = en.ptr_load(en.int32, query.parents, query.node)
+                above = en.ptr_load(en.int32, query.parents, query.node)
+                query.node = en.where(query.node == query.root, TOP, above)
                 query.bits = (query.bits >> en.uint64(8)) | (query.bits_above << en.uint64(56))
                 query.bits_above = query.bits_above >> en.uint64(8)
         else:
             query.bits = query.bits & (query.bits - en.uint64(1))
-            code = 0
+            code = query.root
             if query.node >= 0:
                 block = query.nodes + en.uint64(query.node) * en.uint64(BLOCK_BYTES)
                 code = en.ptr_load(en.int32, block, NUMBER_ROW * LANES + _lowest(here))
@@ -163,71 +185,100 @@ def _next(query: BvhQuery, index: int, max_dist: float = INFINITY):
 
 
 @en.func
-def _start(nodes: en.uint64, leaves: en.uint64, parents: en.uint64, kind: int) -> BvhQuery:
+def _start(id: en.uint64, kind: int, root: int) -> BvhQuery:
     query = BvhQuery()
-    query.nodes = nodes
-    query.leaves = leaves
-    query.parents = parents
+    query.nodes = en.ptr_load(en.uint64, id, NODES)
+    query.leaves = en.ptr_load(en.uint64, id, LEAVES)
+    query.parents = en.ptr_load(en.uint64, id, PARENTS)
+    query.triangles = en.ptr_load(en.uint64, id, TRIANGLES) != en.uint64(0)
     query.kind = kind
-    query.node = en.where(nodes == en.uint64(0), GONE, TOP)
+    query.root = en.max(root, 0)
+    query.node = en.where(query.nodes == en.uint64(0), GONE, TOP)
     query.bits = en.uint64(1)
     return query
 
 
 @en.func
-def _start_boxes(id: en.uint64, kind: int) -> BvhQuery:
-    return _start(
-        en.ptr_load(en.uint64, id, NODES), en.ptr_load(en.uint64, id, LEAVES), en.ptr_load(en.uint64, id, PARENTS), kind
-    )
+def bvh_query_aabb(id: en.uint64, low: en.vec3, high: en.vec3, root: int = ALL) -> BvhQuery:
+    """Start looking for the boxes of a `Bvh` that overlap the box from `low` to `high` (touching counts).
 
-
-@en.func
-def bvh_query_aabb(id: en.uint64, low: en.vec3, high: en.vec3) -> BvhQuery:
-    """Start looking for the boxes of a `Bvh` that overlap the box from `low` to `high` (touching counts)."""
-    query = _start_boxes(id, BOX)
+    `root`, from `bvh_get_group_root`, restricts the search to one group.
+    """
+    query = _start(id, BOX, root)
     query.a = low
     query.b = high
     return query
 
 
 @en.func
-def bvh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3) -> BvhQuery:
-    """Start looking for the boxes of a `Bvh` that the ray `start + t dir`, `t >= 0`, meets."""
-    query = _start_boxes(id, RAY)
+def bvh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, root: int = ALL) -> BvhQuery:
+    """Start looking for the boxes of a `Bvh` that the ray `start + t dir`, `t >= 0`, meets; `root` as for boxes."""
+    query = _start(id, RAY, root)
     query.a = start
     query.b = en.vec3(1.0 / dir[0], 1.0 / dir[1], 1.0 / dir[2])
     return query
 
 
 @en.func
-def bvh_query_sphere(id: en.uint64, center: en.vec3, radius: float) -> BvhQuery:
-    """Start looking for the boxes of a `Bvh` within `radius` of `center`."""
-    query = _start_boxes(id, SPHERE)
+def bvh_query_sphere(id: en.uint64, center: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
+    """Start looking for the boxes of a `Bvh` within `radius` of `center`; `root` as for boxes."""
+    query = _start(id, SPHERE, root)
     query.a = center
     query.radius = radius
     return query
 
 
 @en.func
-def bvh_query_capsule(id: en.uint64, start: en.vec3, dir: en.vec3, radius: float) -> BvhQuery:
+def bvh_query_capsule(id: en.uint64, start: en.vec3, dir: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
     """As `bvh_query_ray`, for boxes grown by `radius` on all sides; no box nearer than that to the ray is missed."""
-    query = bvh_query_ray(id, start, dir)
+    query = bvh_query_ray(id, start, dir, root)
     query.radius = radius
     return query
 
 
 @en.func
-def mesh_query_aabb(id: en.uint64, low: en.vec3, high: en.vec3) -> BvhQuery:
+def bvh_get_group_root(id: en.uint64, group: int) -> int:
+    """What queries take as `root` to look in one group only; -1, the whole hierarchy, if no box is of that group."""
+    table = en.ptr_load(en.uint64, id, GROUPS)
+    low = 0
+    high = int(en.ptr_load(en.uint64, id, GROUP_COUNT))
+    end = high
+    while low < high:
+        middle = (low + high) / 2
+        if en.ptr_load(en.int32, table, 2 * middle) < group:
+            low = middle + 1
+        else:
+            high = middle
+    root = int(ALL)
+    if low < end:
+        if en.ptr_load(en.int32, table, 2 * low) == group:
+            root = en.ptr_load(en.int32, table, 2 * low + 1)
+    return root
+
+
+@en.func
+def mesh_get_bvh(id: en.uint64) -> en.uint64:
+    """The hierarchy of a mesh as a handle for `bvh_query_...`, which then give the numbers of its faces."""
+    return id + en.uint64(8 * mesh_layout.BVH)
+
+
+@en.func
+def mesh_get_group_root(id: en.uint64, group: int) -> int:
+    """As `bvh_get_group_root`, for the groups of a mesh's faces."""
+    return bvh_get_group_root(mesh_get_bvh(id), group)
+
+
+@en.func
+def mesh_query_aabb(id: en.uint64, low: en.vec3, high: en.vec3, root: int = ALL) -> BvhQuery:
     """Start looking for the triangles of a mesh whose bounding boxes overlap the box from `low` to `high`."""
-    query = _start(
-        en.ptr_load(en.uint64, id, mesh_layout.NODES),
-        en.ptr_load(en.uint64, id, mesh_layout.PACKETS),
-        en.ptr_load(en.uint64, id, mesh_layout.PARENTS),
-        BOX,
-    )
-    query.triangles = True
-    query.a = low
-    query.b = high
+    return bvh_query_aabb(mesh_get_bvh(id), low, high, root)
+
+
+@en.func
+def mesh_query_sphere(id: en.uint64, center: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
+    """Start looking for the triangles of a mesh within `radius` of `center`, the triangles themselves, not their boxes."""
+    query = bvh_query_sphere(mesh_get_bvh(id), center, radius, root)
+    query.exact = True
     return query
 
 
@@ -239,5 +290,7 @@ mesh_query_aabb_next = InOut(_next, (0, 1), "mesh_query_aabb_next")
 mesh_query_aabb_next.__doc__ = """`mesh_query_aabb_next(query, index) -> bool`: move on to the next triangle.
 
 Sets `index` to the number of the face; returns whether there was one."""
+mesh_query_next = InOut(_next, (0, 1), "mesh_query_next")
+mesh_query_next.__doc__ = mesh_query_aabb_next.__doc__.replace("mesh_query_aabb_next", "mesh_query_next")
 BvhQuery.__engine_next__ = bvh_query_next
-MeshQueryAABB = BvhQuery
+MeshQuery = MeshQueryAABB = MeshQuerySphere = BvhQuery

@@ -1,3 +1,4 @@
+# ruff: noqa: F811
 """Neighbour search among moving points: a grid of cells that repeats in space, sorted by cell.
 
 `build` is a stable counting sort of the points by cell, in two rounds so that each works inside the cache: blocks of
@@ -14,14 +15,17 @@ from __future__ import annotations
 from typing import Any
 
 import engine as en
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineTypeError, EngineValueError
 from engine.in_out import InOut
 from engine.spatial.cell_sort import CellSorter, runs_on
 from engine.spatial.descriptor import take_descriptor
 from engine.taping import structures
 
-STARTS, IDS, POINT_COUNT, DIM_X, DIM_Y, DIM_Z, CELLS_PER_METRE = range(7)
-"""Descriptor words: addresses of int32[cell_count + 1] and int32[point_count]; counts; 1 / cell width as float32."""
+STARTS, IDS, POINT_COUNT, DIM_X, DIM_Y, DIM_Z, CELLS_PER_METRE, GROUPS = range(8)
+"""Descriptor words: addresses of int32[cell_count + 1] and int32[point_count]; counts; 1 / cell width as float32;
+address of int32[point_count], or 0 without groups."""
+
+POINT_TYPES = {en.float16: en.vec3h, en.float32: en.vec3, en.float64: en.vec3d}
 
 _MOST_BLOCKS = 256
 _MOST_BUCKETS = 512
@@ -37,7 +41,8 @@ ULPS = 2.4e-7
 @en.func
 def cell_number(x: float, cells_per_metre: float) -> float:
     """Number of the cell at coordinate `x` along one axis, not wrapped yet."""
-    return en.min(en.max(en.floor(x * cells_per_metre), -FAR), FAR)
+    cell = en.floor(x * cells_per_metre)
+    return en.where(cell != cell, 0.0, en.min(en.max(cell, -FAR), FAR))
 
 
 @en.func
@@ -52,7 +57,7 @@ def wrapped(cell: float, dim: int) -> int:
 
 @en.kernel
 def find_cells(
-    points: en.array(dtype=en.vec3),
+    points: en.array(dtype=Any),
     cells_per_metre: float,
     dim_x: int,
     dim_y: int,
@@ -62,9 +67,9 @@ def find_cells(
     """Cell of every point, x running fastest."""
     i = en.tid()
     p = points[i]
-    x = wrapped(cell_number(p[0], cells_per_metre), dim_x)
-    y = wrapped(cell_number(p[1], cells_per_metre), dim_y)
-    z = wrapped(cell_number(p[2], cells_per_metre), dim_z)
+    x = wrapped(cell_number(float(p[0]), cells_per_metre), dim_x)
+    y = wrapped(cell_number(float(p[1]), cells_per_metre), dim_y)
+    z = wrapped(cell_number(float(p[2]), cells_per_metre), dim_z)
     cells[i] = (z * dim_y + y) * dim_x + x
 
 
@@ -189,7 +194,21 @@ class HashGrid:
         device: Where the grid lives.
     """
 
-    def __init__(self, dim_x: int, dim_y: int, dim_z: int, device: Any = None):
+    def __init__(self, dim_x: int, dim_y: int, dim_z: int, device: Any = None, dtype: Any = en.float32):
+        """A grid without points.
+
+        Args:
+            dim_x, dim_y, dim_z: Cells along each axis before the grid repeats.
+            device: Where it lives.
+            dtype: Scalar type of the points: float16, float32 or float64. Cells are found in float32; queries cover the
+                rounding.
+
+        Raises:
+            EngineError: No cells, too many, or another type.
+        """
+        self.dtype = en.types.as_type(dtype)
+        if self.dtype not in POINT_TYPES:
+            raise EngineTypeError(f"HashGrid: got dtype {dtype}; expected float16, float32 or float64")
         dims = (int(dim_x), int(dim_y), int(dim_z))
         if min(dims) < 1 or dims[0] * dims[1] * dims[2] >= 2**31 - 1:
             raise EngineError(f"HashGrid: got {dims} cells; expected at least one along each axis and fewer than 2**31")
@@ -204,14 +223,18 @@ class HashGrid:
         self._bucket_starts = en.zeros(bucket_count, dtype=en.int32, device=self.device)
         self._ids = self._cells = self._bucket_cells = self._bucket_points = self._counts = None
         self._capacity = 0
+        self._groups: Any = None
+        self._group_room: Any = None
         self._native = runs_on(self.device)
         self._descriptor = take_descriptor(self, self.device)
         self._descriptor[[DIM_X, DIM_Y, DIM_Z]] = dims
         self._descriptor[STARTS] = self._starts.ptr
         self.id = en.uint64(self._descriptor.address)
 
-    def reserve(self, num_points: int) -> None:
-        """Make room for `num_points` points, so that no later `build` allocates."""
+    def reserve(self, num_points: int, *, with_groups: bool = False) -> None:
+        """Make room for `num_points` points, and for their groups, so that no later `build` allocates."""
+        if with_groups and (self._group_room is None or self._group_room.size < num_points):
+            self._group_room = en.empty(int(num_points), dtype=en.int32, device=self.device)
         if num_points <= self._capacity:
             return
         self._capacity = int(num_points)
@@ -226,21 +249,23 @@ class HashGrid:
         self._counts = en.empty(shape, dtype=en.int32, device=self.device)
         self._descriptor[IDS] = self._ids.ptr
 
-    def build(self, points: Any, radius: float) -> None:
+    def build(self, points: Any, radius: float, groups: Any = None) -> None:
         """Sort points into cells; kernels launched afterwards find them.
 
         Args:
-            points: Positions [m], `array(vec3)`.
+            points: Positions [m], `array(vec3)`, of the grid's scalar type.
             radius: Width of a cell [m]. Queries may ask for any distance; about this one is fastest.
+            groups: A number for each point, `array(int32)`, so that queries may ask for one group only.
 
         Raises:
             EngineError: Points of another type, or a radius that is not positive and finite.
         """
-        if not isinstance(points, en.array) or points.dtype != en.vec3:
+        wanted = POINT_TYPES[self.dtype]
+        if not isinstance(points, en.array) or points.dtype != wanted:
             got = getattr(points, "dtype", type(points).__name__)
-            raise EngineError(f"HashGrid.build: points are {got}; expected array(dtype=vec3)")
+            raise EngineTypeError(f"HashGrid.build: points are {got}; expected array(dtype={wanted.__name__})")
         if not 0.0 < radius < float("inf"):
-            raise EngineError(f"HashGrid.build: got radius {radius}; expected a positive number")
+            raise EngineValueError(f"HashGrid.build: got radius {radius}; expected a positive number")
         if points.device != self.device:
             raise EngineError(
                 f"HashGrid.build: points are on {points.device}; expected {self.device}, where the grid is"
@@ -250,6 +275,7 @@ class HashGrid:
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]
         self.reserve(n)
+        self._set_groups(groups, n)
         if self._native:
             cells_per_metre = 1.0 / float(radius)
             en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])
@@ -277,6 +303,19 @@ class HashGrid:
             [self._starts, self._ids],
         )
 
+    def _set_groups(self, groups: Any, count: int) -> None:
+        if groups is None:
+            self._groups = None
+        else:
+            if not isinstance(groups, en.array) or groups.dtype is not en.int32 or groups.size != count:
+                got = f"{groups.shape} of {groups.dtype}" if isinstance(groups, en.array) else type(groups).__name__
+                raise EngineError(f"HashGrid.build: groups is {got}; expected array(int32) with {count} numbers")
+            if self._group_room is None or self._group_room.size < count:
+                self._group_room = en.empty(self._capacity, dtype=en.int32, device=self.device)
+            self._groups = self._group_room[:count]
+            en.copy(self._groups, groups.contiguous().flatten())
+        self._descriptor[GROUPS] = 0 if self._groups is None else self._groups.ptr
+
 
 def _block_count(point_count: int) -> int:
     return min(_MOST_BLOCKS, max(1, -(-point_count // _SMALLEST_BLOCK)))
@@ -294,6 +333,7 @@ class HashGridQuery:
         in_rest: Whether the part behind the wrap is next.
         y, y_first, y_left, y_count: Next row, the first one, rows left in this layer, rows of a layer.
         z, z_left: Layer of the next row, layers left with it.
+        groups, group: Address of the points' group numbers, or 0; the group asked for.
     """
 
     starts: en.uint64
@@ -313,6 +353,8 @@ class HashGridQuery:
     y_count: int
     z: int
     z_left: int
+    groups: en.uint64
+    group: int
 
 
 @en.func
@@ -331,7 +373,7 @@ def _axis_range(x: float, reach: float, cells_per_metre: float, dim: int):
 
 @en.func
 def hash_grid_query(id: en.uint64, point: en.vec3, max_dist: float) -> HashGridQuery:
-    """Start looking for points around `point` [m].
+    """Start looking for points around `point` [m], of any scalar type; with a fourth argument, those of that group only.
 
     The query gives every point within `max_dist` [m] once, and others nearby: compare the distances. Use it as
     `for index in query`, or with `hash_grid_query_next`. `max_dist` is independent of the radius of the build.
@@ -360,7 +402,36 @@ def hash_grid_query(id: en.uint64, point: en.vec3, max_dist: float) -> HashGridQ
 
 
 @en.func
-def _next(query: HashGridQuery, index: int):
+def hash_grid_query(id: en.uint64, point: en.vec3, max_dist: float, group: int) -> HashGridQuery:
+    query = hash_grid_query(id, point, max_dist)
+    query.groups = en.ptr_load(en.uint64, id, GROUPS)
+    query.group = group
+    return query
+
+
+@en.func
+def hash_grid_query(id: en.uint64, point: en.vec3h, max_dist: en.float16) -> HashGridQuery:
+    # distances that its user computes in half precision may come out smaller by as much
+    return hash_grid_query(id, en.vec3(point), float(max_dist) * 1.002)
+
+
+@en.func
+def hash_grid_query(id: en.uint64, point: en.vec3h, max_dist: en.float16, group: int) -> HashGridQuery:
+    return hash_grid_query(id, en.vec3(point), float(max_dist) * 1.002, group)
+
+
+@en.func
+def hash_grid_query(id: en.uint64, point: en.vec3d, max_dist: en.float64) -> HashGridQuery:
+    return hash_grid_query(id, en.vec3(point), float(max_dist))
+
+
+@en.func
+def hash_grid_query(id: en.uint64, point: en.vec3d, max_dist: en.float64, group: int) -> HashGridQuery:
+    return hash_grid_query(id, en.vec3(point), float(max_dist), group)
+
+
+@en.func
+def _next_of_all(query: HashGridQuery, index: int):
     while query.at >= query.end and query.z_left > 0:
         row = (query.z * query.dim_y + query.y) * query.dim_x
         first = row + query.x_first
@@ -390,6 +461,15 @@ hash_grid_query_point = hash_grid_query  # the name in Warp's course
 
 
 @en.func
+def _next(query: HashGridQuery, index: int):
+    found, query, index = _next_of_all(query, index)
+    if query.groups != en.uint64(0):
+        while found and en.ptr_load(en.int32, query.groups, index) != query.group:
+            found, query, index = _next_of_all(query, index)
+    return found, query, index
+
+
+@en.func
 def hash_grid_point_id(id: en.uint64, index: int) -> int:
     """Number of the point that comes `index`-th in the order of cells: threads in this order share neighbours."""
     return en.ptr_load(en.int32, en.ptr_load(en.uint64, id, IDS), index)
@@ -400,3 +480,4 @@ hash_grid_query_next.__doc__ = """`hash_grid_query_next(query, index) -> bool`: 
 
 Sets `index` to its number; returns whether there was one."""
 HashGridQuery.__engine_next__ = hash_grid_query_next
+HashGridQuery.__class_getitem__ = classmethod(lambda cls, _: cls)  # one query type serves points of every scalar type

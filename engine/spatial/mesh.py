@@ -10,9 +10,11 @@ import numpy as np
 import engine as en
 from engine.errors import EngineError
 from engine.spatial import mesh_layout as layout
-from engine.spatial.box_bvh import node_blocks, parents_of
+from engine.spatial.box_bvh import checked_constructor, node_blocks, parents_of
 from engine.spatial.bvh import LEAF_SIZE, build_bvh
+from engine.spatial.bvh_layout import GROUP_COUNT, GROUPS, LEAVES, NODES, PARENTS, TRIANGLES
 from engine.spatial.descriptor import take_descriptor
+from engine.spatial.forest import build_forest, checked_groups
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_topology import CORNERS_AND_FACE, mesh_topology
 from engine.spatial.mesh_winding import fit_dipoles
@@ -39,6 +41,9 @@ class Mesh:
         indices: Any,
         velocities: Any = None,
         support_winding_number: bool = False,
+        bvh_constructor: str | None = None,
+        groups: Any = None,
+        bvh_leaf_size: int | None = None,
     ):
         """Take the arrays (shared, not copied) and build the hierarchy.
 
@@ -48,6 +53,10 @@ class Mesh:
             velocities: Velocities of the points [m/s], `array(vec3)`, or None.
             support_winding_number: Prepare for `mesh_winding_number` and `mesh_query_point_sign_winding_number`; the
                 other queries do not need it.
+            bvh_constructor: "sah", "median" or "lbvh", for compatibility; the hierarchy is built by surface area.
+            groups: A number for each triangle, `array(int32)`, so that queries may look in one group only (see
+                `mesh_get_group_root`).
+            bvh_leaf_size: For compatibility; leaves hold up to 8 triangles, which are tested at once.
 
         Raises:
             EngineError: Arrays of other types or shapes, no triangles, a point number out of range, or a point that
@@ -58,7 +67,14 @@ class Mesh:
         self._velocities = None
         self.support_winding_number = support_winding_number
         self.device = self.points.device
+        checked_constructor("Mesh", bvh_constructor)
+        if self.indices.device != self.device:
+            raise EngineError(
+                f"Mesh: points live on {self.device}, indices on {self.indices.device}; expected one device"
+            )
         self._check()
+        self.groups = groups
+        self._group_numbers = checked_groups("Mesh", groups, len(self.indices.numpy()) // 3)
         with en.ScopedDevice(self.device):
             self._build(velocities)
 
@@ -66,7 +82,12 @@ class Mesh:
         positions = self.points.numpy()
         triangles = self.indices.numpy().reshape(-1, 3)
         corners = positions[triangles]
-        bvh = build_bvh(corners.min(axis=1), corners.max(axis=1))
+        self._roots = None
+        if self._group_numbers is None:
+            bvh = build_bvh(corners.min(axis=1), corners.max(axis=1))
+        else:
+            bvh, roots = build_forest(corners.min(axis=1), corners.max(axis=1), self._group_numbers)
+            self._roots = en.array(roots, dtype=en.int32)
         self._level_starts = bvh.level_starts
         self._child = en.array(bvh.child, dtype=en.int32)
         self._nodes = en.array(node_blocks(bvh), dtype=en.float32)
@@ -203,6 +224,15 @@ class Mesh:
         words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
         words[layout.DIPOLES] = 0 if self._dipoles is None else self._dipoles.ptr
         words[layout.PARENTS] = self._parents.ptr
+        for word, value in (
+            (NODES, self._nodes.ptr),
+            (LEAVES, self._packets.ptr),
+            (PARENTS, self._parents.ptr),
+            (TRIANGLES, 1),
+        ):
+            words[layout.BVH + word] = value
+        if self._roots is not None:
+            words[layout.BVH + GROUPS], words[layout.BVH + GROUP_COUNT] = self._roots.ptr, len(self._roots)
         words[layout.POINT_COUNT] = self.points.shape[0]
         words[layout.TRIANGLE_COUNT] = self.indices.shape[0] // 3
 

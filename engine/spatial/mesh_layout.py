@@ -23,6 +23,9 @@ PARENTS = 10
 POINTS_GRADIENT, VELOCITIES_GRADIENT = 11, 12
 """Descriptor words: addresses of the gradients of points and velocities while a tape goes backward, else 0."""
 
+BVH = 16
+"""First of the descriptor words that say of the hierarchy what those of a `Bvh` say, see `bvh_layout`."""
+
 LANES = WIDTH
 assert LEAF_SIZE == LANES
 

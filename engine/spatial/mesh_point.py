@@ -25,7 +25,7 @@ from engine.spatial.mesh_layout import (
     PACKET_FACE_ROW,
     PACKETS,
 )
-from engine.spatial.mesh_ray import INFINITY, mesh_query_ray
+from engine.spatial.mesh_ray import INFINITY, mesh_query_ray, mesh_query_ray_count_intersections
 from engine.spatial.traversal import packet_point, push_children
 
 UNDECIDED = 1.0e-3
@@ -212,6 +212,21 @@ def mesh_query_point_sign_normal(
     `epsilon` exists for compatibility: faces that meet at the closest point are known exactly here, not by a tolerance.
     """
     return mesh_query_point(id, point, max_dist)
+
+
+@en.func
+def mesh_query_point_sign_parity(id: en.uint64, point: en.vec3, max_dist: float) -> MeshQueryPoint:
+    """Closest point as `mesh_query_point`; inside is where rays leave the mesh through an odd number of faces.
+
+    Three rays vote, so that one that grazes an edge does no harm. Right for closed meshes whatever way faces turn.
+    """
+    query, _feature = _closest_point(id, point, max_dist)
+    if query.result:
+        odd = mesh_query_ray_count_intersections(id, point, en.vec3(0.48, 0.61, 0.63)) & 1
+        odd = odd + (mesh_query_ray_count_intersections(id, point, en.vec3(-0.71, 0.33, -0.62)) & 1)
+        odd = odd + (mesh_query_ray_count_intersections(id, point, en.vec3(0.29, -0.85, 0.44)) & 1)
+        query.sign = en.where(odd >= 2, -1.0, 1.0)
+    return query
 
 
 @en.func

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import engine as en
 from engine.spatial.bvh import STACK_SIZE
+from engine.spatial.bvh_layout import ALL
 from engine.spatial.mesh_access import mesh_get_point
 from engine.spatial.mesh_layout import (
     LANES,
     NODE_BYTES,
+    NODE_CHILD_ROW,
+    NODE_COUNT_ROW,
     NODES,
     PACKET_BYTES,
     PACKET_FACE_ROW,
@@ -170,14 +173,14 @@ def _hit(ray: _Ray, a: en.vec3, b: en.vec3, c: en.vec3):
 
 
 @en.func
-def _first_hit(id: en.uint64, ray: _Ray, max_t: float):
+def _first_hit(id: en.uint64, ray: _Ray, max_t: float, root: int):
     """Packet address and lane of the first triangle that the ray hits; the lane is -1 where there is none."""
     nodes = en.ptr_load(en.uint64, id, NODES)
     packets = en.ptr_load(en.uint64, id, PACKETS)
     stack = en.empty(shape=STACK_SIZE, dtype=en.int32)
     stack_t = en.empty(shape=STACK_SIZE, dtype=en.float32)
     ts = en.empty(shape=LANES, dtype=en.float32)
-    stack[0] = 0
+    stack[0] = en.max(root, 0)
     stack_t[0] = 0.0
 
     best = max_t
@@ -211,7 +214,48 @@ def _first_hit(id: en.uint64, ray: _Ray, max_t: float):
 
 
 @en.func
-def mesh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float) -> MeshQueryRay:
+def _hits(id: en.uint64, ray: _Ray, max_t: float, root: int, most: int) -> int:
+    """How many triangles the ray hits, looking for no more than `most`."""
+    nodes = en.ptr_load(en.uint64, id, NODES)
+    packets = en.ptr_load(en.uint64, id, PACKETS)
+    stack = en.empty(shape=STACK_SIZE, dtype=en.int32)
+    stack[0] = en.max(root, 0)
+    found = 0
+    count = en.where(nodes == en.uint64(0), 0, 1)
+    while count > 0 and found < most:
+        count = count - 1
+        code = stack[count]
+        if code >= 0:
+            node = nodes + en.uint64(code) * en.uint64(NODE_BYTES)
+            children = en.ptr_load(en.int32, node, NODE_COUNT_ROW * LANES)
+            for k in range(LANES):
+                if k < children and _enter_box(ray, node, k, max_t) < INFINITY:
+                    stack[count] = en.ptr_load(en.int32, node, NODE_CHILD_ROW * LANES + k)
+                    count = count + 1
+        else:
+            leaf = -(code + 1)
+            packet = packets + en.uint64(leaf / LANES) * en.uint64(PACKET_BYTES)
+            for k in range(LANES):
+                t, _u, _v = _hit_triangle(ray, packet, k)
+                if k <= leaf % LANES and t < max_t:
+                    found = found + 1
+    return found
+
+
+@en.func
+def mesh_query_ray_anyhit(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float, root: int = ALL) -> bool:
+    """Whether the ray `start + t dir`, `0 <= t < max_t`, hits the mesh anywhere; stops at the first hit that it finds."""
+    return _hits(id, _prepare(start, dir), max_t, root, 1) > 0
+
+
+@en.func
+def mesh_query_ray_count_intersections(id: en.uint64, start: en.vec3, dir: en.vec3, root: int = ALL) -> int:
+    """How many triangles of the mesh the ray `start + t dir`, `t >= 0`, hits; on a common edge both count."""
+    return _hits(id, _prepare(start, dir), INFINITY, root, 2147483647)
+
+
+@en.func
+def mesh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float, root: int = ALL) -> MeshQueryRay:
     """First hit of the ray `start + t dir`, `0 <= t < max_t`, with the mesh.
 
     Args:
@@ -219,9 +263,10 @@ def mesh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, max_t: float) ->
         start: Origin of the ray [m].
         dir: Its direction; unit length if `t` is to be a distance.
         max_t: Hits from here on are ignored.
+        root: From `mesh_get_group_root`, to look in one group of faces only.
     """
     ray = _prepare(start, dir)
-    packet, lane = _first_hit(id, ray, max_t)
+    packet, lane = _first_hit(id, ray, max_t, root)
     hit = MeshQueryRay()
     hit.result = lane >= 0
     if lane >= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import engine as en
 from engine.in_out import ByArgumentCount, InOut
 from engine.spatial import mesh_furthest, mesh_point, mesh_ray, mesh_winding
+from engine.spatial.bvh_layout import ALL
 
 
 @en.func
@@ -52,6 +53,13 @@ def _point_sign_normal(
 
 
 @en.func
+def _point_parity(
+    id: en.uint64, point: en.vec3, max_dist: float, inside: float, face: int, bary_u: float, bary_v: float
+):
+    return _spread(mesh_point.mesh_query_point_sign_parity(id, point, max_dist), inside, face, bary_u, bary_v)
+
+
+@en.func
 def _point_winding(
     id: en.uint64,
     point: en.vec3,
@@ -79,8 +87,9 @@ def _ray(
     sign: float,
     normal: en.vec3,
     face: int,
+    root: int = ALL,
 ):
-    hit = mesh_ray.mesh_query_ray(id, start, dir, max_t)
+    hit = mesh_ray.mesh_query_ray(id, start, dir, max_t, root)
     if hit.result:
         t = hit.t
         bary_u = hit.u
@@ -102,7 +111,8 @@ mesh_query_furthest_point_no_sign = _both(
 )
 mesh_query_point_no_sign = _both(mesh_point.mesh_query_point_no_sign, _point_no_sign, (3, 4, 5), (6,))
 mesh_query_point_sign_normal = _both(mesh_point.mesh_query_point_sign_normal, _point_sign_normal, (3, 4, 5, 6), (7, 8))
+mesh_query_point_sign_parity = _both(mesh_point.mesh_query_point_sign_parity, _point_parity, (3, 4, 5, 6), (7,))
 mesh_query_point_sign_winding_number = _both(
     mesh_winding.mesh_query_point_sign_winding_number, _point_winding, (3, 4, 5, 6), (7, 8, 9)
 )
-mesh_query_ray = _both(mesh_ray.mesh_query_ray, _ray, (4, 5, 6, 7, 8, 9), (10,))
+mesh_query_ray = _both(mesh_ray.mesh_query_ray, _ray, (4, 5, 6, 7, 8, 9), (10, 11))
