@@ -567,10 +567,9 @@ class array:
                 f"an array of {T.type_name(self.dtype)} cannot be exported; use to_torch() or array.numpy()"
             )
         if not self.device.is_cpu:
-            raise BufferError(
-                f"an array on {self.device} is shared through __cuda_array_interface__, e.g. torch.as_tensor(a); "
-                "DLPack has those on the CPU"
-            )
+            from engine.interop.cuda_dlpack import export
+
+            return export(self, kw.get("stream"))
         return self._data.__dlpack__(**kw)
 
     def __dlpack_device__(self):

@@ -320,6 +320,16 @@ def _byte_job(name: str, slots: list[int], size: int) -> tuple[Any, Any]:
     return job, block
 
 
+def record_bytes(to: int, source: int, size: int) -> bool:
+    """Notes a copy of bytes of the host if a graph is being recorded."""
+    graph = recording()
+    if graph is None:
+        return False
+    job, block = _byte_job("job_copy", [to, source], size)
+    graph.add(job, block)
+    return True
+
+
 def record_copy(dest: Any, src: Any) -> bool:
     """Notes a copy between arrays of the CPU if a graph is being recorded."""
     graph = recording()

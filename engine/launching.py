@@ -96,7 +96,7 @@ class Launch:
         self.kernel, self.args = kernel, list(args)
         self.dim = dim
         self.device = stream.device if stream is not None else _device_of(args, device)
-        self.stream, self.max_blocks = stream, max_blocks
+        self.stream, self.max_blocks, self.record_tape = stream, max_blocks, True
         self.block_dim = _checked_block_dim(kernel.__name__, block_dim)
         self._bind()
 
@@ -157,6 +157,8 @@ class Launch:
             return
         graph = recording()
         if graph is not None:
+            if active_tape() is not None and self.record_tape:
+                self._record(active_tape())
             graph.add(self.job, (self.block, list(self.args), self.variant, self.held), self.variant)
             return
         tape = active_tape()
@@ -211,7 +213,9 @@ def launch(
         return Launch(kernel, dim, list(args), device, stream, block_dim, max_blocks)
     place = _device_of(args, device) if stream is None else stream.device
     if place.is_cpu and recording() is not None:
-        Launch(kernel, dim, list(args), place).launch()
+        bound = Launch(kernel, dim, list(args), place)
+        bound.record_tape = record_tape
+        bound.launch()
         return None
     d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
     if adjoint:

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine import config
 from engine.autodiff.errors import TapeError
+from engine.capture import record_bytes, recording
 from engine.cpu import jit
 from engine.cpu.runtime import runtime
 from engine.device import Device
@@ -78,6 +79,11 @@ class HostBackend:
 
     def run(self, code: Code, dims: Sequence[int], total: int, values: Sequence[Any], one_thread: bool) -> None:
         block = code.block(*dims, code.error_address, *values)
+        graph = recording()
+        if graph is not None:
+            kept = ctypes.create_string_buffer(block, len(block))
+            graph.add((code.address, ctypes.addressof(kept), total, SERIAL if one_thread else code.grain), (kept, code))
+            return
         runtime().launch(code.address, block, total, SERIAL if one_thread else code.grain)
 
     def prefers_one_thread(self) -> bool:
@@ -87,23 +93,36 @@ class HostBackend:
     def allocate(self, size: int, like: int, zero: bool) -> np.ndarray:
         raw = np.zeros(size + 64, np.uint8) if zero else np.empty(size + 64, np.uint8)
         start = (like - raw.ctypes.data) % 64
-        return raw[start : start + size]
+        out = raw[start : start + size]
+        graph = recording()
+        if graph is not None:
+            graph.keep.append(raw)
+            if zero:
+                self.zero(out)  # in every run of the graph
+        return out
 
     def copy_bytes(self, to: int, source: int, size: int) -> None:
-        ctypes.memmove(to, source, size)
+        if not record_bytes(to, source, size):
+            ctypes.memmove(to, source, size)
 
     def zero(self, target: np.ndarray, index: Any = ...) -> None:
-        target[index] = np.zeros((), target.dtype)
+        self.write(target[index], np.zeros((), target.dtype))
 
     def add(self, target: np.ndarray, values: np.ndarray) -> None:
         if target.dtype.names:
             for name in target.dtype.names:
                 self.add(target[name], values[name])
-        elif target.dtype.kind == "f":
-            target += values
+        elif target.dtype.kind == "f" and target.size:
+            if recording() is None:
+                target += values
+            else:
+                strided().add_strided(self.device, target, values)
 
     def write(self, target: np.ndarray, values: Any) -> None:
-        target[...] = values
+        if recording() is None:
+            target[...] = values
+        elif target.size:
+            strided().copy_strided(self.device, target, np.asarray(values, target.dtype))
 
     def read(self, source: np.ndarray) -> np.ndarray:
         return source
@@ -111,8 +130,15 @@ class HostBackend:
     def view(self, address: int, like: np.ndarray, keep: Any) -> np.ndarray:
         return foreign_view(address, like, keep)
 
-    def fingerprint(self, low: int, size: int) -> int:
-        return _fingerprint()(low, size)
+    def fingerprint(self, low: int, size: int) -> int | None:
+        return _fingerprint()(low, size) if recording() is None else None
+
+
+def strided() -> Any:
+    """Copies and sums as kernels, which a graph can contain."""
+    from engine.device_algorithms import strided as module
+
+    return module
 
 
 @functools.cache

@@ -16,7 +16,6 @@ from engine.autodiff.errors import TapeError
 from engine.autodiff.gradient_map import Gradients, Scopes
 from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
 from engine.autodiff.tape_picture import Picture
-from engine.capture import recording
 from engine.kernel import Variant
 
 _LAYER = Layer()
@@ -49,8 +48,6 @@ class Tape:
 
     # recording -------------------------------------------------------------------------------------------------
     def __enter__(self) -> Tape:
-        if recording() is not None:
-            raise TapeError("a tape cannot record inside a capture; capture the launches without the tape")
         if taping.active_tape() is not None:
             raise TapeError(
                 "a tape is recording on this thread already, and tapes do not nest; end it first, or give its `with` "

@@ -63,8 +63,14 @@ class CudaBackend:
         values = np.asarray(values)
         if values.ndim == 0:
             self.device.memory.fill(target, values)  # of any stream and graph
-        else:
+        elif not self.device.captures:
             self.device.memory.write(target, values)
+        else:  # every run of the graph starts from these values
+            host = np.empty(target.shape, target.dtype)
+            host[...] = values
+            kept = self.device.memory.allocate(host.nbytes, False).view(host.dtype).reshape(host.shape)
+            self.device.memory.upload(kept, host)
+            self.device.memory.copy(target, kept, self.device)
 
     def read(self, source: DeviceData) -> np.ndarray:
         return self.device.memory.read(source)

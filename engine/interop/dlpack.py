@@ -45,6 +45,10 @@ def from_dlpack(source: Any, dtype: Any = None) -> array:
     if not hasattr(source, "__dlpack__"):
         raise EngineError(f"from_dlpack: got {type(source).__name__}; expected an object with __dlpack__, or a capsule")
     kind = int(source.__dlpack_device__()[0])
+    if kind == 2 and not isinstance(source, _Capsule):
+        from engine.interop.cuda_dlpack import import_from
+
+        return import_from(source, dtype)
     if kind not in _HOST:
         where = _DEVICES.get(kind, f"DLPack device {kind}")
         raise EngineError(

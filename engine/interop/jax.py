@@ -50,8 +50,8 @@ def device_from_jax(jax_device: Any) -> Device:
 
 def device_to_jax(device: Any) -> Any:
     """The JAX device for an engine device."""
-    get_device(device)
-    return _jax().devices("cpu")[0]
+    place = get_device(device)
+    return _jax().devices("cpu")[0] if place.is_cpu else _jax().devices("gpu")[place.ordinal]
 
 
 # arrays -----------------------------------------------------------------------------------------------------------
@@ -79,12 +79,10 @@ def to_jax(a: array) -> Any:
     if not isinstance(a, array):
         raise EngineError(f"to_jax: got {type(a).__name__}; expected an engine array")
     dtype_to_jax(a.dtype)
-    if not a.device.is_cpu:
-        raise EngineError(f"to_jax: the array is on {a.device}; expected one on the CPU: a.to('cpu')")
     if a.dtype.scalar.bits == 64 and not jax.config.jax_enable_x64:
         raise EngineError(f'to_jax: {a.dtype.scalar.name} needs 64-bit JAX: jax.config.update("jax_enable_x64", True)')
     if a.dtype.scalar.is_bool:
-        return jax.numpy.from_dlpack(a.contiguous().numpy().view(np.uint8)).astype(bool)  # DLPack in JAX has no bool
+        return jax.numpy.from_dlpack(a.contiguous().view(T.uint8)).astype(bool)  # DLPack in JAX has no bool
     return jax.numpy.from_dlpack(a.contiguous())
 
 

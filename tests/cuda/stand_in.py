@@ -147,7 +147,7 @@ class Driver(types.ModuleType):
     def __init__(self) -> None:
         super().__init__("stand_in")
         for name in ("device_attribute", "mempool_attribute", "memPool_attribute", "stream_flags", "streamCaptureMode", "limit", "graphNodeType",
-                     "graphConditionalNodeType", "memLocationType", "memAccess_flags"):  # fmt: skip
+                     "graphConditionalNodeType", "memLocationType", "pointer_attribute", "memAccess_flags"):  # fmt: skip
             setattr(self, f"CU{name}", _Names())
         self.CUstreamUpdateCaptureDependencies_flags = types.SimpleNamespace(CU_STREAM_SET_CAPTURE_DEPENDENCIES=1)
 
@@ -315,6 +315,7 @@ _CALLS = {
     "cuEventSynchronize": lambda _: None,
     "cuEventElapsedTime": lambda a, b: _objects[int(b)].time - _objects[int(a)].time,
     "cuStreamWaitEvent": _wait,
+    "cuPointerGetAttribute": lambda _w, _p: 0,
     "cuMemGetInfo": lambda: (ROOM - _used[0], ROOM),
     "cuMemAlloc": _allocate,
     "cuMemAllocAsync": lambda size, _: _allocate(size),

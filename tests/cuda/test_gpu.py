@@ -352,6 +352,30 @@ def test_types_go_to_torch_and_back(name):
     assert out.dtype == t.dtype and out.data_ptr() == t.data_ptr() and torch.equal(out, t)
 
 
+def test_memory_is_shared_with_cupy_and_through_dlpack():
+    cupy = pytest.importorskip("cupy")
+    a = en.array(np.arange(12, dtype=np.float32).reshape(4, 3), dtype=en.vec3)
+    for theirs in (cupy.asarray(a), cupy.from_dlpack(a)):
+        assert theirs.shape == (4, 3) and theirs.data.ptr == a.ptr
+        assert cupy.asnumpy(theirs * 2).tolist() == (2 * a.numpy()).tolist()
+    x = cupy.arange(10, dtype=cupy.float32)
+    for ours in (en.from_dlpack(x), en.array(x, copy=False)):
+        assert ours.ptr == x.data.ptr and ours.numpy().tolist() == list(range(10))
+    en.launch(double, 10, [en.from_dlpack(x)])
+    assert float(x[3]) == 6.0
+
+
+def test_memory_is_shared_with_jax():
+    jax = pytest.importorskip("jax")
+    if jax.default_backend() != "gpu":
+        pytest.skip("jax has no GPU here")
+    a = en.array(np.arange(12, dtype=np.float32).reshape(4, 3), dtype=en.vec3)
+    theirs = en.to_jax(a)
+    assert np.array_equal(np.asarray(theirs * 2), 2 * a.numpy())
+    back = en.from_jax(theirs, dtype=en.vec3)
+    assert back.device == "cuda:0" and np.array_equal(back.numpy(), a.numpy())
+
+
 def test_streams_are_shared_with_torch():
     torch = torch_on_gpu()
     theirs = torch.cuda.Stream()
