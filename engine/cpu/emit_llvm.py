@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 
 from engine import types as T
-from engine.cpu import access_order, tape
+from engine.cpu import access_order, jit, math_functions, tape
 from engine.cpu.inlining import Inlining
 from engine.lang import ir
 from engine.lang.wide import without_bfloat16
@@ -40,6 +40,7 @@ _CALLS = (_INTRINSIC | _LIBM) - {
 }  # those have instructions of their own
 _LANES_LIMIT = 1500  # LLVM's vectoriser takes time with the square of the size: 0.5 s here, 7 s for 5,000 instructions
 _PACK_LIMIT = 6000  # so does the pass that packs scalars
+_OWN_SIZE = 40  # instructions of a function of `math_functions`
 #: In SIMD lanes a call is made lane by lane; it pays if this many other instructions gain from the lanes.
 _CALL_COST = 20
 
@@ -97,10 +98,13 @@ class Module:
         self.parallel = (
             independent and trace is not None and not self.uses_tape and access_order.may_regroup(trace, aliased)
         )
-        calls = sum(i.op in _CALLS for f in everything for i in ir.walk(f.body))
+        #: functions of floats that are written out here rather than called
+        self.math = {i.op for f in everything for i in ir.walk(f.body) if self.is_own(i)}
+        own = sum(self.is_own(i) for f in everything for i in ir.walk(f.body))
+        calls = sum(i.op in _CALLS for f in everything for i in ir.walk(f.body)) - own
         #: whether the loop over threads is worth running in SIMD lanes
         self.inlining = Inlining(kernel)
-        size = self.inlining.size
+        size = self.inlining.size + own * _OWN_SIZE
         self.in_lanes = self.parallel and size <= _LANES_LIMIT and calls * _CALL_COST <= size
         #: whether to look for scalar operations that pack into SIMD ones: local arrays are where queries test several
         #: boxes or triangles at once
@@ -109,8 +113,14 @@ class Module:
         self.alias_sensitive = self.parallel and not aliased and not access_order.may_regroup(trace, True)
         self.names: dict[int, str] = {}
 
+    @staticmethod
+    def is_own(i: ir.Instr) -> bool:
+        """Whether an operation is one of `math_functions`."""
+        return i.op in math_functions.NAMES and i.type is T.float32 and jit.has_fma()
+
     def text(self) -> str:
-        parts = []
+        attributes, access = ("#0", ", !llvm.access.group !0") if self.in_lanes else ("#3", "")
+        parts = [math_functions.text(op, attributes, access) for op in sorted(self.math)]
         for f in ir.all_callees(self.kernel):
             self.names[id(f)] = f"f{len(self.names)}"
             parts.append(FunctionText(self, f, self.names[id(f)], "internal").text())
@@ -118,7 +128,10 @@ class Module:
         parts.append(self.entry())
         if self.uses_tape:
             parts.insert(0, tape.TEXT)
-        head = [f"declare {sig}" for sig in self.declared.values()]
+        if self.math:
+            head = math_functions.declarations(self.math)
+            parts.insert(0, "\n".join(line for line in head if line not in self.declarations()))
+        head = self.declarations()
         head += self.strings
         tail = [
             "!0 = distinct !{}",
@@ -131,8 +144,12 @@ class Module:
             "attributes #0 = { alwaysinline nounwind }",
             "attributes #1 = { noinline nounwind }",
             'attributes #2 = { nounwind "prefer-vector-width"="512" }',
+            "attributes #3 = { noinline nounwind willreturn memory(none) }",
         ]
         return "\n\n".join(["\n".join(head), *parts, "\n".join(tail)]) + "\n"
+
+    def declarations(self) -> list[str]:
+        return [f"declare {signature}" for signature in self.declared.values()]
 
     def entry(self) -> str:
         """The loop over thread indices. Rows of the innermost dimension run as one countable loop."""
@@ -571,6 +588,9 @@ class FunctionText:
             name = op + ("f" if i.type.bits == 32 else "")
             self.m.declare(name, f"{t} @{name}({', '.join([t] * len(args))}) memory(none) nounwind")
             self.put(f"call {t} @{name}({typed})", i)
+            return
+        if op in self.m.math and t == "float":
+            self.put(f"call {t} @math_{op}({typed})", i)
             return
         intrinsic = {"abs": "fabs"}.get(op, op)
         name = f"llvm.{intrinsic}.{suffix}"

@@ -43,6 +43,14 @@ def _features() -> str:
     return llvm.get_host_cpu_features().flatten()
 
 
+@functools.cache
+def has_fma() -> bool:
+    """Whether the machine has fused multiply-add."""
+    return not llvm.get_host_cpu_name().startswith(("i386", "i686")) and (
+        llvm.get_host_cpu_features().get("fma", False) or "x86" not in llvm.get_default_triple()
+    )
+
+
 def target_key() -> str:
     """Everything besides the text that decides what machine code comes out."""
     return f"{_VERSION} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {_features()}"

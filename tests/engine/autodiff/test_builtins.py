@@ -157,7 +157,7 @@ CONSTANT = {
     "sample_unit_square",
     # searches: what they find (numbers of elements) has no derivative
     "bvh_query_aabb", "bvh_query_capsule", "bvh_query_next", "bvh_query_ray", "bvh_query_sphere", "hash_grid_point_id",
-    "hash_grid_query", "hash_grid_query_next", "mesh_get_index", "mesh_query_aabb", "mesh_query_aabb_next",
+    "hash_grid_query", "hash_grid_query_next", "hash_grid_query_point", "mesh_get_index", "mesh_query_aabb", "mesh_query_aabb_next",
     "mesh_query_inside", "volume_lookup", "volume_lookup_f", "volume_lookup_i", "volume_lookup_index", "volume_lookup_v",
     "volume_sample_i", "volume_store", "volume_store_f", "volume_store_i", "volume_store_v",
 }  # fmt: skip
@@ -189,7 +189,11 @@ WITH_STRUCTURES = {
         "volume_sample_grad_f",
         "volume_sample_grad_index",
         "volume_sample_index",
+        "volume_sample_local",
         "volume_sample_v",
+        "volume_sample_world",
+        "volume_transform",
+        "volume_transform_inv",
         "volume_world_to_index",
         "volume_world_to_index_dir",
     },

@@ -59,6 +59,14 @@ def placed(id: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=en.vec3)
 
 
 @en.kernel
+def sampled_in_world(id: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=float)):
+    i = en.tid()
+    there = en.volume_transform(id, p[i])
+    a = en.volume_sample_world(id, there, en.Volume.LINEAR)
+    y[i] = a * en.volume_sample_local(id, en.volume_transform_inv(id, there * 1.01), en.Volume.LINEAR)
+
+
+@en.kernel
 def sampled_data(id: en.uint64, p: en.array(dtype=en.vec3), data: en.array(dtype=float), y: en.array(dtype=float)):
     i = en.tid()
     slope = en.vec3(0.0, 0.0, 0.0)
@@ -70,6 +78,11 @@ def sampled_data(id: en.uint64, p: en.array(dtype=en.vec3), data: en.array(dtype
 def test_gradient_of_samples_with_respect_to_points():
     volume = scalar_volume()
     assert en.gradcheck(sampled, 6, [volume.id, points()], [en.zeros(6, dtype=float)], eps=5e-3)
+
+
+def test_gradient_of_samples_in_world_space():
+    volume = scalar_volume()
+    assert en.gradcheck(sampled_in_world, 6, [volume.id, points()], [en.zeros(6, dtype=float)], eps=5e-3)
 
 
 def test_gradient_of_vector_samples_with_respect_to_points():

@@ -45,7 +45,9 @@ def test_many_copies_of_a_large_function_stay_calls():
 
 
 def test_a_function_called_once_is_inlined():
-    lines = [line for line in one_call.llvm().splitlines() if line.startswith("define internal")]
+    lines = [
+        line for line in one_call.llvm().splitlines() if line.startswith("define internal") and "@math_" not in line
+    ]
     assert lines and all(line.rstrip(" {").endswith("#0") for line in lines)
 
 
@@ -82,7 +84,7 @@ def test_lanes_where_they_pay(kernel, lanes):
     @en.kernel
     def mostly_calls(x: en.array(dtype=float), y: en.array(dtype=float)):
         i = en.tid()
-        y[i] = en.sin(en.exp(x[i]))
+        y[i] = en.erf(en.sinh(x[i]))
 
     @en.kernel
     def very_long(x: en.array(dtype=float), y: en.array(dtype=float)):
