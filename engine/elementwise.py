@@ -12,13 +12,15 @@ import numpy as np
 from engine import arrays
 from engine import types as T
 from engine.arrays import array
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineTypeError, EngineValueError
 from engine.function import Function, parameter, type_of_value
+from engine.indexed_arrays import indexedarray
 from engine.kernel import Kernel
 from engine.launching import launch
 from engine.library.registry import Builtin
 
 _MOST_KEPT = 256
+_ARRAYS = (array, indexedarray)
 _kernels: dict[Any, tuple[Kernel, tuple]] = {}
 _count = itertools.count()
 
@@ -42,19 +44,21 @@ def map(
         device: device of the results; that of the first array by default.
 
     Returns:
-        The array of results, a tuple of arrays for a function that returns several, None for one that returns nothing.
+        The array of results, a list of arrays for a function that returns several, None for one that returns nothing.
 
     Raises:
         EngineError: there is no array among the inputs, shapes do not fit, or `out` does not fit the results.
     """
-    given = [a for a in inputs if isinstance(a, array)]
+    given = [a for a in inputs if isinstance(a, _ARRAYS)]
     if not given:
         raise EngineError("map: got no array; call the function itself for single values")
     try:
         shape = np.broadcast_shapes(*(a.shape for a in given))
     except ValueError:
-        raise EngineError(f"map: the shapes {', '.join(str(a.shape) for a in given)} do not fit together") from None
-    values = [a if isinstance(a, array) else _value(a, given) for a in inputs]
+        raise EngineValueError(
+            f"map: the shapes {', '.join(str(a.shape) for a in given)} do not fit together"
+        ) from None
+    values = [a if isinstance(a, _ARRAYS) else _value(a, given) for a in inputs]
     kernel, results = _kernel_for(func, values, shape)
     if return_kernel:
         return kernel
@@ -62,7 +66,7 @@ def map(
     launch(kernel, dim=shape, inputs=values, outputs=outs, device=given[0].device)
     if not results:
         return None
-    return outs[0] if len(results) == 1 else tuple(outs)
+    return outs[0] if len(results) == 1 else outs
 
 
 def _value(a: Any, given: list[array]) -> Any:
@@ -89,8 +93,8 @@ def _identity(func: Callable) -> Any:
 
 def _kernel_for(func: Callable, values: list[Any], shape: tuple[int, ...]) -> tuple[Kernel, tuple]:
     """The kernel that applies `func`, and the types of its results."""
-    types = tuple(arrays.ArrayType(a.dtype, a.ndim) if isinstance(a, array) else type_of_value(a) for a in values)
-    indices = tuple(_index(a.shape, len(shape)) if isinstance(a, array) else "" for a in values)
+    types = tuple(type_of_value(a) for a in values)
+    indices = tuple(_index(a.shape, len(shape)) if isinstance(a, _ARRAYS) else "" for a in values)
     key = (_identity(func), types, indices, len(shape))
     found = _kernels.get(key)
     if found is None:
@@ -144,5 +148,5 @@ def _outputs(out: Any, results: tuple, shape: tuple[int, ...], given: list[array
     if len(outs) != len(results) or not all(fits):
         shown = ", ".join(f"{T.type_name(t)} {tuple(shape)}" for t in results)
         got = ", ".join(f"{T.type_name(a.dtype)} {a.shape}" for a in outs)
-        raise EngineError(f"map: out got {got}; expected {shown}")
+        raise EngineTypeError(f"map: out got {got}; expected {shown}")
     return outs

@@ -151,6 +151,15 @@ def scalar_types(t: Any) -> list[T.ScalarType]:
     return [t.scalar] * t.count
 
 
+def memory_offsets(t: Any) -> list[int]:
+    """Byte offset of each scalar of a value of type `t` in memory."""
+    if t.kind == "struct":
+        return [t.offsets[name] + inner for name, f in t.fields.items() for inner in memory_offsets(f)]
+    if t.kind == "array":
+        return [8 * k for k in range(t.count)]
+    return [k * t.scalar.size for k in range(t.count)]
+
+
 def _numpy_field(t: Any):
     if t.kind == "array":
         return (np.uint64, (t.count,))

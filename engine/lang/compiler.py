@@ -138,20 +138,24 @@ class Compiler(Expressions, Loops):
             self.assign(target, value, s.value)
 
     def do_AugAssign(self, s: ast.AugAssign) -> None:
-        """`x op= y`. On an element of an array `+=` and `-=` are atomic, so that many threads lose no update."""
-        value = self.expression(s.value)
+        """`x op= y`. On an element of an array `+=` and `-=` are atomic, so that many threads lose no update.
+
+        As in Python the place comes first, then the right side.
+        """
         place = self.array_place(s.target)
         if place is None:
-            self.assign(s.target, self.binary(s.op, self.expression(s.target), value, s), s.value)
+            old = self.expression(s.target)
+            self.assign(s.target, self.binary(s.op, old, self.expression(s.value), s), s.value)
             return
         dtype, base, offset = place
         additive = isinstance(s.op, (ast.Add, ast.Sub)) and dtype.kind != "struct" and not dtype.scalar.is_bool
         if additive and not is_private(base):
-            value = self.stored(value, dtype, s.value)
+            value = self.stored(self.expression(s.value), dtype, s.value)
             self.atomic_each("add" if isinstance(s.op, ast.Add) else "sub", base, offset, value)
             return
         old = self.load(dtype, base, offset)
-        self.store(dtype, base, offset, self.stored(self.binary(s.op, old, value, s), dtype, s.value))
+        value = self.binary(s.op, old, self.expression(s.value), s)
+        self.store(dtype, base, offset, self.stored(value, dtype, s.value))
 
     def stored(self, value: Any, t: Any, node: ast.AST) -> Val:
         """`value` as a `t` for an assignment; an error points at the value."""

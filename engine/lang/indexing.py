@@ -15,7 +15,7 @@ from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir
 from engine.lang.values import Val
 from engine.library.registry import RuleError
-from engine.structs import scalar_types
+from engine.structs import memory_offsets, scalar_types
 
 _NO_SLICES = "a slice of an array cannot be assigned in a kernel; loop over its elements"
 AXES = {"x": 0, "y": 1, "z": 2, "w": 3}
@@ -409,12 +409,3 @@ def is_private(base: ir.Value) -> bool:
     while isinstance(base, ir.Instr) and base.op == "offset":
         base = base.args[0]
     return isinstance(base, ir.Instr) and base.op == "alloca"
-
-
-def memory_offsets(t: Any) -> list[int]:
-    """Byte offset of each scalar of a value of type `t` in memory."""
-    if t.kind == "struct":
-        return [t.offsets[name] + inner for name, f in t.fields.items() for inner in memory_offsets(f)]
-    if t.kind == "array":
-        return [8 * k for k in range(t.count)]
-    return [k * t.scalar.size for k in range(t.count)]

@@ -10,6 +10,7 @@ from engine import types as T
 from engine.errors import KernelSyntaxError
 from engine.in_out import out_places
 from engine.lang import exits, ir
+from engine.lang.calls import static
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
 from engine.lang.values import Poison, Val, is_number, leaves, lift, rebuild, signature
 
@@ -64,7 +65,7 @@ class Loops:
                     raise self.fail("range() step must not be zero", s.iter)
                 fixed = range(*bounds)
                 leaving = exits.may_exit_loop(s.body) or any(exits.may_return(x) for x in s.body)
-                if len(fixed) <= config.max_unroll and not leaving:
+                if (len(fixed) <= config.max_unroll and not leaving) or self.needed_by_static(s):
                     items = [
                         self.emit.literal_as(lift(self.b, i), items.start.type)
                         if not items.literal
@@ -75,6 +76,17 @@ class Loops:
             self.loop(s, s.body, bounds=items)
         else:
             self.unrolled(s, items, 0)
+
+    def needed_by_static(self, s: ast.For) -> bool:
+        """Whether `static()` in the body asks for the loop variable, so that the loop must be unrolled whatever it costs."""
+        names = {n.id for n in ast.walk(s.target) if isinstance(n, ast.Name)}
+        calls = (n for part in s.body for n in ast.walk(part) if isinstance(n, ast.Call) and n.args)
+        return any(
+            isinstance(n, ast.Name) and n.id in names
+            for call in calls
+            if self.static_callee(call.func) is static
+            for n in ast.walk(call.args[0])
+        )
 
     def unrolled(self, s: ast.For, items: list, k: int) -> None:
         leaving = exits.may_exit_loop(s.body)
@@ -280,11 +292,10 @@ class Loops:
             callee = self.expression(node.func)
             if callee is range:
                 args = [
-                    self.emit.integer("range()", self.value(self.expression(a), a))
-                    if not self.is_literal(a)
-                    else self.value(self.expression(a), a)
-                    for a in node.args
+                    v if v.literal or (v.type.is_bool and v.constant is not None) else self.emit.integer("range()", v)
+                    for v in (self.value(self.expression(a), a) for a in node.args)
                 ]
+                args = [lift(self.b, int(v.constant)) if v.type.is_bool and v.constant is not None else v for v in args]
                 if not 1 <= len(args) <= 3:
                     raise self.fail("range() takes 1 to 3 integers", node)
                 if len(args) == 1:

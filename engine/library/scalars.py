@@ -7,6 +7,7 @@ from typing import Any
 from engine import types as T
 from engine.lang.values import Val
 from engine.library.registry import Emit, RuleError, builtin
+from engine.structs import memory_offsets, scalar_types
 
 _MATH = "Scalar math"
 
@@ -474,5 +475,15 @@ def _bitcast(e: Emit, a: Val, dtype: Any) -> Val:
 
 @builtin("cast", _OP)
 def _cast(e: Emit, a: Val, dtype: Any) -> Val:
-    """The value converted to another scalar type."""
-    return e.scalar(e.cast(e.concrete(a).value, T.as_type(dtype)))
+    """The same bytes as a value of another type of the same size: number, vector, matrix or struct."""
+    a = e.concrete(a)
+    dtype = T.as_type(dtype)
+    if getattr(dtype, "kind", "array") == "array" or a.kind == "array" or dtype.size != a.type.size:
+        raise RuleError(f"cast() got {a.type.name} and {T.type_name(dtype)}; expected a type of {a.type.size} bytes")
+    if a.is_scalar and dtype.kind == "scalar":
+        return e.scalar(e.b.op("bitcast", a.value, type=dtype))
+    memory = e.b.effect("alloca", T.pointer, (), (a.type.size, True))
+    for value, at in zip(a.comps, memory_offsets(a.type)):
+        e.b.store(memory, e.const(at, T.int64), value)
+    offsets = zip(scalar_types(dtype), memory_offsets(dtype))
+    return Val(dtype, [e.b.load(memory, e.const(at, T.int64), t) for t, at in offsets])
