@@ -13,6 +13,7 @@ _CPU = r"""
 #include <cstring>
 #include <algorithm>
 #define NATIVE inline
+#define NATIVE_SINK  // a local of the thread
 #define __device__
 #define __host__
 #define __forceinline__ inline
@@ -26,6 +27,8 @@ using std::min; using std::max; using std::abs; using std::isnan; using std::isi
 
 _CUDA = r"""
 #define NATIVE __device__ __forceinline__
+// in global memory, as gradients are: NVRTC 13.0 drops code after an atomic that may go to either kind of memory
+#define NATIVE_SINK static __device__
 #define NATIVE_ENTRY __device__ __forceinline__
 """
 

@@ -166,9 +166,9 @@ def adjoint_text(symbol: str, where: str, snippet: str, arguments: dict[str, Any
             element = cpp_type(t.dtype)
             twin = f"wp::gradients_t<{element}, {t.ndim}>"
             address = entry.parameter(T.pointer)
-            entry.lines += [f"  {element} sink_{name}{{}};", f"  {twin} adj_{name}{{}};",
+            entry.lines += [f"  alignas(16) NATIVE_SINK char sink_{name}[sizeof({element})] = {{0}};", f"  {twin} adj_{name}{{}};",
                             f"  static_cast<{cpp_type(t)}&>(adj_{name}) = {name};",
-                            f"  adj_{name}.data = ({element}*){address}; adj_{name}.sink = &sink_{name};"]  # fmt: skip
+                            f"  adj_{name}.data = ({element}*){address}; adj_{name}.sink = ({element}*)sink_{name};"]  # fmt: skip
             params.append(f"{twin} adj_{name}")
         else:
             entry.lines.append(f"  {cpp_type(t)} adj_{name}{{}};")
