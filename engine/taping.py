@@ -8,6 +8,9 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import Any
 
+#: uint64 words of the descriptor that the id of a spatial structure points to
+DESCRIPTOR_WORDS = 32
+
 
 class _Recording(threading.local):
     def __init__(self) -> None:
@@ -34,12 +37,15 @@ def end(tape: Any) -> None:
 class Structures:
     """Spatial structures that kernels reach by an id instead of an array, and how often each changed.
 
-    One that lets gradients through to its arrays has `hidden_arrays() -> {word: array}` and `set_word(word, address)`:
-    where kernels find the address of an array's gradients (see `ptr_load_array`) while a tape goes backward.
+    A structure has `id`, `device`, and, if a tape shall be able to put it back as it was, `kernel_arrays()`: what kernels
+    reach through the id; `kernels_write` says whether kernels of the user write there. One that lets gradients through to
+    arrays of the user has `hidden_arrays()`: these by the number of the descriptor word where kernels find the address
+    of their gradients (see `ptr_load_array`) while a tape goes backward.
     """
 
     def __init__(self) -> None:
         self._changes: Counter[int] = Counter()
+        self._unseen: Counter[int] = Counter()
         self._living: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def changed(self, structure: Any) -> None:
@@ -47,20 +53,25 @@ class Structures:
         id = int(structure.id)
         self._living[id] = structure
         self._changes[id] += 1
-        self._changes[0] += 1
+        if active_tape() is None:
+            self._unseen[id] += 1
 
     def version(self, id: int) -> int:
-        """How often the structure changed; of id 0: all structures together."""
+        """How often the structure changed."""
         return self._changes[id]
+
+    def unseen(self, id: int) -> int:
+        """How often it changed while no tape recorded."""
+        return self._unseen[id]
 
     @contextmanager
     def unchanged(self):
         """Inside this `with` block structures change and are put back as they were."""
-        held = Counter(self._changes)
+        held = Counter(self._changes), Counter(self._unseen)
         try:
             yield
         finally:
-            self._changes = held
+            self._changes, self._unseen = held
 
     def living(self, id: int) -> list[Any]:
         """The structure with this id, if it lives; of id 0: all."""

@@ -25,6 +25,7 @@ class Buffer:
         varied: Whether it depends on an array with `requires_grad`.
         has_gradient: Whether, in the backward pass, a gradient has arrived.
         touched: Whether an operation on the tape used its contents before the tape wrote them.
+        is_internal: Whether only a spatial structure writes it, which says so itself.
     """
 
     def __init__(self, low: int, high: int, owner: Any, device: Device):
@@ -34,7 +35,7 @@ class Buffer:
         self.used_low = self.used_high = 0
         self.snapshots: dict[int, Copy] = {}
         self.readers: list[Any] = []
-        self.varied = self.has_gradient = self.touched = False
+        self.varied = self.has_gradient = self.touched = self.is_internal = False
         self.fingerprint: int | None = None
         self.leaves: list[array] = []
         self._delta: int | None = None
@@ -143,6 +144,11 @@ class Copy:
         self.low, self.high, self.backend = low, high, backend
         self.data = backend.allocate(high - low, low, zero=False)
         backend.copy_bytes(self.data.ctypes.data, source, high - low)
+
+    def put_word(self, index: int, value: int) -> None:
+        """Sets one uint64 of the memory itself, not of the copy."""
+        word = np.array([value], np.uint64)
+        self.backend.write(self.backend.view(self.low + 8 * index, word, None), word)
 
     def put_back(self) -> None:
         """Makes the memory hold what it held."""

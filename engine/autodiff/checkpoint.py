@@ -20,6 +20,7 @@ from engine.arrays import array
 from engine.autodiff.buffers import Buffer, Buffers, Copy
 from engine.autodiff.errors import TapeError
 from engine.autodiff.launch_record import LaunchRecord
+from engine.autodiff.structure_reads import StructureRead, words_of
 from engine.autodiff.tape import Tape
 from engine.kernel import Variant
 
@@ -67,9 +68,13 @@ class _Segment:
         #: by id of a buffer, parts of its contents before the segment; an earlier part wins over a later one
         self.before: dict[int, list[Copy]] = {}
         self.touched: set[int] = set()
+        #: by id of a spatial structure, its descriptor before the segment
+        self.words: dict[int, Copy] = {}
         self.work: list[int] = []
 
     def undo(self) -> None:
+        for c in self.words.values():
+            c.put_back()
         for copies in self.before.values():
             for c in reversed(copies):
                 c.put_back()
@@ -90,6 +95,14 @@ class _Recorder:
         if launch.carries and launch.memory.writes_raw:
             launch.plan.refuse_raw_stores()
         self._note(_described(launch), [b for b in launch.buffers if b is not None])
+        for r in launch.hidden:
+            self.record.note_structure(r)
+            if launch.memory.writes_raw:
+                taping.structures.changed(r.structure)
+                for b, _ in r.reads or ():
+                    self._write(b, False, None)
+        for b, _ in launch.hidden_reads:
+            self.record.note_read(b)
         written = launch.plan.written
         whole = {n for n in written if n not in launch.plan.read and launch.overwrites(n)}
         for n, b in enumerate(launch.buffers):
@@ -159,6 +172,7 @@ class CheckpointRecord:
         self.buffers: dict[int, Buffer] = {}
         self.written: dict[int, Buffer] = {}
         self.versions: dict[int, int] = {}
+        self.structures: dict[int, Any] = {}
 
     # forward ---------------------------------------------------------------------------------------------------
     def run(self, tape: Tape) -> None:
@@ -188,6 +202,11 @@ class CheckpointRecord:
     def note_work(self, what: tuple, buffers: list[Buffer]) -> None:
         """Notes that something runs, and with which memory."""
         self._work.append((what, buffers))
+
+    def note_structure(self, read: StructureRead) -> None:
+        """Keeps the descriptor of a structure as it was when the segment met it first."""
+        self.structures[id(read.structure)] = read.structure
+        self.segments[self._at].words.setdefault(id(read.structure), read.words)
 
     def note_read(self, buffer: Buffer) -> None:
         self.buffers[id(buffer)] = buffer
@@ -236,6 +255,7 @@ class CheckpointRecord:
             return
         stale = [b for b in self.buffers.values() if b.version != self.versions[id(b)]]
         present = [b.copy(b.version) for b in {id(b): b for b in (*stale, *self.changed)}.values()]
+        present += [words_of(s) for s in self.structures.values()]
         try:
             for b in stale:  # as the loop left it
                 b.snapshots[self.versions[id(b)]].put_back()

@@ -122,7 +122,7 @@ class DualTape(Tape):
         record = LaunchRecord(name, variant, args, dims, total, values, self._buffers)
         ordered = super().record_launch(name, variant, args, dims, total, values)
         plan = record.plan
-        if record.hidden_arrays:
+        if record.is_moving:
             raise GradientError(
                 f"kernel '{name}' reads a mesh whose points or velocities have a derivative, which has no forward mode "
                 "through an id; pass them as array arguments"

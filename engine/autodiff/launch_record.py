@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from engine import types as T
@@ -15,6 +16,7 @@ from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
+from engine.autodiff.structure_reads import StructureRead
 from engine.device import get_device
 from engine.indexed_arrays import IndexedArrayType
 from engine.kernel import Code, Variant
@@ -240,8 +242,7 @@ class LaunchRecord:
     """One launch on a tape."""
 
     __slots__ = (
-        "arrays", "buffers", "dims", "first", "hidden", "hidden_arrays", "keep", "memory", "name", "plan", "total",
-        "values", "versions",
+        "arrays", "buffers", "dims", "first", "hidden", "memory", "name", "plan", "total", "values", "versions"
     )  # fmt: skip
 
     def __init__(
@@ -261,35 +262,31 @@ class LaunchRecord:
         self.buffers = [known.of(a) if isinstance(a, array) and a.size else None for a in self.arrays]
         first: dict[int, int] = {}
         groups = tuple(n if b is None else first.setdefault(id(b), n) for n, b in enumerate(self.buffers))
-        self.hidden: list[tuple[Callable[[], int], int]] = []
-        self.keep: list[Any] = []
-        self.hidden_arrays: list[tuple[Any, int, array]] = []
-        if self.memory.reads_raw:
-            self._note_structures(known)
+        #: spatial structures that the kernel may read or write without having them as arguments
+        self.hidden: list[StructureRead] = []
+        if self.memory.reads_raw or self.memory.writes_raw:
+            self.hidden = [StructureRead(found, known) for found in self._structures().values()]
         varied = tuple(None if b is None else b.varied for b in self.buffers)
-        self.plan = self.memory.plan(groups, varied, bool(self.hidden_arrays))
+        self.plan = self.memory.plan(groups, varied, self.is_moving)
         self.versions = [0 if b is None else b.version for b in self.buffers]
         self.first = [b is not None and not b.touched for b in self.buffers]
 
-    def _note_structures(self, known: Buffers) -> None:
-        """Notes what the kernel may read without having it as an argument.
-
-        `hidden`: versions of structures and of their arrays, how to ask for them and what they are now. `hidden_arrays`:
-        arrays with a gradient, with their structure and where it points to the gradients.
-        """
+    def _structures(self) -> dict[int, Any]:
+        """The spatial structures that the kernel may know by their ids."""
         ids = [int(self.values[k]) for k in self.memory.ids]
         if not ids or self.memory.ids_in_arrays:
             ids.append(0)
-        for id in ids:
-            self.hidden.append((functools.partial(structures.version, id), structures.version(id)))
-            for structure in structures.living(id):
-                if id != 0:
-                    self.keep.append(structure)
-                for word, a in getattr(structure, "hidden_arrays", dict)().items():
-                    buffer = known.of(a)
-                    self.hidden.append((functools.partial(getattr, buffer, "version"), buffer.version))
-                    if buffer.varied and a.size:
-                        self.hidden_arrays.append((structure, word, a))
+        return {id(found): found for number in ids for found in structures.living(number)}
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a structure that it may read has arrays with a gradient."""
+        return any(r.gradients for r in self.hidden)
+
+    @property
+    def hidden_reads(self) -> list[tuple[Buffer, int]]:
+        """Memory that it may read through structures, with the version then."""
+        return [pair for r in self.hidden for pair in r.reads or ()]
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -302,7 +299,8 @@ class LaunchRecord:
     @property
     def changed(self) -> list[Buffer]:
         """What it wrote."""
-        return [self.buffers[n] for n in self.plan.written]
+        written = [self.buffers[n] for n in self.plan.written]
+        return written + ([b for b, _ in self.hidden_reads] if self.memory.writes_raw else [])
 
     @property
     def carries(self) -> bool:
@@ -311,6 +309,8 @@ class LaunchRecord:
 
     def needs(self, buffer: Buffer, version: int) -> bool:
         """Whether the backward form reads `version` of a buffer."""
+        if any(b is buffer and v == version for b, v in self.hidden_reads):
+            return True
         before, after = self.plan.needed
         late = self.plan.late
         if any(self.buffers[n] is buffer and self.versions[n] + late[n] == version for n in before):
@@ -321,20 +321,17 @@ class LaunchRecord:
     def backward(self, tape: Any) -> None:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
-        if arriving and any(version() != then for version, then in self.hidden):
-            raise TapeError(
-                f"kernel '{self.name}' read a spatial structure (mesh, grid, hierarchy) that was changed since; the tape "
-                "cannot restore it: call backward() before, or use a structure of its own for each step"
-            )
         if not arriving:
             return
-        try:
-            for structure, word, a in self.hidden_arrays:
-                structure.set_word(word, tape.hidden_gradient(a))
+        if any(r.is_lost() for r in self.hidden):
+            raise TapeError(
+                f"kernel '{self.name}' read a spatial structure (mesh, grid, hierarchy) that was changed since, where the "
+                "tape did not see it: call backward() before, or change it inside the tape"
+            )
+        with contextlib.ExitStack() as stack:
+            for r in self.hidden:
+                stack.enter_context(r.restored(tape))
             tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread(self.memory.backend)))
-        finally:
-            for structure, word, _ in self.hidden_arrays:
-                structure.set_word(word, 0)
 
     def backward_addresses(
         self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer
@@ -429,12 +426,13 @@ class LaunchRecord:
     def describe(self, buffer: Buffer) -> str:
         pointers, params = self.memory.pointers, self.memory.function.params
         names = [params[pointers[n]].name for n, b in enumerate(self.buffers) if b is buffer]
-        return f"argument '{names[0]}' of kernel '{self.name}'"
+        what = f"argument '{names[0]}'" if names else "an array of a mesh, grid or volume"
+        return f"{what} of kernel '{self.name}'"
 
     def needed_versions(self) -> list[tuple[Buffer, int]]:
         """What the backward form may read, without looking closer."""
         read, written = self.plan.read, self.plan.written
-        out = [(self.buffers[n], self.versions[n]) for n in read]
+        out = [(self.buffers[n], self.versions[n]) for n in read] + self.hidden_reads
         return out + [(self.buffers[n], self.versions[n] + 1) for n in written if n in read]
 
 

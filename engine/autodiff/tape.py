@@ -122,11 +122,15 @@ class Tape:
         for b in record.buffers:
             if b is not None:
                 b.touched = True
-        if record.carries and record.memory.writes_raw:
-            record.plan.refuse_raw_stores()
+        if record.memory.writes_raw:
+            if record.carries:
+                record.plan.refuse_raw_stores()
+            written |= {id(b): b for b, _ in record.hidden_reads}
+            for r in record.hidden:
+                taping.structures.changed(r.structure)
         for buffer in written.values():
             self.before_write(buffer)
-            buffer.varied = buffer.varied or record.carries
+            buffer.varied = buffer.varied or (record.carries and not buffer.is_internal)
         if config.mode == "debug":
             self._take_fingerprints(written)
         return record.memory.ordered
@@ -165,6 +169,7 @@ class Tape:
         """Remembers what the backward pass will read where it lies; `changing`: ids of buffers about to be written."""
         for buffer in self._buffers:
             live = id(buffer) not in changing and any(v == buffer.version for _, v in buffer.readers)
+            live = live and not buffer.is_internal
             buffer.fingerprint = buffer.current_fingerprint() if live else None
 
     def _check_unchanged(self) -> None:

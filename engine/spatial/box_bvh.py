@@ -148,6 +148,10 @@ class Bvh:
         with en.ScopedDevice(self.device):
             self._build()
 
+    def kernel_arrays(self) -> list[Any]:
+        """Arrays of its own that kernels reach through the id."""
+        return [self._nodes, self._leaves, self._parents]
+
     def __del__(self) -> None:
         """Nothing to do, for programs that call it: memory and descriptor go back when the object dies."""
 

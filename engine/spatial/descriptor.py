@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.device import Device
-
-DESCRIPTOR_WORDS = 32
+from engine.taping import DESCRIPTOR_WORDS
 
 _REUSE_AFTER = 1024
 """Descriptors of dead structures rest, zeroed, until this many others died: a stale id finds no stranger."""

@@ -231,6 +231,10 @@ class HashGrid:
         self._descriptor[STARTS] = self._starts.ptr
         self.id = en.uint64(self._descriptor.address)
 
+    def kernel_arrays(self) -> list[Any] | None:
+        """Arrays of its own that kernels reach through the id; None where something else than launches writes them."""
+        return None if self._native else [self._starts, self._ids, self._groups]
+
     def reserve(self, num_points: int, *, with_groups: bool = False) -> None:
         """Make room for `num_points` points, and for their groups, so that no later `build` allocates."""
         if with_groups and (self._group_room is None or self._group_room.size < num_points):

@@ -155,9 +155,9 @@ class Mesh:
         arrays = {layout.POINTS_GRADIENT: self._points, layout.VELOCITIES_GRADIENT: self._velocities}
         return {word: a for word, a in arrays.items() if a is not None}
 
-    def set_word(self, word: int, value: int) -> None:
-        """Sets a word of the descriptor."""
-        self._descriptor[word] = value
+    def kernel_arrays(self) -> list[Any]:
+        """Arrays of its own that kernels reach through the id."""
+        return [self._nodes, self._packets, self._parents, self._feature_ids, self._feature_normals, self._dipoles]
 
     def refit(self) -> None:
         """Bring boxes and normals up to date after the contents of `points` changed; the triangles stay the same.

@@ -121,6 +121,12 @@ class Volume:
         self._write_descriptor()
         structures.changed(self)
 
+    kernels_write = True  # with volume_store
+
+    def kernel_arrays(self) -> list[Any]:
+        """Arrays of its own that kernels reach through the id."""
+        return [self._array, None if self._map is None else self._map[1]]
+
     def _write_descriptor(self) -> None:
         p, base = self._parts, self._array.ptr
         d = np.zeros(DESCRIPTOR_WORDS, np.uint64)
