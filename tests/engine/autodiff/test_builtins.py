@@ -158,7 +158,8 @@ CONSTANT = {
     # searches: what they find (numbers of elements) has no derivative
     "bvh_query_aabb", "bvh_query_capsule", "bvh_query_next", "bvh_query_ray", "bvh_query_sphere", "hash_grid_point_id",
     "hash_grid_query", "hash_grid_query_next", "hash_grid_query_point", "mesh_get_index", "mesh_query_aabb", "mesh_query_aabb_next",
-    "mesh_query_inside", "volume_lookup", "volume_lookup_f", "volume_lookup_i", "volume_lookup_index", "volume_lookup_v",
+    "mesh_query_inside", "bvh_get_group_root", "mesh_get_bvh", "mesh_get_group_root", "mesh_query_next",
+    "mesh_query_ray_anyhit", "mesh_query_ray_count_intersections", "mesh_query_sphere", "volume_lookup", "volume_lookup_f", "volume_lookup_i", "volume_lookup_index", "volume_lookup_v",
     "volume_sample_i", "volume_store", "volume_store_f", "volume_store_i", "volume_store_v",
 }  # fmt: skip
 #: tested where control flow and memory are
@@ -176,6 +177,7 @@ WITH_STRUCTURES = {
         "mesh_query_point",
         "mesh_query_point_no_sign",
         "mesh_query_point_sign_normal",
+        "mesh_query_point_sign_parity",
         "mesh_query_point_sign_winding_number",
         "mesh_query_ray",
         "mesh_winding_number",

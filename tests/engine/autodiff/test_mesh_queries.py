@@ -265,9 +265,10 @@ def every_query(mesh: en.uint64, p: en.array(dtype=en.vec3), y: en.array(dtype=f
     a = en.mesh_query_point_sign_normal(mesh, p[i], 10.0)
     b = en.mesh_query_point_sign_winding_number(mesh, p[i], 10.0)
     c = en.mesh_query_furthest_point_no_sign(mesh, p[i], 0.0)
+    d = en.mesh_query_point_sign_parity(mesh, p[i], 10.0)
     near = en.mesh_eval_position(mesh, a.face, a.u, a.v) + en.mesh_eval_position(mesh, b.face, b.u, b.v)
     y[i] = en.dot(near, p[i]) + en.length(en.mesh_eval_position(mesh, c.face, c.u, c.v) - p[i])
-    y[i] += en.dot(en.mesh_get_velocity(mesh, 3 * a.face), p[i]) * b.sign
+    y[i] += en.dot(en.mesh_get_velocity(mesh, 3 * a.face), p[i]) * b.sign + d.u * d.v
 
 
 def test_gradients_through_every_query():
