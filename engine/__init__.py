@@ -110,7 +110,7 @@ from engine.library import scalars as _scalars
 from engine.library.registry import BUILTINS as _BUILTINS
 from engine.modules import Module, force_load, get_module, get_module_options, load_module, set_module_options
 from engine.native.function import func_native
-from engine.session import constant, init
+from engine.session import constant, get_cuda_driver_version, get_cuda_toolkit_version, init
 from engine.streams import (
     Event,
     ScopedStream,
@@ -158,6 +158,8 @@ from engine.types import (
 )
 
 globals().update(_NAMED_TYPES)
+#: The type of ids of meshes, grids and volumes.
+handle = uint64
 # builtins of the kernel language, under names that do not hide an array constructor or a type of Python scope
 _PYTHON_SCOPE = {"zeros", "empty", "vector", "matrix", "quaternion", "transformation"}
 globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%" and name not in _PYTHON_SCOPE})

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import types as T
 from engine.brain_float import from_bits, is_numpy_type, to_bits
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineValueError
 
 
 def tail(dtype: Any) -> tuple[int, ...]:
@@ -33,7 +33,7 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise EngineError(f"array: got shape {shape}; expected 1 to 4 non-negative integers")
+        raise EngineValueError(f"array: got shape {shape}; expected 1 to 4 non-negative integers")
     return out
 
 
@@ -132,6 +132,10 @@ def _with_components(values: np.ndarray, dtype: Any) -> np.ndarray:
             values = values.reshape(values.shape[:-1] + inner)
         elif values.size % dtype.count == 0 and values.ndim == 1:
             values = values.reshape((-1, *inner))
+        elif len(inner) == 1 and values.ndim > 1 and values.shape[-1] == 1 and values.shape[-2] == dtype.count:
+            values = values.reshape(values.shape[:-1])  # columns
+        elif len(inner) == 1 and values.ndim and values.shape[-1] and values.shape[-1] % dtype.count == 0:
+            values = values.reshape((*values.shape[:-1], -1, *inner))  # several elements in a row
         else:
             expected = f"(..., {', '.join(map(str, inner))})"
             raise EngineError(f"array: got data of shape {values.shape}; expected {expected} for {T.type_name(dtype)}")

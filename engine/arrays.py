@@ -147,7 +147,64 @@ def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], step: int) -> bo
     return True
 
 
-class array:
+class Arithmetic:
+    """Operators on whole arrays, element by element as in kernels."""
+
+    __array_priority__ = 1000  # so that a NumPy scalar plus an array comes to the array
+
+    def __add__(self, o):
+        return _operate("add", self, o)
+
+    def __radd__(self, o):
+        return _operate("add", o, self)
+
+    def __sub__(self, o):
+        return _operate("sub", self, o)
+
+    def __rsub__(self, o):
+        return _operate("sub", o, self)
+
+    def __mul__(self, o):
+        return _operate("mul", self, o)
+
+    def __rmul__(self, o):
+        return _operate("mul", o, self)
+
+    def __truediv__(self, o):
+        return _operate("div", self, o)
+
+    def __rtruediv__(self, o):
+        return _operate("div", o, self)
+
+    def __floordiv__(self, o):
+        return _operate("floordiv", self, o)
+
+    def __rfloordiv__(self, o):
+        return _operate("floordiv", o, self)
+
+    def __mod__(self, o):
+        return _operate("mod", self, o)
+
+    def __rmod__(self, o):
+        return _operate("mod", o, self)
+
+    def __pow__(self, o):
+        return _operate("pow", self, o)
+
+    def __rpow__(self, o):
+        return _operate("pow", o, self)
+
+    def __neg__(self):
+        return _operate("neg", self)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return _operate("abs", self)
+
+
+class array(Arithmetic):
     """A typed array of 1 to 4 dimensions, of scalars, vectors, matrices, quaternions, transforms or structs.
 
     `array(data, dtype=vec3)` copies data (NumPy array, list or other array); `copy=False` shares a NumPy array's memory.
@@ -484,60 +541,6 @@ class array:
         _note_write(out, self)
         return out
 
-    # arithmetic, element by element as in kernels ----------------------------------------------------------------
-    __array_priority__ = 1000  # so that a NumPy scalar plus an array comes to the array
-
-    def __add__(self, o):
-        return _operate("add", self, o)
-
-    def __radd__(self, o):
-        return _operate("add", o, self)
-
-    def __sub__(self, o):
-        return _operate("sub", self, o)
-
-    def __rsub__(self, o):
-        return _operate("sub", o, self)
-
-    def __mul__(self, o):
-        return _operate("mul", self, o)
-
-    def __rmul__(self, o):
-        return _operate("mul", o, self)
-
-    def __truediv__(self, o):
-        return _operate("div", self, o)
-
-    def __rtruediv__(self, o):
-        return _operate("div", o, self)
-
-    def __floordiv__(self, o):
-        return _operate("floordiv", self, o)
-
-    def __rfloordiv__(self, o):
-        return _operate("floordiv", o, self)
-
-    def __mod__(self, o):
-        return _operate("mod", self, o)
-
-    def __rmod__(self, o):
-        return _operate("mod", o, self)
-
-    def __pow__(self, o):
-        return _operate("pow", self, o)
-
-    def __rpow__(self, o):
-        return _operate("pow", o, self)
-
-    def __neg__(self):
-        return _operate("neg", self)
-
-    def __pos__(self):
-        return self
-
-    def __abs__(self):
-        return _operate("abs", self)
-
     # protocols -------------------------------------------------------------------------------------------------
     @property
     def __array_interface__(self) -> dict:
@@ -582,7 +585,9 @@ class array:
 def _operate(name: str, *operands: Any) -> Any:
     """A builtin on every element of arrays; with NumPy arrays NumPy computes."""
     if any(isinstance(o, np.ndarray) for o in operands):
-        return getattr(np, _NUMPY_NAMES.get(name, name))(*(o.numpy() if isinstance(o, array) else o for o in operands))
+        return getattr(np, _NUMPY_NAMES.get(name, name))(
+            *(o.numpy() if isinstance(o, Arithmetic) else o for o in operands)
+        )
     from engine.elementwise import map
     from engine.library.registry import BUILTINS
 
@@ -666,6 +671,9 @@ def full(
     **kw,
 ) -> array:
     """Array of `shape` with every element equal to `value`; its type tells the dtype if none is given."""
+    if dtype is Any and isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
+        grid = values_of(value, Any, None)
+        dtype = T.type_for_shape(grid[0].shape, grid[1])  # a vector or matrix for each element
     if dtype is Any:
         known = isinstance(value, (T.Composite, bool, int, float)) and not isinstance(value, np.generic)
         dtype = type(value) if known or hasattr(type(value), "__engine_struct__") else np.asarray(value).dtype

@@ -11,12 +11,16 @@ import re
 import tempfile
 from pathlib import Path
 
+from engine import config
+
 _DIGEST = 32
 _OURS = re.compile(r"[0-9a-f]{40}\.[a-z]+|tmp\w+\.part")
 
 
 def folder() -> Path:
-    """Where compiled code is kept: `SIMRUN_CACHE`, else the user's cache folder."""
+    """Where compiled code is kept: `config.kernel_cache_dir`, else `SIMRUN_CACHE`, else the user's cache folder."""
+    if config.kernel_cache_dir:
+        return Path(config.kernel_cache_dir)
     if os.environ.get("SIMRUN_CACHE"):
         return Path(os.environ["SIMRUN_CACHE"])
     default = os.path.join(os.path.expanduser("~"), ".cache")

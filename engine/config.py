@@ -25,3 +25,10 @@ verify_autograd_array_access: bool = False
 print_launches: bool = False
 enable_cpu_blocks: bool = False
 cache_kernels: bool = True
+verbose_warnings: bool = False
+log_level: int = 20
+optimization_level: int | None = None
+enable_vector_component_overwrites: bool = True
+legacy_scalar_return_types: bool = False
+#: Folder for compiled code; None: `SIMRUN_CACHE`, else the user's cache folder.
+kernel_cache_dir: str | None = None

@@ -59,7 +59,8 @@ def map(
             f"map: the shapes {', '.join(str(a.shape) for a in given)} do not fit together"
         ) from None
     values = [a if isinstance(a, _ARRAYS) else _value(a, given) for a in inputs]
-    kernel, results = _kernel_for(func, values, shape)
+    given_outs = [] if out is None else list(out) if isinstance(out, (list, tuple)) else [out]
+    kernel, results = _kernel_for(func, values, shape, tuple(type_of_value(a) for a in given_outs))
     if return_kernel:
         return kernel
     outs = _outputs(out, results, shape, given, device)
@@ -91,16 +92,16 @@ def _identity(func: Callable) -> Any:
     return func.__code__, captured
 
 
-def _kernel_for(func: Callable, values: list[Any], shape: tuple[int, ...]) -> tuple[Kernel, tuple]:
-    """The kernel that applies `func`, and the types of its results."""
+def _kernel_for(func: Callable, values: list[Any], shape: tuple[int, ...], outs: tuple) -> tuple[Kernel, tuple]:
+    """The kernel that applies `func` and writes to arrays of the types `outs`, and the types of its results."""
     types = tuple(type_of_value(a) for a in values)
     indices = tuple(_index(a.shape, len(shape)) if isinstance(a, _ARRAYS) else "" for a in values)
-    key = (_identity(func), types, indices, len(shape))
+    key = (_identity(func), types, indices, len(shape), outs)
     found = _kernels.get(key)
     if found is None:
         if len(_kernels) >= _MOST_KEPT:
             _kernels.pop(next(iter(_kernels)))
-        found = _kernels[key] = _make(func, types, indices, len(shape))
+        found = _kernels[key] = _make(func, types, indices, len(shape), outs)
     return found
 
 
@@ -110,7 +111,7 @@ def _index(shape: tuple[int, ...], ndim: int) -> str:
     return "[" + ", ".join("0" if n == 1 else f"i{first + d}" for d, n in enumerate(shape)) + "]"
 
 
-def _make(func: Callable, types: tuple, indices: tuple[str, ...], ndim: int) -> tuple[Kernel, tuple]:
+def _make(func: Callable, types: tuple, indices: tuple[str, ...], ndim: int, given: tuple) -> tuple[Kernel, tuple]:
     callee = func if hasattr(func, "compile_call") or isinstance(func, (Builtin, type)) else Function(func)
     name = getattr(func, "__name__", "function")
     names = ", ".join(f"x{k}" for k in range(len(types)))
@@ -122,7 +123,8 @@ def _make(func: Callable, types: tuple, indices: tuple[str, ...], ndim: int) -> 
     called = f"function({', '.join(f'x{k}{index}' for k, index in enumerate(indices))})"
     stored = ", ".join(f"{y}[{tids}]" for y in outs)
     hints = dict(zip([f"x{k}" for k in range(len(types))], types))
-    hints |= {y: arrays.ArrayType(t, ndim) for y, t in zip(outs, results)}
+    made = [arrays.ArrayType(t, ndim) for t in results]
+    hints |= dict(zip(outs, given if len(given) == len(made) else made))
     text = f"def mapped({', '.join(hints)}):\n    {tids} = tid()\n    {f'{stored} = ' if outs else ''}{called}\n"
     mapped = _define(text, "mapped", function=callee)
     mapped.__annotations__ = hints
@@ -144,6 +146,8 @@ def _outputs(out: Any, results: tuple, shape: tuple[int, ...], given: list[array
         place = device or given[0].device
         return [arrays.empty(shape, t, place, wanted and t.kind != "struct" and t.scalar.is_float) for t in results]
     outs = list(out) if isinstance(out, (list, tuple)) else [out]
+    if not all(isinstance(a, _ARRAYS) for a in outs):
+        raise EngineTypeError(f"map: out got {', '.join(type(a).__name__ for a in outs)}; expected arrays")
     fits = [a.shape == tuple(shape) and a.dtype is t for a, t in zip(outs, results)]
     if len(outs) != len(results) or not all(fits):
         shown = ", ".join(f"{T.type_name(t)} {tuple(shape)}" for t in results)

@@ -17,11 +17,12 @@ from engine.arrays import ArrayType, FixedArrayType, array
 from engine.brain_float import BFloat16
 from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray
-from engine.lang import ir
+from engine.lang import definitions, ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import ThreadIndexBase, Val, is_number, is_struct, leaves
 from engine.library.registry import RuleError
+from engine.module_options import module_option
 from engine.structs import scalar_types
 
 P = ParamSpec("P")
@@ -68,9 +69,12 @@ class Function:
         functools.update_wrapper(self, function, updated=())
         self.function = self.func = function
         self.key = function.__qualname__
+        definitions.defined(function.__module__, function.__qualname__)
         self._instances: dict[Any, tuple[ir.Function, Any]] = {}
         self._compiling: set[Any] = set()
         self._source: Source | None = None
+        #: how often what surrounds the function changed, such as its gradient
+        self.version = 0
         #: what autodiff makes of calls: None (looks inside), "constant", or a function made by `func_grad`
         self.gradient: Any = None
         #: what the backward pass runs in its place, made by `func_replay`
@@ -88,6 +92,18 @@ class Function:
         if found is None:
             raise EngineError(_no_form(self, [*map(_shown, args), *(f"{k}={_shown(v)}" for k, v in kw.items())]))
         return found.function(*args, **kw)
+
+    def changed(self) -> None:
+        """Notes that what the function means to a tape changed: kernels that call it compile again."""
+        self.version += 1
+        self.forget()
+        definitions.changed()
+
+    def forget(self) -> None:
+        """Drops compiled forms, so that the next call reads the source and the names in it again."""
+        for form in self.overloads:
+            form._instances.clear()
+            form._source = None
 
     @property
     def pattern(self) -> tuple[Any, ...]:
@@ -197,7 +213,13 @@ class Function:
         arguments: dict[str, Any] = {}
         for name, v in values.items():
             arguments[name] = _parameters(name, v, params)
-        compiler = Compiler(self.source, call_function, debug, returns=self.hints.get("return", Any))
+        compiler = Compiler(
+            self.source,
+            call_function,
+            debug,
+            returns=self.hints.get("return", Any),
+            max_unroll=module_option(self.function.__module__, "max_unroll"),
+        )
         compiled, result = compiler.compile(self.__name__, params, arguments)
         ir.finish(compiled, check=config.verify_ir)
         if self.gradient == "constant":

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import types as T
 from engine.array_data import element, numbers
-from engine.arrays import MAX_DIMS, ArrayType, array, empty
+from engine.arrays import MAX_DIMS, Arithmetic, ArrayType, array, empty
 from engine.capture import recording, recording_of
 from engine.device import Device
 from engine.errors import EngineError
@@ -54,7 +54,7 @@ def _index_array(given: Any, extent: int, d: int, device: Device) -> array:
     return given.contiguous()
 
 
-class indexedarray:
+class indexedarray(Arithmetic):
     """Part of an array, chosen by an array of indices (or None for all) for each dimension; shares the array's memory.
 
     `indexedarray(data, [rows, None])` or `data[rows]`. Without data, `indexedarray(dtype=float, ndim=2)` and

@@ -24,7 +24,7 @@ from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import adopt
 from engine.function import call_function, parameter, type_of_value
 from engine.indexed_arrays import IndexedArrayType, indexedarray
-from engine.lang import ir
+from engine.lang import definitions, ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import Val
@@ -137,6 +137,7 @@ class Kernel:
         #: The generic kernel that this one is an overload of.
         self.generic: Kernel | None = None
         self._source: Source | None = None
+        self._epoch = definitions.epoch
         self._variants: dict[Any, Variant] = {}
         self._seen: dict[tuple, Variant] = {}
         self._parameters: list[tuple[str, Any]] | None = None
@@ -232,11 +233,21 @@ class Kernel:
             kernel._seen.clear()
         self._source = None
 
+    def _look_again(self) -> None:
+        """Forgets compiled code if a function that it was made from has been defined anew under its name."""
+        self._epoch = definitions.epoch
+        made = [v.function for v in self._variants.values()]
+        if any(map(definitions.is_outdated, made)):
+            for function in (f for each in made for f in definitions.used_by(each)):
+                function.forget()
+            self.forget()
+
     def lower(self, types: list[Any], layout: Layout, debug: bool) -> tuple[ir.Function, int]:
         """IR of the kernel for argument types and layout; returns it and how many thread indices it uses."""
         tids = [ir.Param(f"tid{d}", T.int32) for d in range(4)]
         params, arguments = list(tids), {}
-        compiler = Compiler(self.source, call_function, debug, returns=None)
+        unroll = self.options.get("max_unroll", self.module.options["max_unroll"])
+        compiler = Compiler(self.source, call_function, debug, returns=None, max_unroll=unroll)
         dense: list[tuple[Val, ArrayType, int | None]] = []
         for k, ((name, _), t) in enumerate(zip(self.parameters, types)):
             p, arguments[name] = parameter(name, t)
@@ -317,6 +328,8 @@ class Kernel:
     def pack(self, args: Sequence[Any], device: Device | None = None) -> tuple[Any, list]:
         """The variant that fits the arguments on `device` (None: the current one), and their scalars in order."""
         device = device or get_device()
+        if self._epoch != definitions.epoch:
+            self._look_again()
         key, values = [config.mode, device.ordinal], []
         for a in args:
             kind = type(a)
@@ -491,6 +504,7 @@ def kernel(
     enable_backward: bool | None = None,
     module: Any = None,
     name: str | None = None,
+    module_options: dict[str, Any] | None = None,
     **options: Any,
 ):
     """Decorator: makes an annotated Python function a kernel.
@@ -499,7 +513,9 @@ def kernel(
         enable_backward: whether the kernel may be differentiated; None follows its module.
         module: module that the kernel belongs to, a name, or "unique" for one of its own.
         name: key of the kernel; the function's qualified name by default.
+        module_options: options of that module for this kernel, such as `{"max_unroll": 4}`.
     """
+    options |= module_options or {}
     if enable_backward is not None:
         options["enable_backward"] = enable_backward
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from engine import types as T
 from engine.errors import EngineError
+from engine.module_options import options_of
 
 if TYPE_CHECKING:
     from engine.kernel import Kernel
-
-_DEFAULTS = {"enable_backward": True, "fast_math": False, "max_unroll": None, "mode": None, "block_dim": 256}
 
 
 class Module:
@@ -19,7 +18,7 @@ class Module:
 
     def __init__(self, name: str):
         self.name = name
-        self.options: dict[str, Any] = dict(_DEFAULTS)
+        self.options: dict[str, Any] = options_of(name)
         self._kernels: list[weakref.ref] = []
         #: Generic kernels stay known to `overload` although a stub takes over their name.
         self._generic: dict[str, Kernel] = {}
@@ -103,8 +102,10 @@ def _caller(module: Any) -> Module:
 
 
 def set_module_options(options: dict[str, Any], module: Any = None) -> None:
-    """Sets options of a module (by default the caller's)."""
-    _caller(module).options.update(options)
+    """Sets options of a module (by default the caller's); its kernels compile again."""
+    found = _caller(module)
+    found.options.update(options)
+    found.unload()
 
 
 def get_module_options(module: Any = None) -> dict[str, Any]:

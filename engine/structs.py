@@ -217,8 +217,6 @@ def struct(cls: type) -> type:
                 f"struct {cls.__name__}.{name}: got annotation {hint!r}; expected a kernel type such as float, vec3 or array"
             )
         fields[name] = t
-    if not fields:
-        raise EngineError(f"struct {cls.__name__} has no annotated fields; write name: type lines in the class body")
     layout = StructType(cls, fields)
 
     def __init__(self, *args, **kw):

@@ -168,7 +168,7 @@ def func_grad(forward: Function) -> Callable[[Callable], Function]:
         gradient = Function(function)
         target = _form_of(forward, gradient)
         target.gradient = gradient
-        target._instances.clear()
+        target.changed()
         return gradient
 
     return decorate
@@ -187,7 +187,7 @@ def func_replay(forward: Function) -> Callable[[Callable], Function]:
         replay = Function(function)
         target = _form_of(forward, replay)
         target.replay = replay
-        target._instances.clear()
+        target.changed()
         return replay
 
     return decorate

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from engine import config
 from engine import types as T
 from engine.arrays import FixedArrayType, FixedValue
 from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
@@ -26,11 +27,19 @@ _SPECULATE = 24  # branches of at most this many cheap operations become selects
 class Compiler(Expressions, Loops):
     """Compiles one Python function for given argument types into one `ir.Function`."""
 
-    def __init__(self, source: Source, compile_callee: Callable, debug: bool = False, returns: Any = Any):
+    def __init__(
+        self,
+        source: Source,
+        compile_callee: Callable,
+        debug: bool = False,
+        returns: Any = Any,
+        max_unroll: int | None = None,
+    ):
         self.source, self.compile_callee, self.debug = source, compile_callee, debug
         self.env: dict[str, Any] = {}
         self.trap_memory: ir.Instr | None = None
         self.all_reads: Counter[str] | None = None
+        self.max_unroll = config.max_unroll if max_unroll is None else max_unroll
         self.returns = returns  # declared type of the result; None for a kernel, Any where the body decides
         self.tid_arity = 0
         self.tid_params: list[ir.Param] = []

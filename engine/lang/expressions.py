@@ -28,6 +28,9 @@ _FOLDED = {"add", "sub", "mul", "div", "mod"}
 _COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 
 
+#: Modules of the classes of functions that users define.
+_DEFINABLE = {"engine.function", "engine.native.function"}
+
 _KINDS = {
     tuple: "a tuple of {n}",
     list: "a Python list",
@@ -124,7 +127,17 @@ class Expressions(Calls, Indexing):
             found = language_names().get(node.id)
             if found is None:
                 raise
+        self.note_use(node, found)
         return self.value(found, node) if is_number(found) else found
+
+    def note_use(self, node: ast.expr, found: Any) -> None:
+        """Remembers which function a name outside the kernel meant, to notice when it is defined again."""
+        if type(found).__module__ in _DEFINABLE and hasattr(found, "compile_call"):
+            root = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id not in self.env:
+                self.function.uses.append((self.source, node, found, found.version))
 
     @property
     def local_names(self) -> set[str]:
@@ -296,6 +309,7 @@ class Expressions(Calls, Indexing):
                 hint = did_you_mean(node.attr, dir(base))
                 kind = KernelNameError if isinstance(base, pytypes.ModuleType) else KernelAttributeError
                 raise self.fail(f"{self.describe(base)} has no attribute '{node.attr}'{hint}", node, kind) from None
+            self.note_use(node, found)
             return self.value(found, node) if is_number(found) and not isinstance(found, enum.Enum) else found
         return self.field(base, node.attr)
 

@@ -97,6 +97,9 @@ class Function:
         self.gradient: Deferred | str | None = None
         #: what the backward pass runs in its place
         self.replay: Deferred | None = None
+        #: what it was made from: (source, syntax node of a name, the function that it meant and its version), see
+        #: `definitions`
+        self.uses: list[tuple[Any, Any, Any, int]] = []
 
     @property
     def result_types(self) -> list[T.ScalarType]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from engine import config
 from engine import types as T
 from engine.errors import KernelSyntaxError
 from engine.in_out import out_places
@@ -65,7 +64,7 @@ class Loops:
                     raise self.fail("range() step must not be zero", s.iter)
                 fixed = range(*bounds)
                 leaving = exits.may_exit_loop(s.body) or any(exits.may_return(x) for x in s.body)
-                if (len(fixed) <= config.max_unroll and not leaving) or self.needed_by_static(s):
+                if (len(fixed) <= self.max_unroll and not leaving) or self.needed_by_static(s):
                     items = [
                         self.emit.literal_as(lift(self.b, i), items.start.type)
                         if not items.literal

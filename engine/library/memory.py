@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import types as T
 from engine.arrays import ArrayType, FixedArrayType
+from engine.lang import ir
 from engine.lang.expressions import Expressions
 from engine.lang.ir import GradientBeside
 from engine.lang.values import ThreadIndexBase, Val
@@ -146,7 +147,7 @@ def _element_offset(c: Expressions, dtype: Any, index: Val) -> Any:
     return c.b.op("mul", i, c.b.const(dtype.size, T.int64))
 
 
-_FORMAT = {"bool": "%d", "int64": "%lld", "uint64": "%llu"}
+_FORMAT = {"int64": "%lld", "uint64": "%llu"}
 
 
 def _format(t: T.ScalarType) -> str:
@@ -156,18 +157,55 @@ def _format(t: T.ScalarType) -> str:
 @builtin("print", "Printing", kernel_only=True)
 def _print(c: Expressions, *values: Any) -> None:
     """Prints values and text on one line."""
-    parts, args = [], []
-    for v in values:
+    line = _Line(c)
+    for k, v in enumerate(values):
+        line.text(" " if k else "")
         if isinstance(v, str):
-            parts.append(v.replace("%", "%%"))
+            line.text(v)
             continue
         v = c.emit.concrete(c.value(v, c.call_node))
         if v.kind == "array":
             raise RuleError("got an array; print its elements")
-        shown = [_format(x.type) for x in v.comps]
-        args += v.comps
-        parts.append(shown[0] if v.is_scalar else f"{v.type.name}({', '.join(shown)})")
-    _emit_print(c, " ".join(parts) + "\n", args)
+        if v.is_scalar:
+            line.number(v.value)
+            continue
+        line.text(f"{v.type.name}(")
+        for n, x in enumerate(v.comps):
+            line.text(", " if n else "")
+            line.number(x)
+        line.text(")")
+    line.text("\n")
+    line.flush()
+
+
+class _Line:
+    """A line of output; one `print` operation for as much of it as possible."""
+
+    def __init__(self, c: Expressions):
+        self.c, self.format, self.args = c, "", []
+
+    def text(self, words: str) -> None:
+        self.format += words.replace("%", "%%")
+
+    def number(self, x: Any) -> None:
+        if not x.type.is_bool:
+            self.format += _format(x.type)
+            self.args.append(x)
+            return
+        self.flush()
+        b = self.c.b
+        regions = []
+        for word in ("True", "False"):
+            regions.append(ir.Region())
+            previous = b.enter(regions[-1])
+            b.effect("print", None, (), word)
+            b.leave(previous)
+        b.structured("if", (x,), tuple(regions), [])
+
+    def flush(self) -> None:
+        if self.format:
+            _emit_print(self.c, self.format, self.args)
+        self.format, self.args = "", []
 
 
 _SPEC = re.compile(r"%([-+ #0]*\d*(?:\.\d+)?)(?:hh|h|ll|l|z)?([diouxXeEfFgGcs%])")

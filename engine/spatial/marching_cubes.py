@@ -13,7 +13,7 @@ import numpy as np
 
 import engine as en
 from engine.device_algorithms import array_scan
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineValueError
 from engine.spatial.marching_cubes_tables import CORNERS, EDGES, marching_cubes_tables
 
 
@@ -204,7 +204,7 @@ class MarchingCubes:
         if field.shape != shape:
             raise EngineError(f"MarchingCubes.surface: field has shape {field.shape}; expected {shape}; see resize()")
         if min(shape) < 2:
-            raise EngineError(f"MarchingCubes.surface: got shape {shape}; expected at least 2 nodes on each axis")
+            raise EngineValueError(f"MarchingCubes.surface: got shape {shape}; expected at least 2 nodes on each axis")
         threshold = float(threshold)
         first_vertex = en.empty(shape, dtype=en.int32, device=self.device)
         first_triangle = en.empty(shape, dtype=en.int32, device=self.device)
@@ -217,7 +217,7 @@ class MarchingCubes:
             totals.append(int(end.numpy()[0]) + last)
         vertex_count, triangle_count = totals
         lower, spacing = self._frame()
-        self.verts = en.empty(vertex_count, dtype=en.vec3, device=self.device)
+        self.verts = en.empty(vertex_count, dtype=en.vec3, device=self.device, requires_grad=field.requires_grad)
         self.indices = en.empty(3 * triangle_count, dtype=en.int32, device=self.device)
         en.launch(write_vertices, shape, [field, threshold, lower, spacing, first_vertex], [self.verts])
         tables = [self._case_to_triangles, self._triangle_edges, self._edge_starts]

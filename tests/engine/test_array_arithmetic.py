@@ -59,3 +59,10 @@ def test_memory_with_steps_of_its_own():
 def test_typed_scalars_have_a_value():
     assert (en.int8(300).value, en.float32(1.5).value, en.float64(0.1).value) == (44, 1.5, 0.1)
     assert np.dtype(en.float16) == np.float16 or np.lib.NumpyVersion(np.__version__) < "2.4.0"
+
+
+def test_rows_of_several_elements_and_lists_as_fill_values():
+    a = en.array(np.arange(24, dtype=np.float32).reshape(4, 6), dtype=en.vec3)
+    assert a.shape == (4, 2)
+    b = en.full((2, 2), [1.0, 2.0, 3.0])
+    assert b.dtype is en.vec3 and (b.numpy() == [1, 2, 3]).all()

@@ -172,7 +172,7 @@ def test_print_and_printf_come_out_in_order(capfd):
     en.launch(k, n, inputs=[v])
     en.synchronize()
     lines = capfd.readouterr().out.splitlines()
-    assert lines[:3] == ["thread 0 vec3(0, 0, 0) 0 100%", "0: 0.000000 text", "9223372036854775808 -5 200 2.5"]
+    assert lines[:3] == ["thread 0 vec3(0, 0, 0) False 100%", "0: 0.000000 text", "9223372036854775808 -5 200 2.5"]
     assert [int(line.split()[1]) for line in lines[::3]] == list(range(n))
 
 

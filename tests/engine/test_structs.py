@@ -52,13 +52,26 @@ def test_mistakes_are_refused(act, message):
         act()
 
 
-def test_struct_without_fields_or_with_foreign_types_is_refused():
-    with pytest.raises(en.EngineError, match="no annotated fields"):
+def test_struct_without_fields_is_a_value_like_others():
+    @en.struct
+    class Empty:
+        pass
 
-        @en.struct
-        class Empty:
-            pass
+    @en.func
+    def pass_on(e: Empty):
+        return e, 3
 
+    @en.kernel
+    def k(e: Empty, all: en.array(dtype=Empty), out: en.array(dtype=int)):
+        _same, n = pass_on(all[1])
+        out[0] = n
+
+    out = en.zeros(1, dtype=int)
+    en.launch(k, 1, [Empty(), en.zeros(2, dtype=Empty)], [out])
+    assert out.numpy()[0] == 3
+
+
+def test_struct_with_foreign_types_is_refused():
     with pytest.raises(en.EngineError, match=r"name.*str"):
 
         @en.struct

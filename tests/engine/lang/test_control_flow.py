@@ -255,3 +255,56 @@ def test_bit_operations_on_vectors():
     out = en.zeros(3, dtype=en.vec2ui)
     en.launch(bits, 1, [en.array([[6, 5]], dtype=en.vec2ui)], [out])
     assert out.numpy().tolist() == [[13 & ~4, 21], [6 ^ 3, 5 ^ 2], [2, 2]]
+
+
+def test_unrolling_is_an_option_of_the_module():
+    def make(**options):
+        @en.kernel(module="unique", **options)
+        def k(a: en.array(dtype=int)):
+            for i in range(8):
+                a[0] = a[0] * 3 + i
+
+        return k
+
+    rolled, unrolled = make(module_options={"max_unroll": 4}), make()
+    assert " for " in rolled.ir() and " for " not in unrolled.ir()
+    results = []
+    for k in (rolled, unrolled):
+        a = en.ones(1, dtype=int)
+        en.launch(k, 1, [a])
+        results.append(a.numpy()[0])
+    assert results[0] == results[1]
+
+
+@en.kernel
+def static_of_index(x: en.array(dtype=float)):
+    s = float(0.0)
+    for i in range(20):
+        if en.static(i % 2 == 0):
+            continue
+        s += float(i) * en.static(10.0**i if i < 3 else 1.0)
+    x[0] = s
+
+
+def test_static_may_ask_for_the_loop_variable():
+    x = en.zeros(1, dtype=float)
+    en.launch(static_of_index, 1, [x])
+    assert x.numpy()[0] == 10 + sum(range(3, 20, 2))
+
+
+@en.func
+def bump(state: en.array(dtype=int)) -> int:
+    i = state[0]
+    state[0] = i + 1
+    return i
+
+
+@en.kernel
+def place_before_value(a: en.array(dtype=float), state: en.array(dtype=int)):
+    a[bump(state)] += float(state[0]) * 10.0
+
+
+def test_augmented_assignment_evaluates_its_place_first():
+    a, state = en.zeros(2, dtype=float), en.zeros(1, dtype=int)
+    en.launch(place_before_value, 1, [a, state])
+    assert a.numpy().tolist() == [10.0, 0.0]

@@ -55,3 +55,12 @@ def test_wrong_use_is_refused():
         en.map(en.add, en.zeros(2), en.zeros(3))
     with pytest.raises(en.EngineError, match="expected float32"):
         en.map(en.sin, en.zeros(2), out=en.zeros(3))
+
+
+def test_indexed_arrays_in_and_out():
+    a = en.array(np.arange(6, dtype=np.float32))
+    part = a[en.array([1, 4], dtype=int)]
+    np.testing.assert_array_equal(en.map(lambda x, y: x * y, part, 10.0).numpy(), [10, 40])
+    np.testing.assert_array_equal((part + part).numpy(), [2, 8])
+    en.map(lambda x: x + 0.5, part, out=part)
+    np.testing.assert_array_equal(a.numpy(), [0, 1.5, 2, 3, 4.5, 5])
