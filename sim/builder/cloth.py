@@ -7,7 +7,7 @@ import numpy as np
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange, grid_points
 from sim.builder.transaction import all_or_nothing
 from sim.errors import SimError, SimWarning
-from sim.geometry.mesh_edges import mesh_edges
+from sim.geometry.mesh_edges import alike_together, mesh_edges
 from sim.geometry.rotation import cross, rotate
 from sim.inputs import as_count, as_indices, as_length, as_points, as_positive, as_quat, as_scalars, as_vector
 
@@ -211,7 +211,7 @@ class ClothBuilder:
                 SimWarning,
                 stacklevel=3,
             )
-        self.add_edges(edges.indices, None, None, None, None, *edge_material)
+        self.add_edges(edges.indices[alike_together(edges.indices)], None, None, None, None, *edge_material)
         if spring_material is not None:
             inner = edges.indices[:, 1] >= 0
             pairs = np.concatenate([edges.indices[:, 2:], edges.indices[inner, :2]])

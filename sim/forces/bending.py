@@ -37,46 +37,24 @@ def dihedral(xi: en.vec3, xj: en.vec3, xk: en.vec3, xl: en.vec3):
 
 
 @en.func
-def hinge_forces(
-    s: int,
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    edge_indices: en.array2d(dtype=int),
-    rest_angle: en.array(dtype=float),
-    rest_length: en.array(dtype=float),
-    properties: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
+def hinge_force(
+    xi: en.vec3,
+    xj: en.vec3,
+    xk: en.vec3,
+    xl: en.vec3,
+    vi: en.vec3,
+    vj: en.vec3,
+    vk: en.vec3,
+    vl: en.vec3,
+    rest_angle: float,
+    stiffness: float,
+    damping: float,
 ):
-    """Writes the bending force on the two opposite corners and the two ends of every edge [N]."""
-    i = edge_indices[s, 0]
-    j = edge_indices[s, 1]
-    k = edge_indices[s, 2]
-    l = edge_indices[s, 3]
-    hinge = en.where(en.min(i, j) >= 0, 1.0, 0.0)
-    i = en.max(i, 0)
-    j = en.max(j, 0)
-    # all loads before the arithmetic: a GPU waits for memory once instead of three times
-    xi = x[i]
-    xj = x[j]
-    xk = x[k]
-    xl = x[l]
-    vi = v[i]
-    vj = v[j]
-    vk = v[k]
-    vl = v[l]
-    rest = rest_angle[s]
-    scale = -hinge * rest_length[s]
-    stiffness = properties[s, 0]
-    damping = properties[s, 1]
+    """Forces on the opposite corners and the ends [N]; stiffness [N m/rad^2] and damping [N m s/rad] of the whole edge."""
     angle, gi, gj, gk, gl = dihedral(xi, xj, xk, xl)
     rate = en.dot(gi, vi) + en.dot(gj, vj) + en.dot(gk, vk) + en.dot(gl, vl)
-    moment = scale * (stiffness * wrapped_angle(angle - rest) + damping * rate)
-    set_slot(slots, slot_base + s, gi * moment)
-    set_slot(slots, slot_base + slot_stride + s, gj * moment)
-    set_slot(slots, slot_base + 2 * slot_stride + s, gk * moment)
-    set_slot(slots, slot_base + 3 * slot_stride + s, gl * moment)
+    moment = -(stiffness * wrapped_angle(angle - rest_angle) + damping * rate)
+    return gi * moment, gj * moment, gk * moment, gl * moment
 
 
 @en.kernel
@@ -91,4 +69,20 @@ def eval_bending(
     slot_stride: int,
     slots: en.array2d(dtype=float),
 ):
-    hinge_forces(en.tid(), x, v, edge_indices, rest_angle, rest_length, properties, slot_base, slot_stride, slots)
+    """Writes the bending force on the two opposite corners and the two ends of every edge [N]."""
+    s = en.tid()
+    i = edge_indices[s, 0]
+    j = edge_indices[s, 1]
+    k = edge_indices[s, 2]
+    l = edge_indices[s, 3]
+    length = en.where(en.min(i, j) >= 0, rest_length[s], 0.0)
+    i = en.max(i, 0)
+    j = en.max(j, 0)
+    fi, fj, fk, fl = hinge_force(
+        x[i], x[j], x[k], x[l], v[i], v[j], v[k], v[l],
+        rest_angle[s], length * properties[s, 0], length * properties[s, 1],
+    )  # fmt: skip
+    set_slot(slots, slot_base + s, fi)
+    set_slot(slots, slot_base + slot_stride + s, fj)
+    set_slot(slots, slot_base + 2 * slot_stride + s, fk)
+    set_slot(slots, slot_base + 3 * slot_stride + s, fl)

@@ -1,13 +1,19 @@
-"""The forces of all element types in one launch: on a GPU a launch costs as much as thousands of elements."""
+"""The forces of all element types in one launch, for GPUs: a launch costs there as much as thousands of elements."""
 
 from functools import cache
 
+import numpy as np
+
 import engine as en
-from sim.forces.bending import hinge_forces
-from sim.forces.springs import spring_forces
-from sim.forces.tetrahedra import tetrahedron_forces
+from sim.device_arrays import device_array
+from sim.forces.bending import hinge_force
+from sim.forces.element_table import HOST_CODES, element_table
+from sim.forces.slots import leave, new_slots
+from sim.forces.springs import spring_force
+from sim.forces.tetrahedra import tetrahedron_force
 
 SPAN = 32  # elements of one type start at multiples of this, so that a warp has elements of one type only
+CODES = en.constant(HOST_CODES)
 
 
 def batch_size(counts) -> int:
@@ -15,67 +21,199 @@ def batch_size(counts) -> int:
     return sum(-(-n // SPAN) * SPAN for n in counts)
 
 
+class ElementBatch:
+    """The forces of one model's elements, left in the places of an `ElementTable`.
+
+    Attributes:
+        slots: Forces [N], see `sim.forces.slots`; places of padding stay zero.
+        width, row_start: Where each particle's forces are, see `ElementTable`.
+    """
+
+    def __init__(self, model, triangle_force, widest: int):
+        """`triangle_force` is the force function of the membrane; `widest` as in `element_table`."""
+        families = ("spring", "tri", "edge", "tet")
+        elements = {family: model._element_indices(family) for family in families}
+        table = element_table(model.particle_count, elements, widest)
+        self.width = table.width
+        self.slots = new_slots(table.slot_count)
+        self.row_start = device_array(table.row_start, "int32", model.device)
+        self._places = [device_array(getattr(table, family), "int32", model.device) for family in families]
+        self._lone = device_array(table.lone, "int32", model.device)
+        self._host = device_array(table.host, "int32", model.device)
+        self._counts = (model.spring_count, len(table.lone), model.edge_count, model.tet_count)
+        springs, lone, edges, tetrahedra = map(bool, self._counts)
+        hosting = bool(np.any(table.host >= 0))
+        self._kernel = eval_elements(
+            springs, triangle_force if lone or hosting else None, lone, edges, hosting, tetrahedra
+        )
+
+    def evaluate(self, model, state, tri_activations, tet_activations) -> None:
+        """Writes all forces from positions and velocities of `state`."""
+        springs, lone, edges, tetrahedra = self._counts
+        en.launch(
+            self._kernel,
+            dim=batch_size(self._counts),
+            inputs=[
+                state.particle_q, state.particle_qd,
+                springs, model.spring_indices, model.spring_rest_length, model.spring_stiffness,
+                model.spring_damping,
+                lone, self._lone, model.tri_indices, model.tri_poses, tri_activations, model.tri_materials,
+                edges, self._host, model.edge_indices, model.edge_rest_angle, model.edge_rest_length,
+                model.edge_bending_properties,
+                tetrahedra, model.tet_indices, model.tet_poses, tet_activations, model.tet_materials,
+                *self._places,
+            ],
+            outputs=[self.slots],
+        )  # fmt: skip
+
+
+@en.func
+def one_of(corner: int, a: en.vec3, b: en.vec3, c: en.vec3, d: en.vec3) -> en.vec3:
+    """The value of corner 0 to 3."""
+    low = en.where(corner == 0, a, b)
+    high = en.where(corner == 2, c, d)
+    return en.where(corner < 2, low, high)
+
+
+@en.func
+def share_of(corner: int, c0: int, c1: int, c2: int, f0: en.vec3, f1: en.vec3, f2: en.vec3) -> en.vec3:
+    """The force of a triangle with corners c0, c1, c2 on `corner`, zero for one that it has not."""
+    none = en.vec3(0.0, 0.0, 0.0)
+    return en.where(corner == c0, f0, en.where(corner == c1, f1, en.where(corner == c2, f2, none)))
+
+
 @cache
-def eval_elements(springs: bool, membrane, hinges: bool, tetrahedra: bool):
-    """Kernel over the elements of the chosen types; `membrane` is the force function of triangles, or None."""
-    triangles = membrane is not None
-    triangle_forces = membrane or spring_forces
+def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool):
+    """Kernel over the elements of the chosen types.
+
+    Args:
+        springs, hinges, tetrahedra: Whether there are such elements.
+        triangle_force: Force function of triangles, or None without any.
+        lone: Whether some triangles have no edge that takes them along.
+        hosting: Whether some edges take one along.
+    """
+    membrane_force = triangle_force or tetrahedron_force  # never called if None
 
     @en.kernel
     def eval_batch(
         x: en.array(dtype=en.vec3),
         v: en.array(dtype=en.vec3),
         spring_count: int,
-        spring_base: int,
         spring_indices: en.array(dtype=int),
         spring_rest_length: en.array(dtype=float),
         spring_stiffness: en.array(dtype=float),
         spring_damping: en.array(dtype=float),
-        tri_count: int,
-        tri_base: int,
+        lone_count: int,
+        lone_triangles: en.array(dtype=int),
         tri_indices: en.array2d(dtype=int),
         tri_poses: en.array(dtype=en.mat22),
         tri_activations: en.array(dtype=float),
         tri_materials: en.array2d(dtype=float),
         edge_count: int,
-        edge_base: int,
+        hosted: en.array(dtype=int),
         edge_indices: en.array2d(dtype=int),
         edge_rest_angle: en.array(dtype=float),
         edge_rest_length: en.array(dtype=float),
         edge_properties: en.array2d(dtype=float),
         tet_count: int,
-        tet_base: int,
         tet_indices: en.array2d(dtype=int),
         tet_poses: en.array(dtype=en.mat33),
         tet_activations: en.array(dtype=float),
         tet_materials: en.array2d(dtype=float),
+        spring_place: en.array2d(dtype=int),
+        lone_place: en.array2d(dtype=int),
+        edge_place: en.array2d(dtype=int),
+        tet_place: en.array2d(dtype=int),
         slots: en.array2d(dtype=float),
     ):
         e = en.tid()
         if en.static(springs):
             if e >= 0 and e < spring_count:
-                spring_forces(
-                    e, x, v, spring_indices, spring_rest_length, spring_stiffness, spring_damping, spring_base,
-                    spring_count, slots,
-                )  # fmt: skip
+                i = spring_indices[2 * e]
+                j = spring_indices[2 * e + 1]
+                f = spring_force(x[i], x[j], v[i], v[j], spring_rest_length[e], spring_stiffness[e], spring_damping[e])
+                leave(slots, spring_place[0, e], -f)
+                leave(slots, spring_place[1, e], f)
             e = e - (spring_count + 31) // 32 * 32
-        if en.static(triangles):
-            if e >= 0 and e < tri_count:
-                triangle_forces(
-                    e, x, v, tri_indices, tri_poses, tri_activations, tri_materials, tri_base, tri_count, slots
-                )
-            e = e - (tri_count + 31) // 32 * 32
+        if en.static(lone):
+            if e >= 0 and e < lone_count:
+                t = lone_triangles[e]
+                i = tri_indices[t, 0]
+                j = tri_indices[t, 1]
+                k = tri_indices[t, 2]
+                f0, f1, f2 = membrane_force(
+                    x[i], x[j], x[k], v[i], v[j], v[k], tri_poses[t], tri_activations[t],
+                    en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]),
+                    tri_materials[t, 3], tri_materials[t, 4],
+                )  # fmt: skip
+                leave(slots, lone_place[0, e], f0)
+                leave(slots, lone_place[1, e], f1)
+                leave(slots, lone_place[2, e], f2)
+            e = e - (lone_count + 31) // 32 * 32
         if en.static(hinges):
             if e >= 0 and e < edge_count:
-                hinge_forces(
-                    e, x, v, edge_indices, edge_rest_angle, edge_rest_length, edge_properties, edge_base,
-                    edge_count, slots,
-                )  # fmt: skip
+                # all loads before the arithmetic: a GPU then waits for memory twice, not six times
+                i = edge_indices[e, 0]
+                j = edge_indices[e, 1]
+                k = edge_indices[e, 2]
+                l = edge_indices[e, 3]
+                length = en.where(en.min(i, j) >= 0, edge_rest_length[e], 0.0)
+                i = en.max(i, 0)
+                j = en.max(j, 0)
+                rest = edge_rest_angle[e]
+                stiffness = length * edge_properties[e, 0]
+                damping = length * edge_properties[e, 1]
+                p0 = edge_place[0, e]
+                p1 = edge_place[1, e]
+                p2 = edge_place[2, e]
+                p3 = edge_place[3, e]
+                code = -1
+                if en.static(hosting):
+                    code = hosted[e]
+                xi = x[i]
+                xj = x[j]
+                xk = x[k]
+                xl = x[l]
+                vi = v[i]
+                vj = v[j]
+                vk = v[k]
+                vl = v[l]
+                fi, fj, fk, fl = hinge_force(xi, xj, xk, xl, vi, vj, vk, vl, rest, stiffness, damping)
+                if en.static(hosting):
+                    if code >= 0:
+                        t = code // CODES
+                        c0 = code & 3
+                        c1 = (code >> 2) & 3
+                        c2 = (code >> 4) & 3
+                        f0, f1, f2 = membrane_force(
+                            one_of(c0, xi, xj, xk, xl), one_of(c1, xi, xj, xk, xl), one_of(c2, xi, xj, xk, xl),
+                            one_of(c0, vi, vj, vk, vl), one_of(c1, vi, vj, vk, vl), one_of(c2, vi, vj, vk, vl),
+                            tri_poses[t], tri_activations[t],
+                            en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]),
+                            tri_materials[t, 3], tri_materials[t, 4],
+                        )  # fmt: skip
+                        fi = fi + share_of(0, c0, c1, c2, f0, f1, f2)
+                        fj = fj + share_of(1, c0, c1, c2, f0, f1, f2)
+                        fk = fk + share_of(2, c0, c1, c2, f0, f1, f2)
+                        fl = fl + share_of(3, c0, c1, c2, f0, f1, f2)
+                leave(slots, p0, fi)
+                leave(slots, p1, fj)
+                leave(slots, p2, fk)
+                leave(slots, p3, fl)
             e = e - (edge_count + 31) // 32 * 32
         if en.static(tetrahedra):
             if e >= 0 and e < tet_count:
-                tetrahedron_forces(
-                    e, x, v, tet_indices, tet_poses, tet_activations, tet_materials, tet_base, tet_count, slots
-                )
+                i = tet_indices[e, 0]
+                j = tet_indices[e, 1]
+                k = tet_indices[e, 2]
+                l = tet_indices[e, 3]
+                f0, f1, f2, f3 = tetrahedron_force(
+                    x[i], x[j], x[k], x[l], v[i], v[j], v[k], v[l], tet_poses[e], tet_activations[e],
+                    en.vec3(tet_materials[e, 0], tet_materials[e, 1], tet_materials[e, 2]),
+                )  # fmt: skip
+                leave(slots, tet_place[0, e], f0)
+                leave(slots, tet_place[1, e], f1)
+                leave(slots, tet_place[2, e], f2)
+                leave(slots, tet_place[3, e], f3)
 
     return eval_batch

@@ -6,21 +6,20 @@ vertex, and one last slot that stays zero for padding.
 
 import engine as en
 from sim.forces.bending import eval_bending
-from sim.forces.element_batch import batch_size, eval_elements
 from sim.forces.slots import new_slots
 from sim.forces.springs import eval_springs
 from sim.forces.tetrahedra import eval_tetrahedra
 from sim.forces.triangles import (
     eval_triangles_neo_hookean,
     eval_triangles_stvk,
-    neo_hookean_forces,
-    stvk_forces,
+    neo_hookean_force,
+    stvk_force,
 )
 
 #: Triangle models: the kernel over triangles, and what it does for one.
 MEMBRANES = {
-    "neo-hookean": (eval_triangles_neo_hookean, neo_hookean_forces),
-    "stvk": (eval_triangles_stvk, stvk_forces),
+    "neo-hookean": (eval_triangles_neo_hookean, neo_hookean_force),
+    "stvk": (eval_triangles_stvk, stvk_force),
 }
 
 
@@ -42,9 +41,6 @@ class ParticleForces:
 
     def evaluate(self, model, state, control=None) -> None:
         """Writes all slots from positions and velocities of `state`; `control` may override the activations."""
-        if model.device.is_cuda and model.slot_count:
-            self._evaluate_at_once(model, state, control)
-            return
         x, v = state.particle_q, state.particle_qd
         if model.spring_count:
             en.launch(
@@ -86,26 +82,6 @@ class ParticleForces:
                 ],
                 outputs=[self.slots],
             )  # fmt: skip
-
-    def _evaluate_at_once(self, model, state, control) -> None:
-        counts = model.spring_count, model.tri_count, model.edge_count, model.tet_count
-        springs, triangles, hinges, tetrahedra = map(bool, counts)
-        en.launch(
-            eval_elements(springs, self.membrane[1] if triangles else None, hinges, tetrahedra),
-            dim=batch_size(counts),
-            inputs=[
-                state.particle_q, state.particle_qd,
-                model.spring_count, self.spring_base, model.spring_indices, model.spring_rest_length,
-                model.spring_stiffness, model.spring_damping,
-                model.tri_count, self.tri_base, model.tri_indices, model.tri_poses,
-                activations(model, control, "tri_activations"), model.tri_materials,
-                model.edge_count, self.edge_base, model.edge_indices, model.edge_rest_angle,
-                model.edge_rest_length, model.edge_bending_properties,
-                model.tet_count, self.tet_base, model.tet_indices, model.tet_poses,
-                activations(model, control, "tet_activations"), model.tet_materials,
-            ],
-            outputs=[self.slots],
-        )  # fmt: skip
 
 
 def activations(model, control, name: str):

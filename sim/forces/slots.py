@@ -25,3 +25,10 @@ def set_slot(slots: en.array2d(dtype=float), s: int, f: en.vec3):
 @en.func
 def get_slot(slots: en.array2d(dtype=float), s: int) -> en.vec3:
     return en.vec3(slots[0, s], slots[1, s], slots[2, s])
+
+
+@en.func
+def leave(slots: en.array2d(dtype=float), place: int, f: en.vec3):
+    """Writes a slot, unless `place` is -1."""
+    if place >= 0:
+        set_slot(slots, place, f)

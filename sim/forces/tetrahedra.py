@@ -11,40 +11,34 @@ from sim.forces.slots import set_slot
 
 
 @en.func
-def tetrahedron_forces(
-    t: int,
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    tet_indices: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat33),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
+def tetrahedron_force(
+    x0: en.vec3,
+    x1: en.vec3,
+    x2: en.vec3,
+    x3: en.vec3,
+    v0: en.vec3,
+    v1: en.vec3,
+    v2: en.vec3,
+    v3: en.vec3,
+    Dm: en.mat33,
+    active: float,
+    material: en.vec3,
 ):
-    """Writes the force on each corner [N]."""
-    i = tet_indices[t, 0]
-    j = tet_indices[t, 1]
-    k = tet_indices[t, 2]
-    l = tet_indices[t, 3]
-    x0 = x[i]
-    x10 = x[j] - x0
-    x20 = x[k] - x0
-    x30 = x[l] - x0
-    v0 = v[i]
-    v10 = v[j] - v0
-    v20 = v[k] - v0
-    v30 = v[l] - v0
-    Dm = pose[t]
+    """Force on each corner [N]; `material` is (k_mu, k_lambda, k_damp)."""
+    x10 = x1 - x0
+    x20 = x2 - x0
+    x30 = x3 - x0
+    v10 = v1 - v0
+    v20 = v2 - v0
+    v30 = v3 - v0
     b1 = en.vec3(Dm[0, 0], Dm[1, 0], Dm[2, 0])
     b2 = en.vec3(Dm[0, 1], Dm[1, 1], Dm[2, 1])
     b3 = en.vec3(Dm[0, 2], Dm[1, 2], Dm[2, 2])
     det_dm = en.dot(b1, en.cross(b2, b3))
     volume = 1.0 / (6.0 * det_dm)
-    mu = materials[t, 0] * volume
-    lam = materials[t, 1] * volume
-    damp = materials[t, 2] * volume
+    mu = material[0] * volume
+    lam = material[1] * volume
+    damp = material[2] * volume
 
     f1 = x10 * b1[0] + x20 * b1[1] + x30 * b1[2]
     f2 = x10 * b2[0] + x20 * b2[1] + x30 * b2[2]
@@ -62,15 +56,12 @@ def tetrahedron_forces(
     J = en.dot(x10, dJ1)
     rate = en.dot(dJ1, v10) + en.dot(dJ2, v20) + en.dot(dJ3, v30)
     # lambda (J - alpha + act) without dividing by lambda
-    pressure = lam * (J - 1.0 + activation[t]) - 0.75 * mu + damp * rate
+    pressure = lam * (J - 1.0 + active) - 0.75 * mu + damp * rate
 
     g1 = p1 * b1[0] + p2 * b2[0] + p3 * b3[0] + dJ1 * pressure
     g2 = p1 * b1[1] + p2 * b2[1] + p3 * b3[1] + dJ2 * pressure
     g3 = p1 * b1[2] + p2 * b2[2] + p3 * b3[2] + dJ3 * pressure
-    set_slot(slots, slot_base + t, g1 + g2 + g3)
-    set_slot(slots, slot_base + slot_stride + t, -g1)
-    set_slot(slots, slot_base + 2 * slot_stride + t, -g2)
-    set_slot(slots, slot_base + 3 * slot_stride + t, -g3)
+    return g1 + g2 + g3, -g1, -g2, -g3
 
 
 @en.kernel
@@ -85,4 +76,17 @@ def eval_tetrahedra(
     slot_stride: int,
     slots: en.array2d(dtype=float),
 ):
-    tetrahedron_forces(en.tid(), x, v, tet_indices, pose, activation, materials, slot_base, slot_stride, slots)
+    """Writes the force on each corner [N]."""
+    t = en.tid()
+    i = tet_indices[t, 0]
+    j = tet_indices[t, 1]
+    k = tet_indices[t, 2]
+    l = tet_indices[t, 3]
+    f0, f1, f2, f3 = tetrahedron_force(
+        x[i], x[j], x[k], x[l], v[i], v[j], v[k], v[l], pose[t], activation[t],
+        en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]),
+    )  # fmt: skip
+    set_slot(slots, slot_base + t, f0)
+    set_slot(slots, slot_base + slot_stride + t, f1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, f2)
+    set_slot(slots, slot_base + 3 * slot_stride + t, f3)

@@ -34,34 +34,20 @@ def unit_normal(c: en.vec3) -> en.vec3:
 
 
 @en.func
-def neo_hookean_forces(
-    t: int,
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    tri_indices: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat22),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
+def neo_hookean_force(
+    x0: en.vec3,
+    x1: en.vec3,
+    x2: en.vec3,
+    v0: en.vec3,
+    v1: en.vec3,
+    v2: en.vec3,
+    Dm: en.mat22,
+    active: float,
+    material: en.vec3,
+    drag: float,
+    lift: float,
 ):
-    """Writes the force on each corner [N] of a rest-stable neo-Hookean membrane."""
-    i = tri_indices[t, 0]
-    j = tri_indices[t, 1]
-    k = tri_indices[t, 2]
-    # all loads before the arithmetic: a GPU waits for memory once instead of three times
-    x0 = x[i]
-    x1 = x[j]
-    x2 = x[k]
-    v0 = v[i]
-    v1 = v[j]
-    v2 = v[k]
-    Dm = pose[t]
-    active = activation[t]
-    stretch_material = en.vec3(materials[t, 0], materials[t, 1], materials[t, 2])
-    drag = materials[t, 3]
-    lift = materials[t, 4]
+    """Force on each corner [N] of a rest-stable neo-Hookean membrane; `material` is (ke, ka, kd)."""
     x10 = x1 - x0
     x20 = x2 - x0
     v10 = v1 - v0
@@ -71,7 +57,7 @@ def neo_hookean_forces(
     c = Dm[1, 0]
     d = Dm[1, 1]
     inv_area2 = a * d - b * c
-    m = stretch_material * (0.5 / inv_area2)
+    m = material * (0.5 / inv_area2)
     mu = m[0]
     damp = m[2]
 
@@ -92,9 +78,7 @@ def neo_hookean_forces(
     g2 = p1 * c + p2 * d + dJ2 * pressure
     # midpoint velocity v0 + (v10 + v20)/3
     air = aerodynamic_force(n, 0.5 * area2, v0 + (v10 + v20) * 0.33333333, drag, lift)
-    set_slot(slots, slot_base + t, g1 + g2 + air)
-    set_slot(slots, slot_base + slot_stride + t, air - g1)
-    set_slot(slots, slot_base + 2 * slot_stride + t, air - g2)
+    return g1 + g2 + air, air - g1, air - g2
 
 
 @en.kernel
@@ -109,38 +93,35 @@ def eval_triangles_neo_hookean(
     slot_stride: int,
     slots: en.array2d(dtype=float),
 ):
-    neo_hookean_forces(en.tid(), x, v, tri_indices, pose, activation, materials, slot_base, slot_stride, slots)
-
-
-@en.func
-def stvk_forces(
-    t: int,
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    tri_indices: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat22),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
-):
-    """Writes the force on each corner [N] of a St. Venant-Kirchhoff membrane; `activation` scales the rest trace."""
+    """Writes the force on each corner [N]."""
+    t = en.tid()
     i = tri_indices[t, 0]
     j = tri_indices[t, 1]
     k = tri_indices[t, 2]
-    # all loads before the arithmetic: a GPU waits for memory once instead of three times
-    x0 = x[i]
-    x1 = x[j]
-    x2 = x[k]
-    v0 = v[i]
-    v1 = v[j]
-    v2 = v[k]
-    Dm = pose[t]
-    active = activation[t]
-    stretch_material = en.vec3(materials[t, 0], materials[t, 1], materials[t, 2])
-    drag = materials[t, 3]
-    lift = materials[t, 4]
+    f0, f1, f2 = neo_hookean_force(
+        x[i], x[j], x[k], v[i], v[j], v[k], pose[t], activation[t],
+        en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]), materials[t, 3], materials[t, 4],
+    )  # fmt: skip
+    set_slot(slots, slot_base + t, f0)
+    set_slot(slots, slot_base + slot_stride + t, f1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, f2)
+
+
+@en.func
+def stvk_force(
+    x0: en.vec3,
+    x1: en.vec3,
+    x2: en.vec3,
+    v0: en.vec3,
+    v1: en.vec3,
+    v2: en.vec3,
+    Dm: en.mat22,
+    active: float,
+    material: en.vec3,
+    drag: float,
+    lift: float,
+):
+    """Force on each corner [N] of a St. Venant-Kirchhoff membrane; `active` shifts the trace, `material` is (ke, ka, kd)."""
     x10 = x1 - x0
     x20 = x2 - x0
     v10 = v1 - v0
@@ -150,7 +131,7 @@ def stvk_forces(
     c = Dm[1, 0]
     d = Dm[1, 1]
     inv_area2 = a * d - b * c
-    m = stretch_material * (0.5 / inv_area2)
+    m = material * (0.5 / inv_area2)
     damp = m[2]
 
     F1 = x10 * a + x20 * c
@@ -171,9 +152,7 @@ def stvk_forces(
     cr = en.cross(x10, x20)
     n = unit_normal(cr)
     air = aerodynamic_force(n, 0.5 * en.dot(cr, n), v0 + (v10 + v20) * 0.33333333, drag, lift)
-    set_slot(slots, slot_base + t, g1 + g2 + air)
-    set_slot(slots, slot_base + slot_stride + t, air - g1)
-    set_slot(slots, slot_base + 2 * slot_stride + t, air - g2)
+    return g1 + g2 + air, air - g1, air - g2
 
 
 @en.kernel
@@ -188,4 +167,15 @@ def eval_triangles_stvk(
     slot_stride: int,
     slots: en.array2d(dtype=float),
 ):
-    stvk_forces(en.tid(), x, v, tri_indices, pose, activation, materials, slot_base, slot_stride, slots)
+    """Writes the force on each corner [N]."""
+    t = en.tid()
+    i = tri_indices[t, 0]
+    j = tri_indices[t, 1]
+    k = tri_indices[t, 2]
+    f0, f1, f2 = stvk_force(
+        x[i], x[j], x[k], v[i], v[j], v[k], pose[t], activation[t],
+        en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]), materials[t, 3], materials[t, 4],
+    )  # fmt: skip
+    set_slot(slots, slot_base + t, f0)
+    set_slot(slots, slot_base + slot_stride + t, f1)
+    set_slot(slots, slot_base + 2 * slot_stride + t, f2)

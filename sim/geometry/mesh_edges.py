@@ -63,3 +63,19 @@ def mesh_edges(triangles: np.ndarray) -> MeshEdges:
     slot[first] = np.arange(1, len(first) + 1)
     by_mention = slot[slot > 0] - 1
     return MeshEdges(indices[by_mention], count[by_mention])
+
+
+def alike_together(rows: np.ndarray) -> np.ndarray:
+    """An order of edge rows that puts those of one pattern together, as on a regular grid, by their first end.
+
+    Neighbours in it reach neighbouring vertices, which is what lanes and GPU threads load and store fastest. Meshes of
+    many patterns keep their order.
+    """
+    if len(rows) == 0:
+        return np.zeros(0, dtype=np.int64)
+    offset = np.where(rows >= 0, rows - rows[:, 2:3].astype(np.int64), np.iinfo(np.int32).max)
+    mixed = offset @ np.array([0x1F123BB5, 0x2545F491, 0, 0x5851F42D])
+    patterns, number = np.unique(mixed, return_inverse=True)
+    if len(patterns) > min(64, max(8, len(rows) // 16)):
+        return np.arange(len(rows))
+    return stable_order_of_pairs(number, rows[:, 2])

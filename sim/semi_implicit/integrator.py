@@ -1,15 +1,17 @@
 """Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and free rigid bodies."""
 
 import engine as en
+from engine.capture import NotRecorded
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.forces.body_contact import push_bodies_apart
 from sim.forces.contact_response import rest_speed
+from sim.forces.element_batch import ElementBatch
 from sim.forces.grain_contact import push_grains_apart
 from sim.forces.particle_contact import push_particles_from_shapes
-from sim.forces.particle_forces import MEMBRANES, ParticleForces
+from sim.forces.particle_forces import MEMBRANES, ParticleForces, activations
 from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
 from sim.semi_implicit.particle_step import advance_particles
 from sim.semi_implicit.particles import WIDEST_UNROLLED, integrate_particles, integrate_particles_by_rows
@@ -57,12 +59,13 @@ class SemiImplicitIntegrator:
         contacts are those that the last `sim.collide` listed.
         """
         if model.particle_count:
-            forces = self._particle_forces(model)
-            forces.evaluate(model, state_in, control)
             external = self._grain_forces(model, state_in, dt)
             if model.device.is_cuda:
-                self._advance_particles(model, forces, external, state_in, state_out, dt)
+                batch = self._element_batch(model, state_in, control)
+                self._advance_particles(model, batch, external, state_in, state_out, dt)
             else:
+                forces = self._particle_forces(model)
+                forces.evaluate(model, state_in, control)
                 self._integrate_particles(model, forces, external, state_in, state_out, dt)
                 self._push_particles_from_shapes(model, state_in, state_out, dt)
         if model.body_count:
@@ -75,6 +78,19 @@ class SemiImplicitIntegrator:
         if forces is None or forces.membrane is not MEMBRANES[self.membrane]:
             forces = model.particle_forces = ParticleForces(model, self.membrane)
         return forces
+
+    def _element_batch(self, model, state_in, control) -> ElementBatch | None:
+        """The forces of all elements as one launch left them, or None without elements."""
+        if not model.slot_count:
+            return None
+        batch = getattr(model, "element_batch", None)
+        if batch is None or batch.membrane != self.membrane:
+            with NotRecorded():  # may be the first step of a capture
+                batch = model.element_batch = ElementBatch(model, MEMBRANES[self.membrane][1], WIDEST_UNROLLED)
+                batch.membrane = self.membrane
+        tri, tet = (activations(model, control, f"{name}_activations") for name in ("tri", "tet"))
+        batch.evaluate(model, state_in, tri, tet)
+        return batch
 
     def _grain_forces(self, model, state_in, dt):
         """External forces, plus the contacts between loose particles if there are any."""
@@ -95,13 +111,9 @@ class SemiImplicitIntegrator:
         )  # fmt: skip
         return grid.delta
 
-    def _advance_particles(self, model, forces, external, state_in, state_out, dt):
+    def _advance_particles(self, model, batch, external, state_in, state_out, dt):
         """The two functions after this one as one launch."""
-        width = model.particle_adjacency.shape[0]
-        if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
-            width, table = -1, [None, model.particle_adjacency_offsets, model.particle_adjacency_slots]
-        else:
-            table = [model.particle_adjacency, None, None]
+        width, places = (0, [None, None]) if batch is None else (batch.width, [batch.slots, batch.row_start])
         contacts = getattr(model, "particle_contacts", None)
         listed, written = [None] * 4, [None] * 2
         touching = contacts is not None and contacts.enabled_count > 0
@@ -113,7 +125,7 @@ class SemiImplicitIntegrator:
             advance_particles(width, touching),
             dim=model.particle_count,
             inputs=[
-                state_in.particle_q, state_in.particle_qd, external, forces.slots, *table,
+                state_in.particle_q, state_in.particle_qd, external, *places, model.particle_count,
                 model.particle_inv_mass, model.particle_radius, model.particle_flags, en.vec3(*model.gravity),
                 model.ground_plane, 1.0 if model.ground else 0.0, model.soft_contact_ke, model.soft_contact_kd,
                 model.soft_contact_kf, model.soft_contact_mu, model.soft_contact_restitution,

@@ -13,7 +13,7 @@ from sim.semi_implicit.particles import ACTIVE, UNROLL, WIDEST_UNROLLED, step_pa
 
 @cache
 def advance_particles(width: int, shapes: bool):
-    """Kernel for an adjacency of `width` slots a particle (-1: compressed rows), with contacts of shapes if `shapes`."""
+    """Kernel for `width` forces a particle (-1: rows of their own, see `ElementTable`), with contacts of shapes if `shapes`."""
     n0, n1, n2, n3 = (max(0, min(UNROLL, width - UNROLL * c)) for c in range(WIDEST_UNROLLED // UNROLL))
     by_rows = width < 0
 
@@ -23,9 +23,8 @@ def advance_particles(width: int, shapes: bool):
         v: en.array(dtype=en.vec3),
         f_external: en.array(dtype=en.vec3),
         slots: en.array2d(dtype=float),
-        adjacency: en.array2d(dtype=int),
         row_start: en.array(dtype=int),
-        row_slots: en.array(dtype=int),
+        particle_count: int,
         inv_mass: en.array(dtype=float),
         particle_radius: en.array(dtype=float),
         flags: en.array(dtype=en.uint32),
@@ -77,16 +76,16 @@ def advance_particles(width: int, shapes: bool):
         f = f_external[p]
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
-                f = f + get_slot(slots, row_slots[r])
+                f = f + get_slot(slots, r)
         else:
             for a in range(en.static(n0)):
-                f = f + get_slot(slots, adjacency[a, p])
+                f = f + get_slot(slots, a * particle_count + p)
             for b in range(en.static(n1)):
-                f = f + get_slot(slots, adjacency[16 + b, p])
+                f = f + get_slot(slots, (16 + b) * particle_count + p)
             for c in range(en.static(n2)):
-                f = f + get_slot(slots, adjacency[32 + c, p])
+                f = f + get_slot(slots, (32 + c) * particle_count + p)
             for d in range(en.static(n3)):
-                f = f + get_slot(slots, adjacency[48 + d, p])
+                f = f + get_slot(slots, (48 + d) * particle_count + p)
         v1, x1 = step_particle(
             x0, v0, f, w, radius, active, gravity, ground, ground_on, soft_ke, soft_kd, soft_kf, soft_mu,
             soft_restitution, rest_speed, dt, v_max,

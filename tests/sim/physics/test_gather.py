@@ -14,6 +14,7 @@ def fan(n):
     return q, np.array([(0, 1 + (i + 1) % n, 1 + i) for i in range(n)])
 
 
+@pytest.mark.cpu_only("a GPU takes the way of test_element_batch")
 @pytest.mark.parametrize("n, compressed", [(5, False), (12, False), (80, True)])
 def test_particles_sum_their_slots(n, compressed):
     q, triangles = fan(n)

@@ -1,0 +1,119 @@
+"""All elements in one launch, against the loops over one family each and a plain scatter-add."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import engine as en
+from sim import ModelBuilder
+from sim.forces.element_batch import ElementBatch
+from sim.forces.element_table import HOST_CODES, element_table, hosted_triangles
+from sim.forces.particle_forces import MEMBRANES, ParticleForces
+
+NONE2, NONE4 = np.zeros((0, 2), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
+
+
+def grid_cloth(builder):
+    builder.add_cloth_grid(
+        pos=en.vec3(0.0, 1.0, 0.0), rot=en.quat_identity(), vel=en.vec3(0.0, 0.0, 0.0), dim_x=7, dim_y=5, cell_x=0.1,
+        cell_y=0.1, mass=0.1, tri_ke=100.0, tri_ka=80.0, tri_kd=1.0, edge_ke=2.0, edge_kd=0.1,
+    )  # fmt: skip
+
+
+def fan(builder, n=80):
+    angles = 2 * np.pi * np.arange(n) / n
+    rim = np.stack([np.cos(angles), np.zeros(n), np.sin(angles)], axis=1)
+    vertices = np.concatenate([[[0.0, 0.0, 0.0]], rim])
+    triangles = np.stack([np.zeros(n), 1 + np.arange(n), 1 + (np.arange(n) + 1) % n], axis=1).astype(int)
+    builder.add_cloth_mesh(
+        pos=en.vec3(0.0, 0.0, 0.0), rot=en.quat_identity(), scale=1.0, vel=en.vec3(0.0, 0.0, 0.0), vertices=vertices,
+        indices=triangles.ravel(), density=1.0, edge_ke=3.0, tri_ke=50.0, tri_ka=70.0, tri_kd=0.5,
+    )  # fmt: skip
+
+
+def everything(builder):
+    grid_cloth(builder)
+    builder.add_soft_grid(
+        pos=en.vec3(2.0, 0.0, 0.0), rot=en.quat_identity(), vel=en.vec3(0.0, 0.0, 0.0), dim_x=2, dim_y=3, dim_z=2,
+        cell_x=0.1, cell_y=0.1, cell_z=0.1, density=300.0, k_mu=2.0e3, k_lambda=3.0e3, k_damp=1.0, tri_ke=10.0,
+    )  # fmt: skip
+    builder.add_spring(0, 9, 300.0, 0.5, 0)
+    builder.add_spring(3, 60, 200.0, 0.2, 0)
+    builder.add_triangle(0, 20, 40)  # has no edge beside it
+
+
+def bare_springs(builder):
+    builder.add_particles(np.random.default_rng(1).normal(size=(6, 3)), np.zeros((6, 3)), 1.0, 0.1)
+    builder.add_spring(0, 3, 10.0, 0.1, 0)
+
+
+SCENES = [grid_cloth, fan, everything, bare_springs]
+
+
+@pytest.mark.parametrize("membrane", MEMBRANES)
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("widest", [64, 4])
+def test_one_launch_gives_the_forces_of_one_loop_a_family(scene, membrane, widest, device):
+    builder = ModelBuilder()
+    scene(builder)
+    model = builder.finalize(device=device)
+    state, rng = model.state(), np.random.default_rng(0)
+    state.particle_q.assign(
+        (state.particle_q.numpy() + 0.02 * rng.normal(size=(model.particle_count, 3))).astype(np.float32)
+    )
+    state.particle_qd.assign(rng.normal(size=(model.particle_count, 3)).astype(np.float32))
+    loops, batch = ParticleForces(model, membrane), ElementBatch(model, MEMBRANES[membrane][1], widest)
+    loops.evaluate(model, state)
+    batch.evaluate(model, state, model.tri_activations, model.tet_activations)
+
+    expected = np.zeros((model.particle_count, 3))
+    slots, start = loops.slots.numpy().T.astype(np.float64), model.particle_adjacency_offsets.numpy()
+    places = model.particle_adjacency_slots.numpy()
+    found, rows = batch.slots.numpy().T.astype(np.float64), batch.row_start.numpy()
+    for p in range(model.particle_count):
+        expected[p] = slots[places[start[p] : start[p + 1]]].sum(axis=0)
+    if batch.width >= 0:
+        n = model.particle_count
+        total = found[: batch.width * n].reshape(batch.width, n, 3).sum(axis=0)
+    else:
+        total = np.array([found[a:b].sum(axis=0) for a, b in itertools.pairwise(rows)])
+    scale = max(np.abs(expected).max(), 1.0)
+    np.testing.assert_allclose(total, expected, atol=2e-6 * scale)
+    assert (batch.width < 0) == ((widest == 4 and scene is not bare_springs) or scene is fan)
+
+
+def test_every_triangle_of_a_regular_cloth_goes_with_an_edge_of_its_own():
+    builder = ModelBuilder()
+    grid_cloth(builder)
+    model = builder.finalize()
+    triangles, edges = model.tri_indices.numpy(), model.edge_indices.numpy()
+    host = hosted_triangles(triangles, edges)
+    rows = np.flatnonzero(host >= 0)
+    hosted, code = host[rows] // HOST_CODES, host[rows] % HOST_CODES
+    assert len(np.unique(hosted)) == len(hosted) >= 0.95 * len(triangles)
+    corners = np.stack([code & 3, (code >> 2) & 3, code >> 4], axis=1)
+    np.testing.assert_array_equal(np.take_along_axis(edges[rows], corners, axis=1), triangles[hosted])
+
+
+def test_twin_triangles_and_those_without_edges_stay_alone():
+    triangles = np.array([[0, 1, 2], [2, 1, 0], [1, 2, 3], [4, 5, 6]])
+    edges = np.array([[0, 3, 1, 2], [0, -1, 0, 1]])
+    host = hosted_triangles(triangles, edges)
+    assert host[0] // HOST_CODES == 2 and host[1] == -1
+    table = element_table(7, {"spring": NONE2, "tri": triangles, "edge": edges, "tet": NONE4}, 64)
+    assert table.lone.tolist() == [0, 1, 3]
+    assert (table.edge[:, 1] == -1).all()
+
+
+def test_places_are_used_once():
+    builder = ModelBuilder()
+    everything(builder)
+    model = builder.finalize()
+    elements = {family: model._element_indices(family) for family in ("spring", "tri", "edge", "tet")}
+    for widest in (64, 4):
+        table = element_table(model.particle_count, elements, widest)
+        places = np.concatenate([getattr(table, family).ravel() for family in ("spring", "tri", "edge", "tet")])
+        used = places[places >= 0]
+        assert len(np.unique(used)) == len(used) == table.row_start[-1]
+        assert used.max() < table.slot_count
