@@ -56,10 +56,12 @@ class Rollout:
     ("name", "step"),
     [
         ("particle_qd", 0.02), ("particle_q", 1e-3), ("spring_stiffness", 40.0), ("spring_rest_length", 5e-3),
-        ("particle_inv_mass", 0.2), ("tri_materials", 3.0), ("edge_rest_angle", 0.05),
+        ("particle_inv_mass", 0.05), ("tri_materials", 3.0), ("edge_rest_angle", 0.05),
     ],
 )  # fmt: skip
 def test_gradient_of_a_rollout(solver, name, step):
+    if solver == "xpbd" and name in ("particle_inv_mass", "edge_rest_angle"):
+        step *= 4.0  # velocities made from positions round more coarsely, which differences must rise above
     rollout = Rollout(solver)
     x = rollout.array(name)
     x.requires_grad = True
