@@ -13,7 +13,7 @@ from engine import types as T
 from engine.array_data import as_shape, element, element_type, numbers, storable, tail, values_of
 from engine.capture import record_copy, record_fill, refuse_host_write
 from engine.device import Device, get_device, is_cuda_available
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineValueError
 from engine.taping import active_tape
 
 MAX_DIMS = 4
@@ -284,8 +284,10 @@ class array(Arithmetic):
         self._keep(data)
         self._bind()
         self.grad: array | None = None
-        self._requires_grad = False
-        self.requires_grad, self.retain_grad = requires_grad, retain_grad
+        self._requires_grad = self._retain_grad = False
+        self.requires_grad = requires_grad
+        if retain_grad:
+            self.retain_grad = True
 
     def _keep(self, value: Any) -> None:
         """Keeps alive what structs in `value` refer to: an element holds addresses only."""
@@ -301,7 +303,7 @@ class array(Arithmetic):
     def _view(cls, data: np.ndarray, dtype: Any, device: Device, owner: Any = None) -> array:
         out = object.__new__(cls)
         out.device, out.dtype, out._data, out._owner = device, dtype, data, owner
-        out.grad, out._requires_grad, out.retain_grad = None, False, False
+        out.grad, out._requires_grad, out._retain_grad = None, False, False
         out.pinned = getattr(owner, "pinned", False)
         out._bind()
         return out
@@ -371,7 +373,19 @@ class array(Arithmetic):
         if wanted and self.grad is None:
             self.grad = zeros(self.shape, self.dtype, self.device)
         elif not wanted:
-            self.grad = None
+            self.grad, self._retain_grad = None, False
+
+    @property
+    def retain_grad(self) -> bool:
+        return self._retain_grad
+
+    @retain_grad.setter
+    def retain_grad(self, wanted: bool) -> None:
+        if wanted and not self._requires_grad:
+            raise EngineValueError(
+                "array: retain_grad=True needs an array with a gradient; give requires_grad=True too"
+            )
+        self._retain_grad = bool(wanted)
 
     # contents --------------------------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine import brain_float
+from engine import types as T
 from engine.arrays import array
 from engine.autodiff.backend import Backend, backend
-from engine.autodiff.errors import TapeError
+from engine.autodiff.errors import GradientError, TapeError
 from engine.device import Device
 
 
@@ -84,6 +86,7 @@ class Buffer:
                 self._delta = first.grad.ptr - first.ptr
                 self._memory = first.grad
                 return
+        refuse_brain(*leaves)
         self._own_memory()
         self._synced = True
         for leaf in leaves:
@@ -147,8 +150,9 @@ class Copy:
 
     def put_word(self, index: int, value: int) -> None:
         """Sets one uint64 of the memory itself, not of the copy."""
-        word = np.array([value], np.uint64)
-        self.backend.write(self.backend.view(self.low + 8 * index, word, None), word)
+        word = self.backend.allocate(8, 0, zero=False).view(np.uint64)
+        self.backend.write(word, np.uint64(value))
+        self.backend.copy_bytes(self.low + 8 * index, word.ctypes.data, 8)
 
     def put_back(self) -> None:
         """Makes the memory hold what it held."""
@@ -175,9 +179,25 @@ def memory_of(a: array) -> tuple[int, int, Any]:
     return (*byte_bounds(a), data)
 
 
-def set_values(backend: Backend, target: np.ndarray, value: Any) -> None:
-    """Sets memory from an array, a NumPy array or a number."""
-    given = value.numpy() if isinstance(value, array) else np.asarray(value)
+def is_brain(a: array) -> bool:
+    """Whether an array holds bfloat16, which memory shows as bits."""
+    return a.dtype.kind != "struct" and a.dtype.scalar is T.bfloat16
+
+
+def refuse_brain(*arrays: array) -> None:
+    """Raises GradientError for arrays whose gradients the tape cannot add up itself."""
+    if any(is_brain(a) for a in arrays):
+        raise GradientError(
+            "a copy of a bfloat16 array, or one that shares its memory with others, has no gradient on a tape; copy in a "
+            "kernel, or keep it in float32"
+        )
+
+
+def set_values(a: array, backend: Backend, target: np.ndarray, value: Any) -> None:
+    """Sets memory that belongs to an array from an array, a NumPy array or a number."""
+    given = value._numbers() if isinstance(value, array) else np.asarray(value)
+    if is_brain(a):
+        given = brain_float.to_bits(given)
     backend.write(target, given if given.ndim == 0 else given.reshape(target.shape))
 
 

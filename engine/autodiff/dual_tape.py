@@ -75,7 +75,7 @@ class DualTape(Tape):
         for a, value in directions.items():
             buffer = self._buffers.of(a)
             buffer.varied = True
-            set_values(buffer.backend, self._tangent(a), value)
+            set_values(a, buffer.backend, self._tangent(a), value)
 
     def twin(self, buffer: Buffer) -> _Twin:
         found = self._twins.get(id(buffer))

@@ -11,7 +11,7 @@ from engine import types as T
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, access_forms, is_own, overwrites
 from engine.autodiff.backend import backend
-from engine.autodiff.buffers import Buffer, Buffers, Copy, add_from, packed
+from engine.autodiff.buffers import Buffer, Buffers, Copy, add_from, packed, refuse_brain
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
@@ -450,6 +450,8 @@ class CopyRecord:
     def backward(self, tape: Any) -> None:
         if not self.dest_buffer.has_gradient:
             return
+        if self.carries:
+            refuse_brain(self.dest, self.src)
         there, here = self.dest_buffer.backend, self.src_buffer.backend
         targets = tape.gradient_views(self.dest)
         # set aside first: the gradients of source and destination may share memory

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import config, taping
+from engine import brain_float, config, taping
 from engine.arrays import array
 from engine.autodiff.backend import Backend
-from engine.autodiff.buffers import Buffer, Buffers, set_values
+from engine.autodiff.buffers import Buffer, Buffers, is_brain, set_values
 from engine.autodiff.errors import TapeError
 from engine.autodiff.gradient_map import Gradients, Scopes
 from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
@@ -212,7 +212,7 @@ class Tape:
                 buffer.begin_gradient()
             for a, value in seeds.items():
                 buffer = self._buffers.of(a)
-                set_values(buffer.backend, buffer.gradient_of(a), value)
+                set_values(a, buffer.backend, buffer.gradient_of(a), value)
             for record in reversed(self._records):
                 for buffer in record.changed:
                     buffer.retain()
@@ -301,4 +301,5 @@ class Tape:
     def gradient(self, a: array) -> np.ndarray:
         """The gradient of any array on the tape, as left by the last `backward`."""
         buffer = self._buffers.of(a)
-        return buffer.backend.read(buffer.gradient_of(a))
+        found = buffer.backend.read(buffer.gradient_of(a))
+        return brain_float.from_bits(found) if is_brain(a) else found

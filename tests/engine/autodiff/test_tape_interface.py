@@ -149,3 +149,36 @@ def test_gradient_of_another_shape_is_refused():
     a, b = numbers(1.0, 2.0), numbers(0.0, 0.0)
     with pytest.raises(en.LaunchError, match=r"gradient of 'x' is .* of shape \(3,\)"):
         en.launch(square, dim=2, inputs=[a, b], adjoint=True, adj_inputs=[en.zeros(3, dtype=float), None])
+
+
+def test_retain_grad_needs_a_gradient():
+    with pytest.raises(ValueError, match="requires_grad=True too"):
+        en.zeros(3, dtype=float, retain_grad=True)
+    a = en.zeros(3, dtype=float)
+    with pytest.raises(ValueError, match="requires_grad=True too"):
+        a.retain_grad = True
+    a.requires_grad = True
+    a.retain_grad = True
+    a.requires_grad = False
+    assert not a.retain_grad
+
+
+@en.kernel
+def cube(x: en.array(dtype=en.bfloat16), y: en.array(dtype=en.bfloat16)):
+    i = en.tid()
+    y[i] = x[i] * x[i] * x[i]
+
+
+def test_bfloat16_has_gradients_in_kernels_and_refuses_them_in_copies():
+    x = en.array([1.0, 2.0, -3.0], dtype=en.bfloat16, requires_grad=True)
+    y = en.zeros(3, dtype=en.bfloat16)
+    with en.Tape() as tape:
+        en.launch(cube, dim=3, inputs=[x], outputs=[y])
+    tape.backward(grads={y: en.array([1.0, 0.5, 2.0], dtype=en.bfloat16)})
+    assert x.grad.list() == [3.0, 6.0, 54.0]
+    assert tape.gradient(x).tolist() == [3.0, 6.0, 54.0]
+    with en.Tape() as tape:
+        z = en.clone(x)
+        en.launch(cube, dim=3, inputs=[z], outputs=[y])
+    with pytest.raises(en.GradientError, match="copy of a bfloat16 array"):
+        tape.backward(grads={y: 1.0})
