@@ -8,6 +8,17 @@ from sim.geometry.shape_types import GEO_BOX, GEO_CAPSULE, GEO_CONE, GEO_CYLINDE
 from sim.inputs import as_quat
 
 
+_SHARED = (
+    "density", "ke", "kd", "kf", "ka", "mu", "restitution", "thickness", "is_solid", "collision_group",
+    "has_ground_collision", "has_shape_collision", "is_visible", "has_particle_collision", "name",
+)  # fmt: skip
+
+
+def _shared(given: dict) -> dict:
+    """The arguments of an adder that ``add_shape`` takes by the same name."""
+    return {name: given[name] for name in _SHARED}
+
+
 class PrimitiveBuilder:
     """``add_shape_sphere`` and its kin; the arguments they share are described at ``ShapeBuilder``."""
 
@@ -35,30 +46,7 @@ class PrimitiveBuilder:
         name: str | None = None,
     ) -> int:
         """Adds a sphere of ``radius`` [m]; see ``ShapeBuilder`` for the other arguments."""
-        return self.add_shape(
-            body,
-            pos,
-            rot,
-            GEO_SPHERE,
-            (radius,),
-            None,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
-        )
+        return self.add_shape(body, pos, rot, GEO_SPHERE, (radius,), **_shared(locals()))
 
     def add_shape_box(
         self,
@@ -86,30 +74,7 @@ class PrimitiveBuilder:
         name: str | None = None,
     ) -> int:
         """Adds a box of half extents ``hx hy hz`` [m]; see ``ShapeBuilder`` for the other arguments."""
-        return self.add_shape(
-            body,
-            pos,
-            rot,
-            GEO_BOX,
-            (hx, hy, hz),
-            None,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
-        )
+        return self.add_shape(body, pos, rot, GEO_BOX, (hx, hy, hz), **_shared(locals()))
 
     def add_shape_capsule(
         self,
@@ -146,23 +111,7 @@ class PrimitiveBuilder:
             _along(up_axis, rot, "add_shape_capsule()"),
             GEO_CAPSULE,
             (radius, half_height),
-            None,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
+            **_shared(locals()),
         )
 
     def add_shape_cylinder(
@@ -200,23 +149,7 @@ class PrimitiveBuilder:
             _along(up_axis, rot, "add_shape_cylinder()"),
             GEO_CYLINDER,
             (radius, half_height),
-            None,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
+            **_shared(locals()),
         )
 
     def add_shape_cone(
@@ -251,28 +184,7 @@ class PrimitiveBuilder:
         ``up_axis``: 0 = x, 1 = y, 2 = z of the frame given by ``rot``; see ``ShapeBuilder`` for the other arguments.
         """
         return self.add_shape(
-            body,
-            pos,
-            _along(up_axis, rot, "add_shape_cone()"),
-            GEO_CONE,
-            (radius, half_height),
-            None,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
+            body, pos, _along(up_axis, rot, "add_shape_cone()"), GEO_CONE, (radius, half_height), **_shared(locals())
         )
 
     def add_shape_mesh(
@@ -307,22 +219,7 @@ class PrimitiveBuilder:
             GEO_MESH,
             (1.0, 1.0, 1.0) if scale is None else scale,
             mesh,
-            density,
-            ke,
-            kd,
-            kf,
-            ka,
-            mu,
-            restitution,
-            thickness,
-            is_solid,
-            collision_group,
-            True,
-            has_ground_collision,
-            has_shape_collision,
-            is_visible,
-            has_particle_collision=has_particle_collision,
-            name=name,
+            **_shared(locals()),
         )
 
 
