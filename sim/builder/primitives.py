@@ -7,7 +7,6 @@ from sim.geometry.rotation import IDENTITY_QUAT, quat_multiply
 from sim.geometry.shape_types import GEO_BOX, GEO_CAPSULE, GEO_CONE, GEO_CYLINDER, GEO_MESH, GEO_SPHERE
 from sim.inputs import as_quat
 
-
 _SHARED = (
     "density", "ke", "kd", "kf", "ka", "mu", "restitution", "thickness", "is_solid", "collision_group",
     "has_ground_collision", "has_shape_collision", "is_visible", "has_particle_collision", "name",
