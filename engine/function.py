@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar, overload
@@ -23,6 +24,7 @@ from engine.lang.source import Source
 from engine.lang.values import ThreadIndexBase, Val, is_number, is_struct, leaves
 from engine.library.registry import RuleError
 from engine.module_options import module_option
+from engine.references import RefType
 from engine.structs import scalar_types
 
 P = ParamSpec("P")
@@ -124,7 +126,18 @@ class Function:
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
         """Engine types of the annotated parameters and, as 'return', of the result; Any where the call decides."""
-        return {name: T.as_type(t) for name, t in self.source.annotations().items()}
+        given = self.source.annotations()
+        return {name: t.dtype if isinstance(t, RefType) else T.as_type(t) for name, t in given.items()}
+
+    @functools.cached_property
+    def refs(self) -> list[str]:
+        """Parameters annotated `ref[T]`, whose values go back to the caller."""
+        return [name for name, t in self.source.annotations().items() if isinstance(t, RefType)]
+
+    @functools.cached_property
+    def mutates(self) -> tuple[int, ...]:
+        """Places of the parameters that some form of the function gives back."""
+        return tuple(sorted({k for f in self.overloads for k, n in enumerate(f.signature.parameters) if n in f.refs}))
 
     def compile_call(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> Any:
         """Emits a call with these arguments into `caller`; returns its value(s)."""
@@ -157,13 +170,37 @@ class Function:
         compiled, result, _ = found
         operands = tuple(c for v in values.values() for c in leaves(v) or ())
         results = caller.b.call(compiled, operands)
+        if self.refs:
+            result, *changed = result
+            counts = [0 if result is None else _count(result), *map(_count, changed)]
+            ends = list(itertools.accumulate(counts))
+            for name, sig, end, n in zip(self.refs, changed, ends[1:], counts[1:]):
+                self._give_back(caller, name, from_signature(sig, results[end - n : end]), node)
+            results = results[: counts[0]]
         if result is None:
             return None
         return caller.as_local(from_signature(result, results)) if _has_leaves(result) else result
 
+    def _give_back(self, caller: Compiler, name: str, value: Val, node: ast.Call) -> None:
+        """Puts the value of a `ref` parameter into the place that the caller named."""
+        written = {**dict(zip(self.signature.parameters, node.args)), **{k.arg: k.value for k in node.keywords}}
+        place = written.get(name)
+        root = place
+        while isinstance(root, (ast.Attribute, ast.Subscript)):
+            root = root.value
+        if not isinstance(root, ast.Name):
+            shown = "nothing" if place is None else f"'{ast.unparse(place)}'"
+            raise caller.fail(
+                f"{self.__name__}() changes '{name}'; got {shown}, expected a variable, an element or a field",
+                place or node,
+                KernelTypeError,
+            )
+        caller.assign(place, value, place)
+
     def result_types(self, values: dict[str, Val]) -> tuple[Any, ...]:
         """Types of what a call with arguments of these types returns."""
         _, result = self._compile(values, debug=False)
+        result = result[0] if self.refs else result
         return result if isinstance(result, tuple) else () if result is None else (result,)
 
     def _arguments(self, caller: Compiler, args: list, kw: dict, node: ast.Call) -> dict[str, Any]:
@@ -208,6 +245,9 @@ class Function:
         except RuleError as error:
             raise caller.fail(f"{self.__name__}(): argument '{name}' {error}", node, KernelTypeError) from None
 
+    def _ref_types(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: values[name].type for name in self.refs}
+
     def _compile(self, values: dict[str, Any], debug: bool) -> tuple[ir.Function, Any]:
         params: list[ir.Param] = []
         arguments: dict[str, Any] = {}
@@ -220,7 +260,7 @@ class Function:
             returns=self.hints.get("return", Any),
             max_unroll=module_option(self.function.__module__, "max_unroll"),
         )
-        compiled, result = compiler.compile(self.__name__, params, arguments)
+        compiled, result = compiler.compile(self.__name__, params, arguments, self._ref_types(values))
         ir.finish(compiled, check=config.verify_ir)
         if self.gradient == "constant":
             compiled.gradient = self.gradient

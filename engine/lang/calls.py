@@ -16,6 +16,7 @@ from engine.in_out import out_places
 from engine.lang import ir
 from engine.lang.values import Poison, ThreadIndexBase, Val, is_number
 from engine.library.registry import BUILTINS, Builtin, RuleError
+from engine.references import address_of
 
 #: Python functions that mean a builtin inside kernels.
 _PYTHON = {builtins.min: "min", builtins.max: "max", builtins.abs: "abs", builtins.round: "round", builtins.len: "len",
@@ -89,6 +90,8 @@ class Calls:
         callee = self.expression(node.func)
         if callee is static:
             return self.static_value(node)
+        if callee is address_of:
+            return self.address_of(node)
         args: list[Any] = []
         for a in node.args:
             if isinstance(a, ast.Starred):
@@ -191,6 +194,15 @@ class Calls:
         plain = ast.copy_location(ast.Call(node.func, node.args[:inputs], node.keywords), node)
         for place, old, value in zip(places, args[inputs:], self.call(callee, args[:inputs], kw, plain)):
             self.assign(place, self.as_type(value, self.value(old, place).type, place), place)
+
+    def address_of(self, node: ast.Call) -> Val:
+        """The address of an element of an array, or of a part of it."""
+        place = self.array_place(node.args[0]) if len(node.args) == 1 and not node.keywords else None
+        if place is None:
+            raise self.fail("address_of() takes an element of an array, or a part of one: address_of(a[i].x)", node)
+        _, base, offset = place
+        where = self.b.op("bitcast", base, type=T.uint64)
+        return self.emit.scalar(self.b.op("add", where, self.emit.cast(offset, T.uint64)))
 
     def array_at(self, args: list, kw: dict, node: ast.Call) -> Val:
         """`array(ptr=..., shape=..., dtype=...)`: an array over memory at an address."""

@@ -45,8 +45,13 @@ class Compiler(Expressions, Loops):
         self.tid_params: list[ir.Param] = []
         self.prologue: Callable = lambda: None
 
-    def compile(self, name: str, params: list[ir.Param], arguments: dict[str, Any]) -> tuple[ir.Function, Any]:
-        """Compiles the body with `arguments` bound; returns the function and the (tuple of) result type."""
+    def compile(
+        self, name: str, params: list[ir.Param], arguments: dict[str, Any], refs: dict[str, Any] | None = None
+    ) -> tuple[ir.Function, Any]:
+        """Compiles the body with `arguments` bound; returns the function and the (tuple of) result type.
+
+        With `refs`, names and types of arguments that go back to the caller, the type is `(result, refs...)`.
+        """
         self.function = ir.Function(name, params)
         self.b = ir.Builder(self.function)
         self.emit = Emit(self.b)
@@ -66,7 +71,12 @@ class Compiler(Expressions, Loops):
             if leaves(result) is None:
                 return self.function, result  # a compile-time value: a function or a type
             self.function.body.yields = list(leaves(result))
-        return self.function, signature(result) if result is not None else None
+        found = signature(result) if result is not None else None
+        if refs:
+            given_back = [self.stored(self.env[n], t, self.source.tree) for n, t in refs.items()]
+            self.function.body.yields = [*self.function.body.yields, *(c for v in given_back for c in v.comps)]
+            return self.function, (found, *refs.values())
+        return self.function, found
 
     # helpers ---------------------------------------------------------------------------------------------------
     def fail(self, reason: str, node: ast.AST, kind: type[KernelError] = KernelTypeError) -> KernelError:

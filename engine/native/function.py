@@ -44,6 +44,8 @@ class NativeFunction(Function):
         raise EngineError(f"{self.__name__}() is native code; call it from a kernel or from a function of kernels")
 
     def _compile(self, values: dict[str, Any], debug: bool) -> tuple[ir.Function, Any]:
+        if self.refs:
+            raise self._refuse(f"'{self.refs[0]}' is a reference; pass an array, or return the new value")
         types = {name: self._type(name, v) for name, v in values.items()}
         result = self.hints.get("return")
         result = FixedValue(result) if isinstance(result, FixedArrayType) else result
