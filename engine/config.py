@@ -7,6 +7,8 @@ mode: str = os.environ.get("SIMRUN_MODE", "release")
 #: Largest trip count of a `for` over a constant range that is unrolled.
 max_unroll: int = 16
 #: Launches of kernels with float atomics run on one thread in thread order, so that sums have the same bits every run.
+#: On a GPU that is hundreds of times slower for those kernels, and free for all others: without atomics every run gives
+#: the same bits anyway. Sums over neighbours in a fixed order (as the solvers do) cost nothing.
 deterministic: bool = False
 #: Bytes that CUDA kernels may allocate for differentiated loops with many passes; 0 takes an eighth of what is free.
 cuda_heap_size: int = 0

@@ -10,14 +10,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
-
 from engine.cuda.native import NativeKernel
 
 THREADS = 256
-ITEMS = 16
+ITEMS = 8
 DIGIT_BITS = 8
 DIGITS = 1 << DIGIT_BITS
+
+Pair = tuple[int, int]  # addresses of keys and of values
 
 _TEXT = r"""
 typedef KEY Key; typedef VALUE Value;
@@ -142,37 +142,37 @@ def kernels(key: str, value_size: int, counted: bool = False, items: int = ITEMS
     return tuple(NativeKernel(text, name, _FORM, THREADS) for name in ("count_tile", "sum_tiles", "move_tile"))
 
 
-class Workspace:
-    """Memory for sorting up to `capacity` pairs: two buffers of keys and values, and the counts of a pass."""
+class Sorter:
+    """Sorts up to `capacity` pairs; its memory is allocated once, so that sorting can be captured."""
 
-    def __init__(self, device: Any, capacity: int, key_size: int, value_size: int, items: int = ITEMS):
-        self.device, self.capacity, self.items = device, capacity, items
+    def __init__(self, device: Any, capacity: int, items: int = ITEMS):
+        self.device, self.items = device, items
         tiles = -(-max(capacity, 1) // (THREADS * items))
-        allocate = device.memory.allocate
-        self.keys = [allocate(capacity * key_size, False) for _ in range(2)]
-        self.values = [allocate(capacity * value_size, False) for _ in range(2)]
-        self.counts = allocate(DIGITS * tiles * 4, False)
-        self.totals = allocate(DIGITS * 4, False)
+        self.counts = device.memory.allocate(DIGITS * tiles * 4, False)
+        self.totals = device.memory.allocate(DIGITS * 4, False)
 
-    def sort(self, key: str, value_size: int, source: tuple[int, int], count: int, begin: int, end: int) -> int:
+    def sort(
+        self, key: str, value_size: int, source: Pair, buffers: tuple[Pair, Pair], count: int, begin: int, end: int
+    ) -> int:
         """Sorts pairs by bits `begin` to `end` of the keys; returns which buffer holds them.
 
         Args:
             key: Type of the keys.
             value_size: Bytes of a value.
             source: Addresses of keys and values; 0 for the values makes them the numbers of the pairs.
+            buffers: Addresses of room for keys and values, used in turn. The second one may be the source.
             count: How many pairs.
             begin, end: Bits of the keys; at least one.
         """
         tiles = -(-count // (THREADS * self.items))
-        passes = max(1, -(-(end - begin) // DIGIT_BITS))
+        passes = pass_count(end - begin)
         keys, values = source
         buffer = 1
         for k in range(passes):
             shift = begin + (end - begin) * k // passes
             bits = begin + (end - begin) * (k + 1) // passes - shift
             buffer = 1 - buffer
-            out = (self.keys[buffer].ctypes.data, self.values[buffer].ctypes.data)
+            out = buffers[buffer]
             args = (keys, values, *out, self.counts.ctypes.data, self.totals.ctypes.data, count, tiles, shift)
             count_tile, sum_tiles, move_tile = kernels(key, value_size, values == 0, self.items)
             for kernel, blocks in ((count_tile, tiles), (sum_tiles, DIGITS), (move_tile, tiles)):
@@ -181,21 +181,28 @@ class Workspace:
         return buffer
 
 
+def pass_count(bits: int) -> int:
+    """Passes over the pairs for keys of so many bits."""
+    return max(1, -(-bits // DIGIT_BITS))
+
+
 def sort_pairs(keys: Any, values: Any, count: int, begin: int, end: int) -> None:
-    """Sorts the first `count` pairs of two arrays by bits of the keys; values of any size."""
-    device = keys.device
-    size = values.dtype.size
-    direct = size in _VALUES
-    work = Workspace(device, count, keys.dtype.size, size if direct else 4)
-    source = (keys.ptr, values.ptr if direct else 0)
-    at = work.sort(keys.dtype.name, size if direct else 4, source, count, begin, end)
-    memory = device.memory
-    memory.copy(keys._data[:count], work.keys[at].view(keys.dtype.np_dtype), device)
-    if direct:
-        sorted_values = work.values[at].view(values._data.dtype).reshape(values._data[:count].shape)
-        memory.copy(values._data[:count], sorted_values, device)
+    """Sorts the first `count` pairs of two arrays by bits of the keys; what follows in the arrays is scratch."""
+    device, size = keys.device, values.dtype.size
+    work = Sorter(device, count)
+    near = [keys.ptr, keys.ptr + count * keys.dtype.size]
+    if size in _VALUES:
+        here, there = ((near[k], values.ptr + k * count * size) for k in range(2))
+        at = work.sort(keys.dtype.name, size, here, (there, here), count, begin, end)
     else:
-        _gather(device, values, work.values[at].view(np.int32), count)
+        orders = device.memory.allocate(2 * count * 4, False)
+        here, there = ((near[k], orders.ctypes.data + k * count * 4) for k in range(2))
+        at = work.sort(keys.dtype.name, 4, (near[0], 0), (there, here), count, begin, end)
+        _gather(device, values, orders[(1 - at) * count * 4 :], count)
+    if at == 0:
+        device.memory.copy(keys._data[:count], keys._data[count : 2 * count], device)
+        if size in _VALUES:
+            device.memory.copy(values._data[:count], values._data[count : 2 * count], device)
 
 
 _GATHER = r"""

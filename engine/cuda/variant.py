@@ -83,6 +83,13 @@ class CudaCode:
         if self.is_checked_later:
             device.unchecked.add(self)
 
+    def plan(self, total: int, block_dim: int, most: int) -> tuple[int, int, int] | None:
+        """Function, blocks and threads of a block for launches that always look like this one; None if they may not."""
+        if self.observed or self.is_checked_later or self.is_serial:
+            return None
+        block = block_dim or (self.block_dim if total >= self.spread_below else self._small_block(total))
+        return self.entry, min((total + block - 1) // block, most or self.most_blocks), block
+
     def _small_block(self, total: int) -> int:
         """Threads of a block for a launch that would not reach every multiprocessor."""
         block = self.block_dim

@@ -5,36 +5,76 @@ from __future__ import annotations
 from typing import Any
 
 from engine.cuda.native import NativeKernel, runs_on
-from engine.cuda.sort import DIGIT_BITS, Workspace
+from engine.cuda.sort import Sorter, pass_count
 
 __all__ = ["CellSorter", "runs_on"]
 
-#: Thread i writes the starts of the cells from the one after point i-1's to point i's. A long row of empty cells is
-#: written by the whole block. The first thread also writes what queries must know.
+_TILE = 2048
+
 _TEXT = r"""
-struct Args { const int* cells; int* starts; u64* words; i64 count; i64 cell_count; float cells_per_metre; int unused; };
-extern "C" __global__ void __launch_bounds__(256) mark_starts(const Args a) {
-  __shared__ int lows[256], highs[256], values[256], rows;
-  if (threadIdx.x == 0) rows = 0;
-  __syncthreads();
+struct Args { const float* points; int* cells; const int* sorted; int* starts; u64* words; i64 count; i64 cell_count; i64 point_blocks;
+              int dim_x, dim_y, dim_z; float cells_per_metre; };
+constexpr int TILE = 2048;
+constexpr float FAR = 1.0e9f;  // cell numbers stay within this, as in `hash_grid`
+
+__device__ __forceinline__ int wrapped(float x, float cells_per_metre, int dim) {
+  const int rest = int(fminf(fmaxf(floorf(x * cells_per_metre), -FAR), FAR)) % dim;
+  return rest < 0 ? rest + dim : rest;
+}
+extern "C" __global__ void __launch_bounds__(256) find_cells(const Args a) {
   const i64 i = blockIdx.x * 256ll + threadIdx.x;
+  if (i >= a.count) return;
+  const float* p = a.points + 3 * i;
+  const int x = wrapped(p[0], a.cells_per_metre, a.dim_x), y = wrapped(p[1], a.cells_per_metre, a.dim_y);
+  a.cells[i] = (wrapped(p[2], a.cells_per_metre, a.dim_z) * a.dim_y + y) * a.dim_x + x;
+}
+
+__device__ __forceinline__ int first_from(const int* sorted, i64 count, int cell) {
+  i64 low = 0, high = count;
+  while (low < high) { const i64 middle = (low + high) >> 1; if (sorted[middle] < cell) low = middle + 1; else high = middle; }
+  return int(low);
+}
+// Blocks of points: thread i writes the starts of the cells after point i-1's up to point i's, a long row of them with its
+// block, but no tile of cells between. Blocks of tiles: fill a tile without points. The first thread tells the queries.
+extern "C" __global__ void __launch_bounds__(256) mark_starts(const Args a) {
+  const int t = threadIdx.x;
+  if (blockIdx.x >= a.point_blocks) {
+    __shared__ int bounds[2];
+    const i64 first = (blockIdx.x - a.point_blocks) * TILE;
+    const i64 last = first + TILE - 1 < a.cell_count ? first + TILE - 1 : a.cell_count;
+    if (t == 0) bounds[0] = first_from(a.sorted, a.count, int(first));
+    if (t == 32) bounds[1] = first_from(a.sorted, a.count, int(last + 1));
+    __syncthreads();
+    if (bounds[0] == bounds[1]) for (i64 c = first + t; c <= last; c += 256) a.starts[c] = bounds[0];
+    return;
+  }
+  __shared__ int lows[512], highs[512], values[512], rows;
+  if (t == 0) rows = 0;
+  __syncthreads();
+  const i64 i = blockIdx.x * 256ll + t;
   if (i <= a.count) {
-    const int low = i ? a.cells[i - 1] + 1 : 0;
-    const int high = i < a.count ? a.cells[i] : int(a.cell_count);
+    const int low = i ? a.sorted[i - 1] + 1 : 0;
+    const int high = i < a.count ? a.sorted[i] : int(a.cell_count);
+    const int value = int(i);
     if (high - low < 32) {
-      for (int c = low; c <= high; ++c) a.starts[c] = int(i);
-    } else {
+      for (int c = low; c <= high; ++c) a.starts[c] = value;
+    } else if (high / TILE - low / TILE <= 1) {
       const int row = atomicAdd(&rows, 1);
-      lows[row] = low; highs[row] = high; values[row] = int(i);
+      lows[row] = low; highs[row] = high; values[row] = value;
+    } else {
+      const int row = atomicAdd(&rows, 2);
+      lows[row] = low; highs[row] = (low / TILE + 1) * TILE - 1; values[row] = value;
+      lows[row + 1] = high / TILE * TILE; highs[row + 1] = high; values[row + 1] = value;
     }
   }
   __syncthreads();
   for (int row = 0; row < rows; ++row)
-    for (int c = lows[row] + threadIdx.x; c <= highs[row]; c += 256) a.starts[c] = values[row];
+    for (int c = lows[row] + t; c <= highs[row]; c += 256) a.starts[c] = values[row];
   if (i == 0) { a.words[2] = u64(a.count); *(float*)(a.words + 6) = a.cells_per_metre; }
 }
 """
-mark_starts = NativeKernel(_TEXT, "mark_starts", "<QQQqqfi", 256)
+_FORM = "<QQQQQqqqiiif"
+find_cells, mark_starts = (NativeKernel(_TEXT, name, _FORM, 256) for name in ("find_cells", "mark_starts"))
 
 
 class CellSorter:
@@ -47,14 +87,33 @@ class CellSorter:
     def __init__(self, device: Any, capacity: int, cell_count: int):
         self.device, self.cell_count = device, cell_count
         self.bits = max(1, (cell_count - 1).bit_length())
-        self.work = Workspace(device, capacity, 4, 4)
-        self._last = (-(-self.bits // DIGIT_BITS) - 1) % 2
-        self.ids = self.work.values[self._last].ctypes.data
+        self._sorter = Sorter(device, capacity)
+        self._cells = device.memory.allocate(4 * capacity, False)
+        self._room = device.memory.allocate(4 * 4 * capacity, False)
+        places = [self._room.ctypes.data + k * 4 * capacity for k in range(4)]
+        self._buffers = ((places[0], places[1]), (places[2], places[3]))
+        self._sorted, self.ids = self._buffers[(pass_count(self.bits) - 1) % 2]
 
-    def sort(self, cells: int, count: int, starts: int, words: int, cells_per_metre: float) -> None:
-        """Sorts `count` points whose cells lie at address `cells`; writes starts and the grid's descriptor."""
+    def sort(
+        self, points: int, count: int, dims: tuple[int, int, int], starts: int, words: int, cells_per_metre: float
+    ) -> None:
+        """Sorts `count` points at an address; writes the starts of cells and the grid's descriptor."""
+        cells = self._cells.ctypes.data
+        point_blocks = count // 256 + 1
+        tiles = self.cell_count // _TILE + 1
+        args = (
+            points,
+            cells,
+            self._sorted,
+            starts,
+            words,
+            count,
+            self.cell_count,
+            point_blocks,
+            *dims,
+            cells_per_metre,
+        )
         if count:
-            self.work.sort("int32", 4, (cells, 0), count, 0, self.bits)
-        keys = self.work.keys[self._last].ctypes.data
-        blocks = count // 256 + 1
-        mark_starts.launch(self.device, blocks, keys, starts, words, count, self.cell_count, cells_per_metre, 0)
+            find_cells.launch(self.device, -(-count // 256), *args)
+            self._sorter.sort("int32", 4, (cells, 0), self._buffers, count, 0, self.bits)
+        mark_starts.launch(self.device, point_blocks + tiles, *args)

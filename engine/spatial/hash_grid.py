@@ -243,7 +243,6 @@ class HashGrid:
             return
         self._capacity = int(num_points)
         if self._native:
-            self._cells = en.empty(self._capacity, dtype=en.int32, device=self.device)
             self._sorter = CellSorter(self.device, self._capacity, self._starts.shape[0] - 1)
             self._descriptor[IDS] = self._sorter.ids
             return
@@ -281,9 +280,7 @@ class HashGrid:
         self.reserve(n)
         self._set_groups(groups, n)
         if self._native:
-            cells_per_metre = 1.0 / float(radius)
-            en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])
-            self._sorter.sort(self._cells.ptr, n, self._starts.ptr, int(self.id), cells_per_metre)
+            self._sorter.sort(points.ptr, n, self.dims, self._starts.ptr, int(self.id), 1.0 / float(radius))
             return
         blocks = _block_count(n)
         size = -(-n // blocks)

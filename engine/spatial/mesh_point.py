@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import engine as en
 from engine.spatial.bvh import STACK_SIZE
-from engine.spatial.closest_point import FACE, closest_point_on_triangle, triangle_distance_sq
+from engine.spatial.closest_point import FACE, THIN, closest_point_on_triangle, triangle_distance_sq
 from engine.spatial.mesh_access import mesh_eval_position, mesh_get_point
 from engine.spatial.mesh_layout import (
     FEATURE_IDS,
@@ -160,6 +160,16 @@ def _sign(id: en.uint64, p: en.vec3, face: int, u: float, v: float, feature: int
 
 
 @en.func
+def _has_area(id: en.uint64, face: int) -> bool:
+    """Whether a face is more than its edges: the normal of one that is not is made of rounding errors."""
+    a = mesh_get_point(id, 3 * face)
+    ab = mesh_get_point(id, 3 * face + 1) - a
+    ac = mesh_get_point(id, 3 * face + 2) - a
+    n = en.cross(ab, ac)
+    return en.dot(n, n) > THIN * en.dot(ab, ab) * en.dot(ac, ac)
+
+
+@en.func
 def _sign_by_rays(id: en.uint64, p: en.vec3, face: int) -> float:
     """The side of the first face that a ray from `p` hits squarely; the first ray aims at `face`."""
     dir = mesh_eval_position(id, face, THIRD, THIRD) - p
@@ -170,7 +180,8 @@ def _sign_by_rays(id: en.uint64, p: en.vec3, face: int) -> float:
         if hit.result:
             sign = hit.sign
             margin = en.min(en.min(hit.u, hit.v), 1.0 - hit.u - hit.v)
-            if margin > RIM and en.abs(en.dot(hit.normal, dir)) > RIM * en.length(dir):
+            square = en.abs(en.dot(hit.normal, dir)) > RIM * en.length(dir)
+            if margin > RIM and square and _has_area(id, hit.face):
                 k = 4
         elif k > 0:
             sign = 1.0

@@ -303,7 +303,7 @@ def test_contents_are_never_read_on_the_host():
     with pytest.raises(en.EngineError, match="GPU's memory"):
         np.asarray(a._data)
     with pytest.raises(en.EngineError, match="numbers and slices"):
-        a[[0, 1]]
+        a._data[[0, 1]]
 
 
 # other libraries --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from engine.spatial import cell_sort
 
 def native_kernels() -> list[NativeKernel]:
     sorts = [sort.kernels(key, size, counted) for key in sort._KEYS for size, counted in ((4, True), (8, False))]
-    singles = [sort._gather_kernel, cell_sort.mark_starts]
+    singles = [sort._gather_kernel, cell_sort.find_cells]
     return [k for group in (*sorts, *map(scan.kernels, scan.SCALARS)) for k in group] + singles
 
 
