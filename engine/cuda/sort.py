@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from engine.cuda.native import NativeKernel
 
 THREADS = 256
