@@ -80,6 +80,7 @@ from engine.device_access import (
 from engine.elementwise import map as map
 from engine.errors import (
     EngineError,
+    EngineIndexError,
     EngineTypeError,
     EngineValueError,
     KernelAssertionError,

@@ -52,7 +52,7 @@ class CompositeMeta(type):
     _wp_scalar_type_ = property(lambda cls: cls.scalar)
     _shape_ = property(lambda cls: cls.shape)
     _length_ = property(lambda cls: cls.count)
-    _type_ = property(lambda cls: cls.scalar)
+    _type_ = property(lambda cls: cls.scalar._type_)
 
     def __repr__(cls) -> str:
         return cls.__name__

@@ -11,6 +11,10 @@ class EngineTypeError(EngineError, TypeError):
     """An argument of a type that does not fit."""
 
 
+class EngineIndexError(EngineError, IndexError):
+    """An index or axis outside of what there is."""
+
+
 class EngineValueError(EngineError, ValueError):
     """An argument of the right type that has no meaning."""
 

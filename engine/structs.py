@@ -10,7 +10,7 @@ import numpy as np
 from engine import types as T
 from engine.arrays import ArrayType, array
 from engine.brain_float import from_bits, to_bits
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray
 
 
@@ -190,6 +190,8 @@ def _fitted(place: str, t: Any, value: Any) -> Any:
                 t.is_int and isinstance(value, (float, np.floating)) and not float(value).is_integer()
             )
         elif not isinstance(value, t):
+            if not np.ndim(value) and not isinstance(value, T.Composite):
+                raise TypeError("one number for several components")
             return t(*np.ravel(np.asarray(value)).tolist())
         else:
             fits = True
@@ -197,17 +199,23 @@ def _fitted(place: str, t: Any, value: Any) -> Any:
         fits = False
     if not fits:
         got = f"{type(value).__name__} {value!r}".splitlines()[0][:60]
-        raise EngineError(f"{place} got {got}; expected {T.type_name(t)}")
+        raise EngineTypeError(f"{place} got {got}; expected {T.type_name(t)}")
     return value
 
 
 def struct(cls: type) -> type:
-    """Class decorator: makes an annotated class a struct of the kernel language; fields start at zero."""
+    """Class decorator: makes an annotated class a struct of the kernel language; fields start at zero.
+
+    A class made from another struct has its fields first.
+    """
     module = inspect.getmodule(cls)
     frame = inspect.currentframe()
     local = frame.f_back.f_locals if frame and frame.f_back else {}
     hints = inspect.get_annotations(cls, eval_str=False)
     fields: dict[str, Any] = {}
+    for base in reversed(cls.__mro__[1:]):
+        if "__engine_struct__" in vars(base):
+            fields |= base.__engine_struct__.fields
     for name, hint in hints.items():
         if isinstance(hint, str):
             hint = eval(hint, vars(module) if module else {}, dict(local))
@@ -259,4 +267,5 @@ def struct(cls: type) -> type:
     cls.numpy_value, cls.to = numpy_value, to
     cls.numpy_dtype = staticmethod(layout.numpy_dtype)
     cls.__engine_struct__ = layout
+    cls.cls = cls
     return cls

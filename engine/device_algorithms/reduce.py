@@ -7,7 +7,7 @@ from typing import Any
 
 import engine as en
 from engine.device_algorithms.blocks import as_scalars, checked_array, cut
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineIndexError
 
 LANES = 8
 """Partial sums of a thread: additions of floats that need not wait for each other."""
@@ -76,7 +76,7 @@ def array_sum(values: Any, out: Any = None, value_count: int | None = None, axis
         axis: Add along this axis only (it stays, with length 1); None: all elements.
 
     Returns:
-        Without `out`: a number or NumPy array if `axis` is None, else an array. With `out`: None.
+        Without `out`: a number or NumPy array if `axis` is None, else an array. With `out`: that array.
     """
     checked_array("array_sum()", values)
     return _reduce("array_sum()", values, None, out, value_count, axis)
@@ -93,7 +93,7 @@ def array_inner(a: Any, b: Any, out: Any = None, count: int | None = None, axis:
         axis: Multiply and add along this axis only (it stays, with length 1); None: all elements.
 
     Returns:
-        Without `out`: a number if `axis` is None, else an array. With `out`: None.
+        Without `out`: a number if `axis` is None, else an array. With `out`: that array.
 
     Raises:
         EngineError: Arrays of different type or shape.
@@ -109,7 +109,7 @@ def array_inner(a: Any, b: Any, out: Any = None, count: int | None = None, axis:
 
 def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | None) -> Any:
     if axis is not None and not -a.ndim <= axis < a.ndim:
-        raise EngineError(f"{what} got axis {axis}; the array has {a.ndim} dimensions")
+        raise EngineIndexError(f"{what} got axis {axis}; the array has {a.ndim} dimensions")
     inner = b is not None
     width = a.dtype.count if not inner or axis is not None else 1
     if axis is None:
@@ -141,7 +141,7 @@ def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | 
         target = as_scalars(result, (rows * columns // group,))
         en.launch(add_parts, rows * columns // group, [partial, group], [target])
     if out is not None:
-        return None
+        return out
     return result.numpy()[0] if axis is None else result
 
 

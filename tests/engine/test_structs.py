@@ -182,3 +182,33 @@ def test_numpy_records():
     assert a.dtype == Record and a[1].count == 3 and a[1].place == en.vec3(1.0, 2.0, 3.0)
     assert rows[1]["values"][0] == values.ptr
     assert r.to(values.device).values is values
+
+
+def test_struct_made_from_another():
+    @en.struct
+    class Point:
+        x: float
+        y: float
+
+    @en.struct
+    class Weighted(Point):
+        weight: float
+
+    @en.kernel
+    def k(p: Weighted, out: en.array(dtype=float)):
+        out[0] = p.x + 10.0 * p.y + 100.0 * p.weight
+
+    out = en.zeros(1, dtype=float)
+    en.launch(k, 1, [Weighted(1.0, 2.0, 3.0)], [out])
+    assert out.numpy()[0] == 321.0
+    assert list(Weighted.numpy_dtype()["names"]) == ["x", "y", "weight"]
+
+
+def test_one_number_is_no_vector():
+    @en.struct
+    class Place:
+        v: en.vec3
+
+    with pytest.raises(TypeError, match=r"Place.v got float 1.5; expected vec3"):
+        Place(v=1.5)
+    assert Place(v=[1, 2, 3]).v == en.vec3(1.0, 2.0, 3.0)
