@@ -88,7 +88,11 @@ def launch_entry() -> Callable:
 
 
 def launch_table(context: int) -> Any:
-    """What the entry needs to know of a device: two functions of the driver and the device's context."""
+    """What compiled code needs to know of a device: functions of the driver and the device's context.
+
+    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync.
+    """
     library = _library()
-    addresses = [ctypes.cast(f, ctypes.c_void_p).value for f in (library.cuCtxSetCurrent, library.cuLaunchKernel)]
-    return (ctypes.c_int64 * 3)(*addresses, context)
+    names = ("cuCtxSetCurrent", "cuLaunchKernel", "cuMemcpyDtoDAsync_v2")
+    set_current, launch, copy = (ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in names)
+    return (ctypes.c_int64 * 4)(set_current, launch, context, copy)

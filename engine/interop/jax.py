@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import types as T
 from engine.arrays import array, empty, zeros
-from engine.device import Device, get_device
+from engine.device import Device, get_device, is_cuda_available
 from engine.errors import EngineError
 from engine.foreign import scalar_type_of, share
 from engine.interop import xla_entry
@@ -122,11 +122,16 @@ class JaxKernel:
         """The call of the compiled kernel, as JAX traces it."""
         arrays = [(n, t) for n, t in call.inputs if t.kind == "array"]
         shapes = [_elements(call.kernel, n, t, a) for (n, t), a in zip(arrays, operands)]
-        specimens = iter([empty(shape, dtype=t.dtype) for (_, t), shape in zip(arrays, shapes)])
+        specimens = iter([empty(shape, dtype=t.dtype, device="cpu") for (_, t), shape in zip(arrays, shapes)])
         inputs = [numbers[k] if k in numbers else next(specimens) for k in range(len(call.inputs))]
         dims = call.dims(shapes)
-        outputs = [empty(shape, dtype=t.dtype) for (_, t), shape in zip(call.outputs, call.output_shapes(dims))]
+        shapes = call.output_shapes(dims)
+        outputs = [empty(shape, dtype=t.dtype, device="cpu") for (_, t), shape in zip(call.outputs, shapes)]
         target = xla_entry.register(jax, call, dims, [*inputs, *outputs])
+        if jax.default_backend() == "gpu" and is_cuda_available():
+            from engine.interop import xla_cuda
+
+            xla_cuda.register(jax, target, call, dims, [*inputs, *outputs])
         changed = {name: k for k, (name, _) in enumerate(arrays)}
         aliases = {changed[name]: k for k, name in enumerate(call.in_out)}
         results = [operands[k] for k in aliases] + [o.numpy() for o in outputs]

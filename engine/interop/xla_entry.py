@@ -22,6 +22,7 @@ from engine.arrays import array
 from engine.cpu import jit
 from engine.cpu.emit_llvm import HEADER_SLOTS
 from engine.cpu.runtime import runtime
+from engine.device import get_device
 from engine.interop.kernel_call import KernelCall
 
 _ARGS, _RETS = 72, 112  # places in the frame of the pointers to argument and result buffers
@@ -181,7 +182,7 @@ well:
 """
 
 
-def _text(buffers: list[_Buffer], own_rank: int, block_size: int, message: str) -> str:
+def entry_text(buffers: list[_Buffer], own_rank: int, block_size: int, message: str) -> str:
     """LLVM assembly of the entry for a kernel with these arrays; `own_rank` is the rank of the first result."""
     lines = [f"  %first = call ptr @buffer(ptr %frame, i64 {_RETS}, i64 0)",
              f"  %count = call i64 @batches(ptr %first, i64 {own_rank})"]  # fmt: skip
@@ -223,15 +224,15 @@ def register(jax: Any, call: KernelCall, dims: tuple[int, ...], args: list[Any])
         dims: launch dimensions.
         args: the kernel's arguments; of arrays only type and shape matter.
     """
-    variant, values = call.kernel.pack(args)
+    variant, values = call.kernel.pack(args, get_device("cpu"))
     extents = (*dims, 1, 1, 1)[:4]
     block = variant.block(*extents, 0, *values)
-    buffers, template = _places(call, args, block)
+    buffers, template = places(call, args, block)
     own = next(b for b in buffers if b.list_at == _RETS and b.index == 0)
     message = (
         f"kernel '{call.kernel.__name__}': an assertion or a bounds check failed; launch it outside JAX to see where"
     )
-    text = _text(buffers, _ranks(call, args)[own.slot], len(block), message)
+    text = entry_text(buffers, ranks(call, args)[own.slot], len(block), message)
     name = "simrun_" + hashlib.sha256(b"\0".join([text.encode(), variant.text.encode(), template])).hexdigest()[:32]
     if name in _registered:
         return name
@@ -249,7 +250,7 @@ def register(jax: Any, call: KernelCall, dims: tuple[int, ...], args: list[Any])
     return name
 
 
-def _places(call: KernelCall, args: list[Any], block: bytes) -> tuple[list[_Buffer], bytes]:
+def places(call: KernelCall, args: list[Any], block: bytes) -> tuple[list[_Buffer], bytes]:
     """Where the pointer of each array comes from and goes to; and the argument block with those places cleared."""
     buffers, template, slot = [], bytearray(block), 8 * HEADER_SLOTS
     operand, result = 0, len(call.in_out)
@@ -269,7 +270,7 @@ def _places(call: KernelCall, args: list[Any], block: bytes) -> tuple[list[_Buff
     return buffers, bytes(template)
 
 
-def _ranks(call: KernelCall, args: list[Any]) -> dict[int, int]:
+def ranks(call: KernelCall, args: list[Any]) -> dict[int, int]:
     """Rank of each array as XLA sees it, by its place in the argument block."""
     ranks, slot = {}, 8 * HEADER_SLOTS
     for (_, t), a in zip((*call.inputs, *call.outputs), args):

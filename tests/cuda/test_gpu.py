@@ -376,6 +376,23 @@ def test_memory_is_shared_with_jax():
     assert back.device == "cuda:0" and np.array_equal(back.numpy(), a.numpy())
 
 
+def test_kernel_runs_inside_jit_on_the_gpu():
+    jax = pytest.importorskip("jax")
+    if jax.default_backend() != "gpu":
+        pytest.skip("jax has no GPU here")
+    call = en.jax_kernel(squares)
+    x = jax.numpy.arange(1000, dtype="float32")
+
+    @jax.jit
+    def f(x):
+        return call(x * 2.0)[0] + 1.0
+
+    expected = (2.0 * np.arange(1000, dtype=np.float32)) ** 2 + 1.0
+    assert np.array_equal(np.asarray(f(x)), expected)
+    batch = jax.vmap(lambda row: call(row)[0])(x.reshape(10, 100))
+    assert np.array_equal(np.asarray(batch), np.arange(1000, dtype=np.float32).reshape(10, 100) ** 2)
+
+
 def test_streams_are_shared_with_torch():
     torch = torch_on_gpu()
     theirs = torch.cuda.Stream()
