@@ -290,6 +290,10 @@ def algorithms(b: Bench) -> None:
         a, out = m.ones(n, dtype=int, device=DEVICE), m.zeros(n, dtype=int, device=DEVICE)
         return lambda: m.utils.array_scan(a, out)
 
+    def total(m, k):
+        a, out = m.ones(n, dtype=float, device=DEVICE), m.zeros(1, dtype=float, device=DEVICE)
+        return lambda: m.utils.array_sum(a, out=out)
+
     def gradient(m, k):
         x, loss = m.ones(n, dtype=float, device=DEVICE, requires_grad=True), m.zeros(1, dtype=float, device=DEVICE, requires_grad=True)  # fmt: skip
         tape = m.Tape()
@@ -299,6 +303,7 @@ def algorithms(b: Bench) -> None:
 
     b.both("radix sort of 1M int32 pairs", "ms", 1e3, sort, 10)
     b.both("scan of 1M int32", "ms", 1e3, scan, 20)
+    b.both("sum of 1M float32", "ms", 1e3, total, 20)
     b.both("backward pass of one launch over 1M", "ms", 1e3, gradient, 20)
 
 

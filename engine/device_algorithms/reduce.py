@@ -132,6 +132,11 @@ def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | 
         raise EngineError(
             f"{what} got out of {result.dtype}, {result.size} elements; expected {kept}, {math.prod(shape)}"
         )
+    if rows == 1 and columns == width and _adds_by_hand(a, b, result):
+        from engine.cuda.reduce import add_up
+
+        add_up(a.device, scalar, a.ptr, b.ptr if inner else 0, result.ptr, used, width)
+        return out if out is not None else result.numpy()[0] if axis is None else result
     parts, size = cut(used) if rows * columns < 256 else (1, max(used, 1))
     partial = en.empty((parts, rows, columns), dtype=scalar, device=a.device)
     arrays = [_three(what, x, (rows, length, columns), used) for x in ((a, b) if inner else (a,))]
@@ -143,6 +148,17 @@ def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | 
     if out is not None:
         return out
     return result.numpy()[0] if axis is None else result
+
+
+def _adds_by_hand(a: Any, b: Any, result: Any) -> bool:
+    """Whether a GPU adds these with kernels whose threads work together."""
+    arrays = [x for x in (a, b, result) if x is not None]
+    if not all(x.device.is_cuda and x.is_contiguous for x in arrays):
+        return False
+    from engine.cuda.native import runs_on
+    from engine.cuda.scan import SCALARS
+
+    return a.dtype.scalar.name in SCALARS and runs_on(a.device)
 
 
 def _three(what: str, a: Any, shape: tuple[int, int, int], used: int) -> Any:

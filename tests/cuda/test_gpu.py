@@ -78,6 +78,20 @@ def test_scan_of_vectors_and_of_floats_repeats_its_bits():
     assert np.array_equal(runs[0], runs[1]) and np.array_equal(runs[0], runs[2])
 
 
+@pytest.mark.parametrize("count", [1, 255, 4097, 2_500_001])
+def test_sums_and_inner_products_agree_with_numpy(count):
+    rng = np.random.default_rng(count)
+    x, y = (rng.standard_normal(count).astype(np.float32) for _ in range(2))
+    a, b = en.array(x), en.array(y)
+    assert en.utils.array_sum(a) == pytest.approx(x.astype(float).sum(), abs=1e-5 * count**0.5 + 1e-5)
+    assert en.utils.array_inner(a, b) == pytest.approx(x.astype(float) @ y.astype(float), abs=1e-5 * count**0.5 + 1e-5)
+    whole = en.array(np.arange(count, dtype=np.int64) - 7)
+    assert en.utils.array_sum(whole) == sum(range(count)) - 7 * count
+    v = rng.standard_normal((count, 3))
+    np.testing.assert_allclose(en.utils.array_sum(en.array(v, dtype=en.vec3d)), v.sum(axis=0), rtol=0, atol=1e-9)
+    assert en.utils.array_sum(a) == en.utils.array_sum(a)  # the same bits
+
+
 @pytest.mark.parametrize("spread", [0.01, 1.0, 50.0])
 @pytest.mark.parametrize("dims", [(16, 16, 16), (128, 128, 128), (1, 1, 1), (300, 7, 50)])
 def test_hash_grid_is_the_same_as_on_the_cpu(spread, dims):
