@@ -1,11 +1,35 @@
 """Physics: ``ModelBuilder`` makes a ``Model``; integrators step its ``State``."""
 
+from sim.articulation.forward import eval_fk
+from sim.articulation.inverse import eval_ik
+from sim.articulation.joint_types import (
+    JOINT_BALL,
+    JOINT_COMPOUND,
+    JOINT_D6,
+    JOINT_DISTANCE,
+    JOINT_FIXED,
+    JOINT_FREE,
+    JOINT_MODE_FORCE,
+    JOINT_MODE_TARGET_POSITION,
+    JOINT_MODE_TARGET_VELOCITY,
+    JOINT_PRISMATIC,
+    JOINT_REVOLUTE,
+    JOINT_UNIVERSAL,
+    JointAxis,
+)
 from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.builder.model_builder import ModelBuilder
 from sim.builder.particles import PARTICLE_FLAG_ACTIVE, ParticleRange
 from sim.collide import collide
 from sim.diagnostics import Divergence, find_divergence
 from sim.errors import SimError, SimWarning
+from sim.featherstone import (
+    FeatherstoneIntegrator,
+    eval_bias_forces,
+    eval_inverse_dynamics,
+    eval_jacobian,
+    eval_mass_matrix,
+)
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh import Mesh
 from sim.geometry.shape_types import (
@@ -35,9 +59,23 @@ __all__ = [
     "GEO_PLANE",
     "GEO_SDF",
     "GEO_SPHERE",
+    "JOINT_BALL",
+    "JOINT_COMPOUND",
+    "JOINT_D6",
+    "JOINT_DISTANCE",
+    "JOINT_FIXED",
+    "JOINT_FREE",
+    "JOINT_MODE_FORCE",
+    "JOINT_MODE_TARGET_POSITION",
+    "JOINT_MODE_TARGET_VELOCITY",
+    "JOINT_PRISMATIC",
+    "JOINT_REVOLUTE",
+    "JOINT_UNIVERSAL",
     "PARTICLE_FLAG_ACTIVE",
     "Control",
     "Divergence",
+    "FeatherstoneIntegrator",
+    "JointAxis",
     "MassProperties",
     "Mesh",
     "Model",
@@ -50,5 +88,11 @@ __all__ = [
     "State",
     "XPBDIntegrator",
     "collide",
+    "eval_bias_forces",
+    "eval_fk",
+    "eval_ik",
+    "eval_inverse_dynamics",
+    "eval_jacobian",
+    "eval_mass_matrix",
     "find_divergence",
 ]

@@ -8,6 +8,8 @@ import numpy as np
 
 import engine as en
 from sim.adjacency import ForceSlots, force_slots
+from sim.articulation.joint_table import joint_table
+from sim.articulation.trees import KinematicTrees
 from sim.coloring import ElementColoring, color_elements
 from sim.device_arrays import device_array
 from sim.state import Control, State
@@ -122,6 +124,28 @@ class Model:
         ground_shape: Index of the ground plane's shape (the last one), -1 if there is none.
         ground_plane: (a, b, c, d) of a x + b y + c z + d = 0, float [4].
 
+        joint_type: ``JOINT_*``, int32 [joint_count].
+        joint_parent: Parent body, -1 for the world, int32 [joint_count]; likewise joint_child.
+        joint_X_p: Joint frame in the parent's frame, transform [joint_count]; likewise joint_X_c in the child's.
+        joint_q_start: First entry of each joint in ``joint_q``, int32 [joint_count + 1]; likewise joint_qd_start
+            for ``joint_qd`` and joint_axis_start for the axes.
+        joint_axis_dim: Numbers of linear and angular axes, int32 [joint_count, 2].
+        joint_linear_compliance: [m/N], float [joint_count]; likewise joint_angular_compliance [rad/(N m)].
+        joint_enabled: int32 [joint_count].
+        joint_name: Names, a list.
+        joint_axis: Axes in the joint frame, vec3 [joint_axis_count].
+        joint_axis_mode: ``JOINT_MODE_*``, int32 [joint_axis_count].
+        joint_limit_lower: [m or rad], float [joint_axis_count]; likewise joint_limit_upper, joint_limit_ke
+            [N/m or N m/rad], joint_limit_kd.
+        joint_target_ke: Drive stiffness, float [joint_axis_count]; likewise joint_target_kd, joint_target_qd,
+            joint_effort_limit [N or N m].
+        joint_act: Initial ``Control.joint_act``, float [joint_axis_count].
+        joint_q: Initial coordinates, float [joint_coord_count].
+        joint_qd: Initial velocities, float [joint_dof_count].
+        joint_armature: Inertia added to a degree of freedom [kg or kg m^2], float [joint_dof_count]; likewise
+            joint_damping, joint_stiffness, joint_spring_ref, joint_friction (passive forces).
+        articulation_start: First joint of each articulation that was begun, int32 [articulation_count + 1].
+
         soft_contact_margin: Distance at which particle-shape contacts are made [m].
         soft_contact_ke: Stiffness [N/m]; likewise kd [N s/m], kf [N s/m], mu, restitution.
         soft_contact_max: Most particle-shape contacts kept at once.
@@ -171,7 +195,10 @@ class Model:
         self.shape_placement = None
         self.particle_contacts = None
         self.rigid_contacts = None
-        for family in ("particle", "spring", "tri", "edge", "tet", "body", "shape"):
+        for family in (
+            "particle", "spring", "tri", "edge", "tet", "body", "shape",
+            "joint", "joint_axis", "joint_coord", "joint_dof", "articulation",
+        ):  # fmt: skip
             setattr(self, f"{family}_count", 0)
 
     def state(self, requires_grad: bool | None = None) -> State:
@@ -186,6 +213,10 @@ class Model:
             state.body_q = en.clone(self.body_q, requires_grad=grad)
             state.body_qd = en.clone(self.body_qd, requires_grad=grad)
             state.body_f = en.zeros_like(self.body_qd, requires_grad=grad)
+        if self.joint_count:
+            state.joint_q = en.clone(self.joint_q, requires_grad=grad)
+            state.joint_qd = en.clone(self.joint_qd, requires_grad=grad)
+            state.joint_qdd = en.zeros_like(self.joint_qd, requires_grad=grad)
         return state
 
     def control(self, requires_grad: bool | None = None, clone_variables: bool = True) -> Control:
@@ -196,15 +227,28 @@ class Model:
             ("tri_activations", "tri_activations", self.tri_count),
             ("tet_activations", "tet_activations", self.tet_count),
             ("spring_activations", "spring_control", self.spring_count),
+            ("joint_act", "joint_act", self.joint_axis_count),
         ):
             if count:
                 array = getattr(self, source)
                 setattr(control, name, en.clone(array, requires_grad=grad) if clone_variables else array)
+        if self.joint_dof_count:
+            control.joint_f = en.zeros(self.joint_dof_count, dtype=float, device=self.device, requires_grad=grad)
         return control
 
     def _element_indices(self, family: str) -> np.ndarray:
         width = {"spring": 2, "tri": 3, "edge": 4, "tet": 4}[family]
         return np.asarray(getattr(self, f"{family}_indices").numpy()).reshape(-1, width)
+
+    @cached_property
+    def joint_table(self):
+        """The joint arrays as one kernel argument."""
+        return joint_table(self)
+
+    @cached_property
+    def kinematic_trees(self):
+        """The articulations in the order in which kernels walk them; see ``sim.articulation.trees``."""
+        return KinematicTrees(self)
 
     # Tables that only some integrators need are made at first use. Change of topology means a new Model.
 

@@ -2,7 +2,7 @@
 
 import engine as en
 
-STATE_ARRAYS = ("particle_q", "particle_qd", "particle_f", "body_q", "body_qd", "body_f")
+STATE_ARRAYS = ("particle_q", "particle_qd", "particle_f", "body_q", "body_qd", "body_f", "joint_q", "joint_qd", "joint_qdd")
 
 
 class State:
@@ -18,6 +18,10 @@ class State:
             spatial_vector, shape [body_count].
         body_f: External wrenches on bodies, world frame, about the centre of mass: torque [N m], then force [N],
             spatial_vector, shape [body_count].
+        joint_q: Joint coordinates: positions [m], angles [rad], quaternions, float, shape [joint_coord_count].
+        joint_qd: Joint velocities [m/s, rad/s], float, shape [joint_dof_count].
+        joint_qdd: Mean joint accelerations over the step that led here, zero at the start, float,
+            shape [joint_dof_count]; from them ``FeatherstoneIntegrator`` foresees velocities in the middle of a step.
     """
 
     def __init__(self):
@@ -27,6 +31,9 @@ class State:
         self.body_q = None
         self.body_qd = None
         self.body_f = None
+        self.joint_q = None
+        self.joint_qd = None
+        self.joint_qdd = None
 
     @property
     def particle_count(self) -> int:
@@ -66,15 +73,25 @@ class Control:
         tri_activations: Triangle activations, dimensionless, float, shape [tri_count].
         tet_activations: Tetrahedron volumetric activations, float, shape [tet_count].
         spring_activations: Spring activations, float, shape [spring_count].
+        joint_act: Per joint axis, what its mode says: force [N or N m], target position [m or rad] or target velocity,
+            float, shape [joint_axis_count].
+        joint_f: Generalised forces besides [N or N m], float, shape [joint_dof_count].
     """
 
     def __init__(self):
         self.tri_activations = None
         self.tet_activations = None
         self.spring_activations = None
+        self.joint_act = None
+        self.joint_f = None
+
+    @property
+    def joint_target(self):
+        """The same array as ``joint_act``."""
+        return self.joint_act
 
     def clear(self) -> None:
         """Sets all inputs to zero."""
-        for array in (self.tri_activations, self.tet_activations, self.spring_activations):
+        for array in (self.tri_activations, self.tet_activations, self.spring_activations, self.joint_act, self.joint_f):
             if array is not None and len(array):
                 array.zero_()

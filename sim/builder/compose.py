@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sim.builder.tables import COLUMNS, OBJECT_COLUMNS
+from sim.builder.joint_copies import MOVES
+from sim.builder.tables import COLUMNS, FAMILY_SIZE_COLUMN, OBJECT_COLUMNS
 from sim.errors import SimError
 from sim.geometry.rotation import rotate, transform_multiply, transform_points
 from sim.inputs import as_count, as_floats, as_transform, as_vector
@@ -115,11 +116,8 @@ class ComposeBuilder:
             self.last_collision_group = last + step * copies
 
     def family_sizes(self) -> dict[str, int]:
-        """How many there are: particle, spring, tri, edge, tet, body, shape."""
-        return {
-            family: getattr(self, f"{family}_count")
-            for family in ("particle", "spring", "tri", "edge", "tet", "body", "shape")
-        }
+        """How many there are of each family of ``sim.builder.tables``."""
+        return {family: getattr(self, f"{family}_count") for family in FAMILY_SIZE_COLUMN}
 
 
 def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:
@@ -130,6 +128,8 @@ def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:
     ):
         return rows
     x = poses[:, None, :]
+    if how in MOVES:
+        return MOVES[how](source, x)
     q = x[..., 3:]
     if how == "point":
         return transform_points(x, rows.astype(np.float64))

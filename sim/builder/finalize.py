@@ -4,6 +4,7 @@ import numpy as np
 
 from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.builder.contact_pairs import candidate_pairs, filter_rows, filtered_pairs
+from sim.builder.joint_tables import add_joint_tables, kept_apart
 from sim.builder.tables import COLUMNS
 from sim.device_arrays import ModelShapeGeometry, ModelShapeMaterials, device_array
 from sim.errors import SimError
@@ -32,6 +33,7 @@ def build_model(builder, device, requires_grad: bool) -> Model:
     dynamic = _add_body_tables(model, builder, device, requires_grad)
     _add_shape_tables(model, builder, device)
     _add_contact_tables(model, builder, device, dynamic)
+    add_joint_tables(model, builder, device)
     _add_world(model, builder, device)
     return model
 
@@ -52,9 +54,10 @@ def check_columns(builder) -> None:
             raise SimError(f"finalize(): {spec.name}{list(place)}", f"{values[place]}", "a finite float32 number")
         if spec.refers and len(values):
             count = sizes[spec.refers]
-            if values.min() < -1 or values.max() >= count:
-                worst = int(values.max() if values.max() >= count else values.min())
-                raise SimError(f"finalize(): {spec.name}", f"index {worst}", f"an index below {count} ({spec.refers})")
+            end = count + spec.boundary
+            if values.min() < -1 or values.max() >= end:
+                worst = int(values.max() if values.max() >= end else values.min())
+                raise SimError(f"finalize(): {spec.name}", f"index {worst}", f"an index below {end} ({spec.refers})")
 
 
 def _add_particle_tables(model: Model, builder, device, requires_grad: bool) -> None:
@@ -117,7 +120,10 @@ def _add_contact_tables(model: Model, builder, device, dynamic_body: np.ndarray)
     count = len(body)
     dynamic = np.zeros(count, dtype=bool)
     dynamic[body >= 0] = dynamic_body[body[body >= 0]]
+    jointed = kept_apart(builder)
     excluded = builder.shape_collision_filter_pairs.unique()
+    if len(jointed):
+        excluded = np.unique(np.concatenate([excluded, jointed]), axis=0)
     if len(excluded) and (excluded.min() < 0 or excluded.max() >= count):
         raise SimError("finalize(): shape_collision_filter_pairs", f"shape {excluded.max()}", f"shapes below {count}")
     model.shape_collision_group = group

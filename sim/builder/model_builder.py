@@ -9,6 +9,7 @@ from sim.builder.column import Column, PairTable
 from sim.builder.compose import ComposeBuilder
 from sim.builder.elements import ElementBuilder
 from sim.builder.finalize import build_model
+from sim.builder.joints import JointBuilder
 from sim.builder.particles import ParticleBuilder
 from sim.builder.primitives import PrimitiveBuilder
 from sim.builder.shapes import ShapeBuilder
@@ -28,6 +29,7 @@ class ModelBuilder(
     BodyBuilder,
     ShapeBuilder,
     PrimitiveBuilder,
+    JointBuilder,
     ComposeBuilder,
 ):
     """Collects particles, elements, bodies and shapes, and turns them into a ``Model``.

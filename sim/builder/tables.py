@@ -16,13 +16,16 @@ class ColumnSpec:
 
     Attributes:
         name: Attribute name, the same on builder and model.
-        family: What there is one row of: ``particle spring tri edge tet body shape``.
+        family: What there is one row of: ``particle spring tri edge tet body shape joint joint_axis joint_coord
+            joint_dof articulation``.
         item_shape: Shape of one row.
         dtype: NumPy type in the builder.
         device_type: Name of the engine type on the model, or None for columns that stay in the builder.
         refers: Family that the integers of this column index (-1 means none), or None.
+        boundary: Whether an index may be one past the last row: it says where something starts.
         moves: How ``add_builder``'s transform acts on a row: ``point``, ``vector``, ``transform``, ``twist``,
-            ``static_transform`` (moves only if the shape has no body), or None.
+            ``static_transform`` (moves only if the shape has no body), ``joint_anchor``, ``joint_position``,
+            ``joint_velocity`` (see ``sim.builder.joint_copies``), or None.
     """
 
     name: str
@@ -31,6 +34,7 @@ class ColumnSpec:
     dtype: type = f32
     device_type: str | None = "float32"
     refers: str | None = None
+    boundary: bool = False
     moves: str | None = None
 
 
@@ -82,6 +86,39 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("shape_ground_collision", "shape", (), np.bool_, None),
     ColumnSpec("shape_shape_collision", "shape", (), np.bool_, None),
     ColumnSpec("shape_particle_collision", "shape", (), np.bool_, None),
+    ColumnSpec("joint_type", "joint", (), i32, "int32"),
+    ColumnSpec("joint_parent", "joint", (), i32, "int32", refers="body"),
+    ColumnSpec("joint_child", "joint", (), i32, "int32", refers="body"),
+    ColumnSpec("joint_X_p", "joint", (7,), f64, "transform", moves="joint_anchor"),
+    ColumnSpec("joint_X_c", "joint", (7,), f64, "transform"),
+    ColumnSpec("joint_q_start", "joint", (), i32, None, refers="joint_coord", boundary=True),
+    ColumnSpec("joint_qd_start", "joint", (), i32, None, refers="joint_dof", boundary=True),
+    ColumnSpec("joint_axis_start", "joint", (), i32, None, refers="joint_axis", boundary=True),
+    ColumnSpec("joint_axis_dim", "joint", (2,), i32, "int32"),
+    ColumnSpec("joint_linear_compliance", "joint"),
+    ColumnSpec("joint_angular_compliance", "joint"),
+    ColumnSpec("joint_distance_range", "joint", (2,)),
+    ColumnSpec("joint_enabled", "joint", (), i32, "int32"),
+    ColumnSpec("joint_collision_filter_parent", "joint", (), np.bool_, None),
+    ColumnSpec("joint_axis", "joint_axis", (3,), f64, "vec3"),
+    ColumnSpec("joint_axis_mode", "joint_axis", (), i32, "int32"),
+    ColumnSpec("joint_limit_lower", "joint_axis"),
+    ColumnSpec("joint_limit_upper", "joint_axis"),
+    ColumnSpec("joint_limit_ke", "joint_axis"),
+    ColumnSpec("joint_limit_kd", "joint_axis"),
+    ColumnSpec("joint_target_ke", "joint_axis"),
+    ColumnSpec("joint_target_kd", "joint_axis"),
+    ColumnSpec("joint_target_qd", "joint_axis"),
+    ColumnSpec("joint_effort_limit", "joint_axis"),
+    ColumnSpec("joint_act", "joint_axis"),
+    ColumnSpec("joint_q", "joint_coord", (), f64, "float32", moves="joint_position"),
+    ColumnSpec("joint_qd", "joint_dof", (), f64, "float32", moves="joint_velocity"),
+    ColumnSpec("joint_armature", "joint_dof"),
+    ColumnSpec("joint_damping", "joint_dof"),
+    ColumnSpec("joint_stiffness", "joint_dof"),
+    ColumnSpec("joint_spring_ref", "joint_dof"),
+    ColumnSpec("joint_friction", "joint_dof"),
+    ColumnSpec("articulation_start", "articulation", (), i32, None, refers="joint", boundary=True),
 )
 
 # Plain Python lists, one object per row.
@@ -89,6 +126,7 @@ OBJECT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("body_name", "body"),
     ("shape_name", "shape"),
     ("shape_geo_src", "shape"),
+    ("joint_name", "joint"),
 )
 
 FAMILY_SIZE_COLUMN = {
@@ -99,4 +137,9 @@ FAMILY_SIZE_COLUMN = {
     "tet": "tet_activations",
     "body": "body_mass",
     "shape": "shape_body",
+    "joint": "joint_type",
+    "joint_axis": "joint_axis",
+    "joint_coord": "joint_q",
+    "joint_dof": "joint_qd",
+    "articulation": "articulation_start",
 }

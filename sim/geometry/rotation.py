@@ -64,3 +64,9 @@ def transform_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def transform_points(x: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Applies rigid transforms [..., 7] to points [..., 3]."""
     return x[..., :3] + rotate(x[..., 3:], points)
+
+
+def transform_inverse(x: np.ndarray) -> np.ndarray:
+    """The opposite of rigid transforms [..., 7]."""
+    q = x[..., 3:] * np.array([-1.0, -1.0, -1.0, 1.0])
+    return np.concatenate([-rotate(q, x[..., :3]), q], axis=-1)

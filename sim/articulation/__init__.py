@@ -1,0 +1,1 @@
+"""Joints and articulations: types, trees, kinematics between reduced and maximal coordinates."""

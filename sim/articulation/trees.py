@@ -1,0 +1,173 @@
+"""Kinematic trees: the joints of a model sorted so that a kernel can walk them from the roots outward.
+
+Every root joint (its parent is the world) begins a tree of its own: trees do not act on each other, so each is the
+work of one thread. Trees of one kind lie together, and their scratch numbers are interleaved in blocks of ``lanes``
+trees (structure of arrays over copies), so that neighbouring threads touch neighbouring memory. Component k of item j
+of a tree is found at ``base * components + (j * components + k) * lanes + lane``.
+"""
+
+import numpy as np
+
+import engine as en
+from sim.articulation.joint_types import JOINT_LAYOUTS
+from sim.device_arrays import device_array
+from sim.errors import SimError
+
+CUDA_LANES = 32
+"""Threads of a warp; on the CPU, where a tree is walked by scalar code, its numbers lie side by side instead."""
+
+
+@en.struct
+class TreeTable:
+    """Where the joints of each tree stand, and where its scratch begins.
+
+    first: per tree, its first position in ``order`` and one more entry for the end. order: per position, the joint.
+    ancestor: per position, the position within the tree of the joint that moves the parent body, -1 at a root.
+    dof_at: per position, the joint's first degree of freedom within the tree. joint_base, dof_base, lane: per tree. row: per tree, its number in the order
+    of root joints: its row in mass matrices and Jacobians.
+    """
+
+    first: en.array(dtype=int)
+    order: en.array(dtype=int)
+    ancestor: en.array(dtype=int)
+    dof_at: en.array(dtype=int)
+    joint_base: en.array(dtype=int)
+    dof_base: en.array(dtype=int)
+    lane: en.array(dtype=int)
+    row: en.array(dtype=int)
+
+
+class KinematicTrees:
+    """The trees of a model.
+
+    Attributes:
+        count: Number of trees.
+        lanes: Trees in a block of scratch.
+        table: ``TreeTable`` on the model's device.
+        joint_items: Number of scratch items, one a joint, padding included; likewise dof_items.
+        tree_of_joint: Tree of each joint, host int array [joint_count].
+        row: Row of each tree in mass matrices and Jacobians, host int array [count].
+        dof_count: Degrees of freedom of each tree, host int array [count].
+        loose_parents: Bodies that carry a joint but have none of their own, a host array.
+    """
+
+    def __init__(self, model):
+        self.lanes = CUDA_LANES if model.device is not None and model.device.is_cuda else 1
+        host = {name: getattr(model, f"joint_{name}").numpy() for name in ("type", "parent", "child", "axis_dim")}
+        dofs = joint_dofs(host["type"], host["axis_dim"])
+        ancestor = ancestors(host["parent"], host["child"], model)
+        root, depth = roots(ancestor, model)
+        order, first, shape = sorted_trees(root, depth, ancestor, np.column_stack([host["type"], host["axis_dim"]]))
+        self.count = len(first) - 1
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        start = np.repeat(first[:-1], np.diff(first))
+        local = np.where(ancestor[order] >= 0, place[ancestor[order]] - start, -1)
+        total = np.cumsum(dofs[order]) - dofs[order]
+        dof_at = total - total[start] if len(order) else total
+        self.row = np.argsort(np.argsort(root[order[first[:-1]]])) if self.count else np.zeros(0, int)
+        self.dof_count = np.add.reduceat(dofs[order], first[:-1]) if self.count else np.zeros(0, int)
+        self.tree_of_joint = np.empty(len(order), dtype=np.int64)
+        self.tree_of_joint[order] = np.repeat(np.arange(self.count), np.diff(first))
+        joint_base, lane, self.joint_items = blocks(shape, np.diff(first), self.lanes)
+        dof_base, _, self.dof_items = blocks(shape, self.dof_count, self.lanes)
+        self.loose_parents = np.setdiff1d(host["parent"][host["parent"] >= 0], host["child"])
+        self.table = TreeTable()
+        for name, values in (
+            ("first", first), ("order", order), ("ancestor", local), ("dof_at", dof_at),
+            ("joint_base", joint_base), ("dof_base", dof_base), ("lane", lane),
+            ("row", self.row),
+        ):  # fmt: skip
+            setattr(self.table, name, device_array(values, "int32", model.device))
+
+
+def joint_dofs(types: np.ndarray, axis_dim: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of each joint."""
+    own = np.zeros(max(JOINT_LAYOUTS) + 1, dtype=np.int64)
+    for kind, layout in JOINT_LAYOUTS.items():
+        own[kind] = layout.dofs
+    return own[types] + axis_dim.sum(axis=1)
+
+
+def ancestors(parent: np.ndarray, child: np.ndarray, model) -> np.ndarray:
+    """The joint that moves the parent body of each joint, -1 at roots.
+
+    Raises:
+        SimError: A body is the child of two joints.
+    """
+    mover = np.full(model.body_count + 1, -1, dtype=np.int64)
+    mover[child] = np.arange(len(child))
+    twice = np.flatnonzero(np.bincount(child, minlength=1) > 1) if len(child) else []
+    if len(twice):
+        body = int(twice[0])
+        names = [model.joint_name[j] for j in np.flatnonzero(child == body)]
+        raise SimError(
+            f"joints {', '.join(names)}",
+            f"all of them have the child body {model.body_name[body]!r}",
+            "one joint that moves each body (closed loops are not simulated yet)",
+            "swap parent and child of one of them, or leave out the joint that closes the loop",
+        )
+    return mover[parent]  # parent -1 reads the last entry, which is -1
+
+
+def roots(ancestor: np.ndarray, model) -> tuple[np.ndarray, np.ndarray]:
+    """Root joint and depth of every joint.
+
+    Raises:
+        SimError: Joints follow each other in a circle.
+    """
+    root, depth = np.arange(len(ancestor)), np.zeros(len(ancestor), dtype=np.int64)
+    above = ancestor.copy()
+    for _ in range(len(ancestor) + 1):
+        moving = above >= 0
+        if not moving.any():
+            return root, depth
+        depth += moving
+        root = np.where(moving, above, root)
+        above = np.where(moving, ancestor[above], -1)
+    circle = [model.joint_name[j] for j in np.flatnonzero(above >= 0)[:10]]
+    raise SimError(f"joints {', '.join(circle)}", "each moves the parent of the next, in a circle", "a tree of bodies")
+
+
+def sorted_trees(root, depth, ancestor, kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Joints tree by tree, parents first, equal trees together.
+
+    Returns:
+        The joint at each position, the first position of each tree (and the end), and for each tree a number that is
+        the same for trees of equal make.
+    """
+    index = np.arange(len(root))
+    # The order in which joints were added is kept where it has parents first: then dofs keep their order as well.
+    order = np.lexsort((index, root)) if (ancestor < index).all() else np.lexsort((index, depth, root))
+    first = np.flatnonzero(np.append(True, np.diff(root[order]) != 0)) if len(order) else np.zeros(0, int)
+    size = np.diff(np.append(first, len(order)))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    start = np.repeat(first, size)
+    local = np.where(ancestor[order] >= 0, place[ancestor[order]] - start, -1)
+    make = np.column_stack([local, kind[order]])
+    shape = np.zeros(len(first), dtype=np.int64)
+    known = 0
+    for n in np.unique(size):
+        same = np.flatnonzero(size == n)
+        rows = make[first[same][:, None] + np.arange(n)].reshape(len(same), -1)
+        _, label = np.unique(rows, axis=0, return_inverse=True)
+        shape[same] = known + label.ravel()
+        known += int(label.max()) + 1
+    by_shape = np.argsort(shape, kind="stable")
+    positions = np.concatenate([np.arange(first[t], first[t] + size[t]) for t in by_shape] or [np.zeros(0, int)])
+    return order[positions], np.append(0, np.cumsum(size[by_shape])), shape[by_shape]
+
+
+def blocks(shape: np.ndarray, items: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Where each tree's block of scratch begins, its lane in the block, and how many items there are in all."""
+    base, lane = np.zeros(len(shape), dtype=np.int64), np.zeros(len(shape), dtype=np.int64)
+    end = 0
+    for s in range(int(shape.max(initial=-1)) + 1):
+        members = np.flatnonzero(shape == s)
+        copy = np.arange(len(members))
+        n = int(items[members[0]])
+        lane[members] = copy % lanes
+        base[members] = end + (copy // lanes) * lanes * n
+        end += -(-len(members) // lanes) * lanes * n
+    return base, lane, end

@@ -1,0 +1,50 @@
+"""Joints of copied builders: what of them moves with the copy.
+
+Joints to the world move by their anchor. A free joint to the world keeps its anchor and moves by its coordinates
+instead, so that ``joint_q`` of a floating base stays its pose in the world.
+"""
+
+import numpy as np
+
+from sim.articulation.joint_types import JOINT_FREE
+from sim.geometry.rotation import rotate, transform_inverse, transform_multiply
+
+
+def moved_anchors(source, poses: np.ndarray) -> np.ndarray:
+    """``joint_X_p`` under every pose [copies, 1, 7]: shape [copies, joint_count, 7]."""
+    moved = transform_multiply(poses, source.joint_X_p.view)
+    anchored = (source.joint_parent.view < 0) & (source.joint_type.view != JOINT_FREE)
+    return np.where(anchored[:, None], moved, source.joint_X_p.view)
+
+
+def moved_positions(source, poses: np.ndarray) -> np.ndarray:
+    """``joint_q`` under every pose: shape [copies, joint_coord_count]."""
+    result = np.repeat(source.joint_q.view[None], len(poses), axis=0)
+    for joint in _floating(source):
+        rows = slice(source.joint_q_start[joint], source.joint_q_start[joint] + 7)
+        result[:, rows] = transform_multiply(_shift(source, joint, poses), source.joint_q.view[rows])
+    return result
+
+
+def moved_velocities(source, poses: np.ndarray) -> np.ndarray:
+    """``joint_qd`` under every pose: shape [copies, joint_dof_count]."""
+    result = np.repeat(source.joint_qd.view[None], len(poses), axis=0)
+    for joint in _floating(source):
+        turn = _shift(source, joint, poses)[:, 3:]
+        start = source.joint_qd_start[joint]
+        for rows in (slice(start, start + 3), slice(start + 3, start + 6)):
+            result[:, rows] = rotate(turn, source.joint_qd.view[rows])
+    return result
+
+
+def _floating(source) -> np.ndarray:
+    return np.flatnonzero((source.joint_parent.view < 0) & (source.joint_type.view == JOINT_FREE))
+
+
+def _shift(source, joint: int, poses: np.ndarray) -> np.ndarray:
+    """The copy's pose as seen in the joint's anchor frame, shape [copies, 7]."""
+    X_p = source.joint_X_p.view[joint]
+    return transform_multiply(transform_multiply(transform_inverse(X_p), poses[:, 0]), X_p)
+
+
+MOVES = {"joint_anchor": moved_anchors, "joint_position": moved_positions, "joint_velocity": moved_velocities}

@@ -1,0 +1,78 @@
+"""Featherstone: articulated bodies in reduced coordinates, O(n) in the number of joints."""
+
+import engine as en
+from sim.device_arrays import on_model_device
+from sim.errors import SimError
+from sim.featherstone.joint_forces import joint_force_table
+from sim.featherstone.outward import body_table
+from sim.featherstone.scratch import scratch_of
+from sim.featherstone.step import step_trees
+from sim.semi_implicit import SemiImplicitIntegrator
+
+
+class FeatherstoneIntegrator:
+    """Steps joint coordinates, so that joints hold exactly; bodies without joints and particles as semi-implicit does.
+
+    A step goes half a step of position, a whole one of velocity, half a step of position (position Verlet), and stiff
+    joint forces are implicit in it (see ``sim.featherstone.joint_forces``). Contacts are the penalty forces of
+    ``SemiImplicitIntegrator``, taken at the start of the step.
+    """
+
+    def __init__(
+        self,
+        model=None,
+        angular_damping: float = 0.0,
+        update_mass_matrix_every: int = 1,
+        friction_smoothing: float = 1.0,
+        *,
+        membrane: str = "neo-hookean",
+    ):
+        """Makes the integrator; one serves any number of models.
+
+        Args:
+            model: Accepted for compatibility: what a model needs is made when it is first stepped.
+            angular_damping: Fraction of angular velocity that bodies without joints lose per second [1/s].
+            update_mass_matrix_every: Accepted for compatibility: the recursion needs no mass matrix.
+            friction_smoothing: Accepted for compatibility, as in ``SemiImplicitIntegrator``.
+            membrane: Triangle model of ``SemiImplicitIntegrator``.
+        """
+        self._unjointed = SemiImplicitIntegrator(angular_damping, friction_smoothing, membrane=membrane)
+
+    @on_model_device
+    def simulate(self, model, state_in, state_out, dt: float, control=None):
+        """Steps ``state_in`` by ``dt`` [s] into ``state_out`` and returns it.
+
+        Reads ``joint_q``, ``joint_qd`` and the external wrenches ``body_f``; writes them on, and the bodies' poses and
+        velocities that follow.
+
+        Raises:
+            SimError: A body that carries a joint has no joint of its own, or the joints form loops.
+        """
+        self._unjointed.simulate(model, state_in, state_out, dt, control)
+        if model.joint_count:
+            self._step_trees(model, state_in, state_out, dt, control)
+        return state_out
+
+    def _step_trees(self, model, state_in, state_out, dt: float, control) -> None:
+        trees, scratch = model.kinematic_trees, scratch_of(model)
+        if len(trees.loose_parents):
+            body = model.body_name[int(trees.loose_parents[0])]
+            raise SimError(
+                f"body {body!r}",
+                "it carries a joint, but no joint holds it",
+                "every body of an articulation to be the child of a joint",
+                "call add_joint_free(child=...) for a floating base, add_joint_fixed(-1, ...) for a fixed one",
+            )
+        en.launch(
+            step_trees,
+            dim=trees.count,
+            inputs=[
+                model.joint_table, joint_force_table(model), body_table(model), trees.table, trees.lanes,
+                state_in.joint_q, state_in.joint_qd, state_in.joint_qdd, model.joint_act if control is None else control.joint_act,
+                None if control is None else control.joint_f, model.body_wrench, en.vec3(*model.gravity), dt,
+            ],
+            outputs=[
+                scratch.q, scratch.qd, scratch.joint, scratch.dof,
+                state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q, state_out.body_qd,
+            ],
+        )  # fmt: skip

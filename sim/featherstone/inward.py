@@ -1,0 +1,107 @@
+"""From the leaves inward: articulated inertias and bias forces, one degree of freedom after the other.
+
+A joint of several degrees of freedom is treated as that many joints without mass between them, all at one anchor, so
+no block is inverted and every joint type takes the same path (articulated-body algorithm, Featherstone 2008, table
+7.1, with the terms that are implicit in the step added to each axis' inertia).
+"""
+
+import engine as en
+from sim.featherstone.scratch import (
+    ANCHOR,
+    AXIS_A,
+    AXIS_L,
+    BIAS_A,
+    BIAS_L,
+    DRIVE,
+    FORCE,
+    INERTIA_A,
+    INERTIA_H,
+    INERTIA_M,
+    INVERSE,
+    PUSH_A,
+    PUSH_L,
+    TORQUE,
+    get3,
+    get_matrix,
+    get_symmetric,
+    put3,
+    put_matrix,
+    put_symmetric,
+)
+
+
+@en.func
+def release_axis(
+    words: en.array(dtype=float),
+    here: int,
+    dofs: en.array(dtype=float),
+    dof: int,
+    lanes: int,
+    given: float,
+    extra: float,
+):
+    """Takes one axis out of a joint's articulated inertia: what is left resists the motion the axis cannot yield to."""
+    A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
+    H = get_matrix(words, here + INERTIA_H * lanes, lanes)
+    M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
+    n = get3(words, here + TORQUE * lanes, lanes)
+    f = get3(words, here + FORCE * lanes, lanes)
+    a = get3(dofs, dof + AXIS_A * lanes, lanes)
+    l = get3(dofs, dof + AXIS_L * lanes, lanes)
+    push_a = A * a + H * l
+    push_l = en.transpose(H) * a + M * l
+    resistance = en.dot(a, push_a) + en.dot(l, push_l) + extra
+    inverse = 0.0
+    if resistance > 1.0e-20:
+        inverse = 1.0 / resistance
+    drive = given - en.dot(a, n) - en.dot(l, f)
+    put3(dofs, dof + PUSH_A * lanes, lanes, push_a)
+    put3(dofs, dof + PUSH_L * lanes, lanes, push_l)
+    dofs[dof + INVERSE * lanes] = inverse
+    dofs[dof + DRIVE * lanes] = drive
+    put_symmetric(words, here + INERTIA_A * lanes, lanes, A - en.outer(push_a, push_a) * inverse)
+    put_matrix(words, here + INERTIA_H * lanes, lanes, H - en.outer(push_a, push_l) * inverse)
+    put_symmetric(words, here + INERTIA_M * lanes, lanes, M - en.outer(push_l, push_l) * inverse)
+    put3(words, here + TORQUE * lanes, lanes, n + push_a * (drive * inverse))
+    put3(words, here + FORCE * lanes, lanes, f + push_l * (drive * inverse))
+
+
+@en.func
+def add_inertia(words: en.array(dtype=float), here: int, above: int, lanes: int):
+    """Adds a joint's inertia to its ancestor's, shifted to that anchor."""
+    A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
+    H = get_matrix(words, here + INERTIA_H * lanes, lanes)
+    M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
+    arm = en.skew(get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes))
+    lever = arm * en.transpose(H)
+    shifted = A + lever + en.transpose(lever) - arm * M * arm
+    up = above + INERTIA_A * lanes
+    put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + shifted)
+    up = above + INERTIA_H * lanes
+    put_matrix(words, up, lanes, get_matrix(words, up, lanes) + H + arm * M)
+    up = above + INERTIA_M * lanes
+    put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + M)
+
+
+@en.func
+def add_force(words: en.array(dtype=float), here: int, above: int, lanes: int, n: en.vec3, f: en.vec3):
+    """Adds a wrench at a joint's anchor to its ancestor's, shifted to that anchor."""
+    arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
+    up = above + TORQUE * lanes
+    put3(words, up, lanes, get3(words, up, lanes) + n + en.cross(arm, f))
+    up = above + FORCE * lanes
+    put3(words, up, lanes, get3(words, up, lanes) + f)
+
+
+@en.func
+def pass_inward(words: en.array(dtype=float), here: int, above: int, lanes: int):
+    """Hands a joint's articulated inertia and bias force to its ancestor, after all its axes are released."""
+    bias_a = get3(words, here + BIAS_A * lanes, lanes)
+    bias_l = get3(words, here + BIAS_L * lanes, lanes)
+    A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
+    H = get_matrix(words, here + INERTIA_H * lanes, lanes)
+    M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
+    n = get3(words, here + TORQUE * lanes, lanes) + A * bias_a + H * bias_l
+    f = get3(words, here + FORCE * lanes, lanes) + en.transpose(H) * bias_a + M * bias_l
+    add_force(words, here, above, lanes, n, f)
+    add_inertia(words, here, above, lanes)
