@@ -3,6 +3,7 @@
 from usd_io.bindings import BodyBinding, ParticleBinding, SceneBindings
 from usd_io.emit.scene import emit
 from usd_io.errors import NothingToSimulateError, SceneError
+from usd_io.mjcf import read_mjcf
 from usd_io.read.scene import read_stage, read_usd
 from usd_io.records import SceneRecord
 from usd_io.sim_renderer import SimRenderer
@@ -16,6 +17,7 @@ __all__ = [
     "SceneRecord",
     "SimRenderer",
     "emit",
+    "read_mjcf",
     "read_stage",
     "read_usd",
 ]

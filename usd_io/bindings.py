@@ -57,6 +57,8 @@ class SceneBindings:
     particles: list[ParticleBinding] = field(default_factory=list)
     shapes: dict[str, int] = field(default_factory=dict)
     """Collider path to shape index."""
+    joints: dict[str, int] = field(default_factory=dict)
+    """Joint path to joint index."""
     model_parameters: dict[str, float] = field(default_factory=dict)
     """Attributes of ``sim.Model`` that the builder does not carry (``soft_contact_ke`` ...)."""
 

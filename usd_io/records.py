@@ -179,6 +179,87 @@ class ColliderRecord:
     contact: ContactOverrides = ContactOverrides()
     prim_path: str = ""
     """The prim it was read from; differs from ``path`` for point instances only."""
+    color: tuple[float, float, float, float] | None = None
+    """How it is drawn where the source is not USD: red, green, blue, opacity in 0 .. 1."""
+    hidden: bool = False
+    """Drawn by nobody, because other geometry shows the body."""
+
+
+@dataclass
+class VisualRecord:
+    """Geometry that is only seen."""
+
+    path: str
+    body_path: str | None
+    """Path of the BodyRecord that carries it; None for static geometry."""
+    X_bs: np.ndarray
+    """Shape frame in the body frame; in world when static."""
+    shape: Shape
+    color: tuple[float, float, float, float] | None = None
+    """Red, green, blue, opacity in 0 .. 1."""
+
+
+@dataclass(frozen=True)
+class DriveRecord:
+    """What pulls an axis: stiffness (target - q) + damping (target_velocity - qd), limited to max_force."""
+
+    stiffness: float = 0.0
+    """[N/m or N m/rad]"""
+    damping: float = 0.0
+    target: float = 0.0
+    """[m or rad]"""
+    target_velocity: float = 0.0
+    max_force: float | None = None
+    """[N or N m]"""
+
+
+@dataclass
+class JointAxisRecord:
+    """One axis of freedom. Positions count from the pose as authored [m or rad]."""
+
+    kind: str
+    """``linear`` or ``angular``."""
+    axis: np.ndarray
+    """Unit vector in the joint frames, shape [3]."""
+    lower: float | None = None
+    upper: float | None = None
+    limit_stiffness: float | None = None
+    """[N/m or N m/rad]; None = stiff enough for what hangs on the joint."""
+    limit_damping: float | None = None
+    position: float = 0.0
+    """Where it starts."""
+    velocity: float = 0.0
+    damping: float = 0.0
+    stiffness: float = 0.0
+    spring_ref: float = 0.0
+    friction: float = 0.0
+    armature: float = 0.0
+    drive: DriveRecord | None = None
+    name: str = ""
+
+
+@dataclass
+class JointRecord:
+    """A joint that holds frame ``X_cj`` of its child to frame ``X_pj`` of its parent."""
+
+    path: str
+    kind: str
+    """``fixed``, ``free``, ``ball``, ``distance``, or ``axes``: translations, then rotations, along ``axes``."""
+    parent_path: str | None
+    """Path of a BodyRecord; None for the world."""
+    child_path: str
+    X_pj: np.ndarray
+    X_cj: np.ndarray
+    axes: list[JointAxisRecord] = field(default_factory=list)
+    damping: float = 0.0
+    """Of free and ball joints; likewise stiffness (ball), friction and armature."""
+    stiffness: float = 0.0
+    friction: float = 0.0
+    armature: float = 0.0
+    distance: tuple[float, float] = (-1.0, -1.0)
+    """Smallest and largest distance [m] of a distance joint, negative for none."""
+    filter_collision: bool = True
+    """Whether parent and child do not collide."""
 
 
 @dataclass
@@ -291,6 +372,9 @@ class SceneRecord:
     """The PhysicsScene prim used."""
     bodies: list[BodyRecord] = field(default_factory=list)
     colliders: list[ColliderRecord] = field(default_factory=list)
+    joints: list[JointRecord] = field(default_factory=list)
+    visuals: list[VisualRecord] = field(default_factory=list)
+    """Only of sources that are not USD; a stage keeps its own."""
     cloths: list[ClothRecord] = field(default_factory=list)
     softs: list[SoftBodyRecord] = field(default_factory=list)
     particles: list[ParticleRecord] = field(default_factory=list)

@@ -10,6 +10,7 @@ from usd_io.bindings import BodyBinding, SceneBindings
 from usd_io.emit.contact import contacts, soft_contact
 from usd_io.emit.deformables import emit_deformable
 from usd_io.emit.filters import emit_filters
+from usd_io.emit.joints import emit_joints
 from usd_io.emit.shapes import ShapeEmitter
 from usd_io.records import BodyRecord, SceneRecord
 
@@ -32,6 +33,7 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
         bindings.shapes[collider.path] = emitter.add(collider, body, contact)
     for record in scene.deformables:
         bindings.particles.append(emit_deformable(scene, record, builder))
+    bindings.joints = emit_joints(scene, builder, index)
     emit_filters(scene, builder, bindings.shapes)
     bindings.model_parameters = {k: v for k, v in soft_contact(scene).items() if k != "mass"}
     return bindings

@@ -1,0 +1,152 @@
+"""Joint records into builder calls, tree by tree from the roots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import sim
+from sim.geometry.rotation import rotation_matrix, transform_points
+from usd_io.records import JointAxisRecord, JointRecord, SceneRecord, SceneWarning
+
+LIMIT_TIME = 0.02
+"""[s] in which a limit without stiffness of its own pushes back, critically damped, what hangs on the joint."""
+
+
+def emit_joints(scene: SceneRecord, builder: Any, bodies: dict[str, int]) -> dict[str, int]:
+    """Adds all joints, an articulation for each root; bodies that carry joints without having one get a free joint.
+
+    Returns:
+        Joint path to joint index.
+    """
+    if not scene.joints:
+        return {}
+    ordered = outward(with_free_roots(scene), scene)
+    loads = joint_loads(scene, ordered)
+    result = {}
+    for joint in ordered:
+        if joint.parent_path is None:
+            builder.add_articulation()
+        result[joint.path] = _emit(joint, builder, bodies, loads[joint.path])
+    return result
+
+
+def with_free_roots(scene: SceneRecord) -> list[JointRecord]:
+    """The scene's joints, and a free one for every body that carries a joint but is the child of none."""
+    children = {joint.child_path for joint in scene.joints}
+    roots = dict.fromkeys(j.parent_path for j in scene.joints if j.parent_path and j.parent_path not in children)
+    identity = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    return [*scene.joints, *(JointRecord(f"{path}/free", "free", None, path, identity, identity) for path in roots)]
+
+
+def outward(joints: list[JointRecord], scene: SceneRecord) -> list[JointRecord]:
+    """Joints sorted so that parents come first, each tree in one piece; what belongs to no tree is left out."""
+    below: dict[str | None, list[JointRecord]] = {}
+    movers: dict[str, JointRecord] = {}
+    for joint in joints:
+        if joint.child_path in movers:
+            other = movers[joint.child_path].path
+            scene.warnings.append(SceneWarning(joint.path, f"closes a loop with {other}; loops are not simulated yet"))
+            continue
+        movers[joint.child_path] = joint
+        below.setdefault(joint.parent_path, []).append(joint)
+    ordered: list[JointRecord] = []
+    waiting = list(reversed(below.get(None, [])))
+    while waiting:
+        joint = waiting.pop()
+        ordered.append(joint)
+        waiting.extend(reversed(below.get(joint.child_path, [])))
+    for joint in movers.values():
+        if len(ordered) == len(movers):
+            break
+        if joint not in ordered:
+            scene.warnings.append(SceneWarning(joint.path, "its bodies follow each other in a circle; left out"))
+    return ordered
+
+
+def joint_loads(scene: SceneRecord, ordered: list[JointRecord]) -> dict[str, list[float]]:
+    """Mass [kg] or moment of inertia [kg m^2] that each axis carries, bodies being where they start."""
+    body = {b.path: b for b in scene.bodies}
+    carried: dict[str, list[str]] = {}
+    for joint in reversed(ordered):
+        mine = carried.setdefault(joint.child_path, [])
+        mine.append(joint.child_path)
+        if joint.parent_path is not None:
+            carried.setdefault(joint.parent_path, []).extend(mine)
+    loads = {}
+    for joint in ordered:
+        child = body[joint.child_path]
+        turn = _rotation(child.X_wb) @ _rotation(joint.X_cj)
+        anchor = transform_points(child.X_wb, joint.X_cj[:3])
+        parts = [body[path] for path in carried[joint.child_path]] if joint.axes else []
+        loads[joint.path] = [axis.armature + _load(axis, turn @ axis.axis, anchor, parts) for axis in joint.axes]
+    return loads
+
+
+def _load(axis: JointAxisRecord, direction: np.ndarray, anchor: np.ndarray, parts) -> float:
+    if axis.kind == "linear":
+        return sum(b.mass for b in parts)
+    total = 0.0
+    for b in parts:
+        R = _rotation(b.X_wb)
+        arm = np.cross(direction, transform_points(b.X_wb, b.com) - anchor)
+        total += direction @ R @ b.inertia @ R.T @ direction + b.mass * arm @ arm
+    return float(total)
+
+
+def _rotation(X: np.ndarray) -> np.ndarray:
+    return rotation_matrix(X[3:])
+
+
+def _emit(joint: JointRecord, builder: Any, bodies: dict[str, int], loads: list[float]) -> int:
+    parent = -1 if joint.parent_path is None else bodies[joint.parent_path]
+    child = bodies[joint.child_path]
+    shared = {"name": joint.path, "collision_filter_parent": joint.filter_collision}
+    passive = {"damping": joint.damping, "friction": joint.friction, "armature": joint.armature}
+    if joint.kind == "free":
+        return builder.add_joint_free(child, joint.X_pj, joint.X_cj, parent=parent, **shared, **passive)
+    place = (parent, child, joint.X_pj, joint.X_cj)
+    if joint.kind == "fixed":
+        return builder.add_joint_fixed(*place, **shared)
+    if joint.kind == "ball":
+        return builder.add_joint_ball(*place, stiffness=joint.stiffness, **shared, **passive)
+    if joint.kind == "distance":
+        return builder.add_joint_distance(*place, *joint.distance, **shared)
+    axes = {"linear": [], "angular": []}
+    for axis, load in zip(joint.axes, loads, strict=True):
+        axes[axis.kind].append(_axis(axis, load))
+    counts = (len(axes["linear"]), len(axes["angular"]))
+    kind = {(1, 0): sim.JOINT_PRISMATIC, (0, 1): sim.JOINT_REVOLUTE}.get(counts, sim.JOINT_D6)
+    index = builder.add_joint(
+        kind, parent, child, axes["linear"], axes["angular"], parent_xform=joint.X_pj, child_xform=joint.X_cj, **shared
+    )
+    start, velocity = builder.joint_q_start[index], builder.joint_qd_start[index]
+    for i, axis in enumerate([a for k in ("linear", "angular") for a in joint.axes if a.kind == k]):
+        builder.joint_q[start + i] = axis.position
+        builder.joint_qd[velocity + i] = axis.velocity
+    return index
+
+
+def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
+    drive = axis.drive
+    ke = load / LIMIT_TIME**2 if axis.limit_stiffness is None else axis.limit_stiffness
+    kd = 2.0 * load / LIMIT_TIME if axis.limit_damping is None else axis.limit_damping
+    return sim.JointAxis(
+        axis.axis,
+        -np.inf if axis.lower is None else axis.lower,
+        np.inf if axis.upper is None else axis.upper,
+        ke,
+        kd,
+        action=None if drive is None else drive.target,
+        target_ke=0.0 if drive is None else drive.stiffness,
+        target_kd=0.0 if drive is None else drive.damping,
+        mode=sim.JOINT_MODE_FORCE if drive is None else sim.JOINT_MODE_TARGET_POSITION,
+        target_qd=0.0 if drive is None else drive.target_velocity,
+        effort_limit=np.inf if drive is None or drive.max_force is None else drive.max_force,
+        armature=axis.armature,
+        damping=axis.damping,
+        stiffness=axis.stiffness,
+        spring_ref=axis.spring_ref,
+        friction=axis.friction,
+    )

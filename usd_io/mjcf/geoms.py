@@ -1,0 +1,180 @@
+"""Geoms: shape, place, mass and look of one ``geom`` element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.geometry.rotation import quat_between, rotation_matrix
+from usd_io.errors import SceneError
+from usd_io.mjcf.document import Document
+from usd_io.mjcf.mesh_assets import MeshAsset, MeshAssets
+from usd_io.mjcf.poses import orientation
+from usd_io.read.shape_mass import MassProperties, unit_density_mass
+from usd_io.records import Box, Capsule, Cylinder, MeshShape, Plane, Shape, Sphere
+from usd_io.xml.attributes import choice, number, numbers
+from usd_io.xml.element import Element
+from usd_io.xml.ellipsoid import ellipsoid_mesh
+
+TYPES = ("plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf")
+LAST_VISIBLE_GROUP = 2
+"""MuJoCo's viewer shows groups 0 to 2 from the start; collision geometry is usually kept above."""
+
+
+@dataclass
+class Geom:
+    """One geom.
+
+    Attributes:
+        name: Its name, may be empty.
+        element: Where it was read.
+        X_bg: Frame in the body's frame.
+        drawn: The shape as it is seen; None for what is not supported.
+        collides: The shape as it collides.
+        mass: Mass properties in the body's frame; None without mass.
+        contype: Bits, see MJCF; likewise conaffinity.
+        friction: Sliding friction coefficient.
+        color: Red, green, blue, opacity.
+        group: Its group.
+    """
+
+    name: str
+    element: Element
+    X_bg: np.ndarray
+    drawn: Shape | None
+    collides: Shape | None
+    mass: MassProperties | None
+    contype: int
+    conaffinity: int
+    friction: float
+    color: tuple[float, ...]
+    group: int
+
+
+class GeomReader:
+    """Reads geoms of any document."""
+
+    def __init__(self, meshes: MeshAssets, warn: Callable[[Element, str], None]):
+        self._meshes, self._warn = meshes, warn
+        self._shapes: dict[tuple, MeshShape] = {}
+
+    def read(self, document: Document, element: Element, childclass: str) -> Geom:
+        """One geom in the frame it is written in."""
+        values = document.merged(element, childclass)
+        kind = choice(element, "type", TYPES, "mesh" if "mesh" in values and "type" not in values else "sphere", source=values)
+        size = numbers(element, "size", (), source=values, count=(0, 3))
+        X = np.concatenate(
+            [numbers(element, "pos", (0.0, 0.0, 0.0), count=3, source=values), orientation(element, values, document.compiler)]
+        )
+        if "fromto" in values:
+            X, size = _between(element, kind, values, size)
+        drawn, collides, solid = self._shape(document, element, kind, size, values)
+        return Geom(
+            name=values.get("name", ""),
+            element=element,
+            X_bg=X,
+            drawn=drawn,
+            collides=collides,
+            mass=_mass(element, values, kind, solid, X),
+            contype=int(number(element, "contype", 1, source=values)),
+            conaffinity=int(number(element, "conaffinity", 1, source=values)),
+            friction=_friction(element, values),
+            color=_color(document, element, values),
+            group=int(number(element, "group", 0, source=values)),
+        )
+
+    def _shape(self, document, element, kind, size, values) -> tuple[Shape | None, Shape | None, MassProperties | None]:
+        if kind in _PRIMITIVES:
+            needed, make = _PRIMITIVES[kind]
+            if "mesh" in values:
+                self._warn(element, f"a {kind} fitted to a mesh is simulated as the mesh")
+                return self._mesh(document, element, values)
+            if len(size) < needed or (size[:needed] <= 0.0).any():
+                raise SceneError(f"{element.where} size", f"got {size.tolist()}", expected=f"{needed} positive numbers for a {kind}")
+            shape, solid = make(size)
+            if isinstance(shape, MeshShape):
+                shape = self._shapes.setdefault((kind, tuple(size)), shape)
+            return shape, shape, solid
+        if kind == "plane":
+            return Plane(), Plane(), None
+        if kind == "mesh":
+            return self._mesh(document, element, values)
+        self._warn(element, f"geoms of type {kind} are not supported; left out")
+        return None, None, None
+
+    def _mesh(self, document, element, values):
+        if "mesh" not in values:
+            raise SceneError(element.where, "a mesh geom without mesh", expected='mesh="name of an asset"')
+        asset = self._meshes.get(document, values["mesh"], element.where)
+        return self._mesh_shape(asset, hull=False), self._mesh_shape(asset, hull=True), asset.solid
+
+    def _mesh_shape(self, asset: MeshAsset, *, hull: bool) -> MeshShape | None:
+        key = (id(asset), hull)
+        if key not in self._shapes:
+            points, triangles = (asset.points, asset.triangles) if not hull else (asset.hull or (None, None))
+            if points is None:
+                return None
+            self._shapes[key] = MeshShape(points.astype(np.float32), triangles.astype(np.int32), convex=hull)
+        return self._shapes[key]
+
+
+def _between(element: Element, kind: str, values, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frame and size of an elongated geom that is given by its end points."""
+    if kind not in ("capsule", "cylinder", "ellipsoid", "box"):
+        raise SceneError(f"{element.where} fromto", f"on a {kind}", expected="a capsule, cylinder, ellipsoid or box")
+    ends = numbers(element, "fromto", count=6, source=values)
+    along = ends[:3] - ends[3:]
+    length = float(np.linalg.norm(along))
+    if length < 1e-12 or not len(size):
+        raise SceneError(f"{element.where} fromto", f"ends {length:g} m apart, size {size.tolist()}", expected="two ends and a radius")
+    half = 0.5 * length
+    size = np.array([size[0], half]) if kind in ("capsule", "cylinder") else np.array([size[0], size[0], half])
+    q = quat_between(np.array([0.0, 0.0, 1.0]), along / length)
+    return np.concatenate([0.5 * (ends[:3] + ends[3:]), q]), size
+
+
+def _ellipsoid(size: np.ndarray) -> tuple[Shape, MassProperties]:
+    a, b, c = size[:3]
+    mass = 4.0 / 3.0 * np.pi * a * b * c
+    moments = mass / 5.0 * np.array([b * b + c * c, a * a + c * c, a * a + b * b])
+    return ellipsoid_mesh(size[:3]), MassProperties(mass, np.zeros(3), np.diag(moments))
+
+
+def _solid(shape: Shape) -> tuple[Shape, MassProperties]:
+    return shape, unit_density_mass(shape)
+
+
+_PRIMITIVES = {
+    "sphere": (1, lambda s: _solid(Sphere(float(s[0])))),
+    "capsule": (2, lambda s: _solid(Capsule(float(s[0]), float(s[1])))),
+    "cylinder": (2, lambda s: _solid(Cylinder(float(s[0]), float(s[1])))),
+    "box": (3, lambda s: _solid(Box(tuple(float(x) for x in s)))),
+    "ellipsoid": (3, _ellipsoid),
+}
+
+
+def _mass(element: Element, values: Mapping[str, str], kind: str, solid, X: np.ndarray) -> MassProperties | None:
+    if solid is None:
+        return None
+    mass = number(element, "mass", None, low=0.0, source=values)
+    density = number(element, "density", 1000.0, low=0.0, source=values)
+    factor = density if mass is None else mass / solid.mass
+    return solid.scaled(factor).moved(rotation_matrix(X[3:]), X[:3])
+
+
+def _friction(element: Element, values: Mapping[str, str]) -> float:
+    if number(element, "condim", 3, source=values) == 1:
+        return 0.0
+    return float(numbers(element, "friction", (1.0,), source=values)[0])
+
+
+def _color(document: Document, element: Element, values: Mapping[str, str]) -> tuple[float, ...]:
+    material = document.assets.get(("material", values.get("material", "")))
+    rgba = None
+    if "rgba" in values:
+        rgba = numbers(element, "rgba", count=4, source=values)
+    elif material is not None:
+        rgba = numbers(material, "rgba", (1.0, 1.0, 1.0, 1.0), count=4, source=document.merged(material))
+    return tuple(float(x) for x in (rgba if rgba is not None else (0.5, 0.5, 0.5, 1.0)))

@@ -1,0 +1,175 @@
+"""Reads an MJCF file into a SceneRecord: the table of contents of this package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_inverse, transform_multiply
+from usd_io.errors import SceneError
+from usd_io.mjcf.actuators import apply_actuators
+from usd_io.mjcf.bodies import Body, BodyWalk
+from usd_io.mjcf.contacts import read_contacts
+from usd_io.mjcf.document import Document, open_document
+from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
+from usd_io.mjcf.inertia import body_mass
+from usd_io.mjcf.joints import JointGroup, anchor_frame, group_joints
+from usd_io.mjcf.mesh_assets import MeshAssets
+from usd_io.mjcf.options import read_options
+from usd_io.read.shape_mass import MassProperties
+from usd_io.read.warning_log import WarningLog
+from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
+from usd_io.xml.attributes import number
+from usd_io.xml.element import Element
+from usd_io.xml.names import PathNames
+
+SECTIONS = frozenset(
+    "compiler option size visual statistic default asset worldbody contact actuator custom extension include".split()
+)
+
+
+def read_mjcf(path: str | os.PathLike[str], *, search_paths: Sequence[str | os.PathLike[str]] = ()) -> SceneRecord:
+    """Reads what an MJCF file says about a simulation.
+
+    Args:
+        path: The file.
+        search_paths: Further folders that meshes and included files may be in.
+
+    Returns:
+        The scene record; ``warnings`` names what is not simulated as written.
+
+    Raises:
+        SceneError: The file cannot be read, or says something that cannot be simulated; with file and line.
+    """
+    return MjcfReading(open_document(Path(path), tuple(Path(p) for p in search_paths))).record
+
+
+class MjcfReading:
+    """One reading: from elements to records.
+
+    Attributes:
+        record: The result.
+        body_paths: Prim path of each body of the walk.
+    """
+
+    def __init__(self, document: Document):
+        self._log = WarningLog()
+        self._names = PathNames()
+        self._document = document
+        self.root = self._names.path("/", document.name or document.root.file.stem)
+        self.record = SceneRecord(str(document.root.file), up_axis="Z", fps=60.0)
+        read_options(document, self.record, self.warn)
+        walk = BodyWalk(document, GeomReader(MeshAssets(), self.warn), self.warn)
+        self.body_paths: dict[Body, str | None] = {walk.world: None}
+        self._poses = {walk.world: IDENTITY_TRANSFORM}
+        self._axes: dict[str, tuple] = {}
+        self._add_geoms(walk.world)
+        for body, mass in zip(walk.bodies, self._masses(walk), strict=True):
+            self._add_body(body, mass)
+        documents = [(document, "", ""), *walk.attached]
+        for each, prefix, suffix in documents:
+            apply_actuators(each, self._axes, self.warn, prefix=prefix, suffix=suffix)
+        read_contacts(documents, self.body_paths, self._geoms, self.record, self.warn)
+        self._name_unsupported(documents)
+        self.record.warnings = self._log.warnings()
+        if not walk.bodies:
+            raise SceneError(str(document.root.file), "there is no body in the model", expected="bodies in <worldbody>")
+
+    def warn(self, element: Element, message: str) -> None:
+        """Notes something that is not simulated as written, each kind once."""
+        self._log.add(f"{element.file.name}:{element.line}", message)
+
+    def _masses(self, walk: BodyWalk) -> list[MassProperties]:
+        masses = [body_mass(body) for body in walk.bodies]
+        wanted = self._document.compiler.settotalmass
+        total = sum(m.mass for m in masses)
+        if wanted > 0.0 and total > 0.0:
+            masses = [m.scaled(wanted / total) for m in masses]
+        return masses
+
+    def _add_body(self, body: Body, mass: MassProperties) -> None:
+        X_wp = self._poses[body.parent]
+        X_wb = self._poses[body] = transform_multiply(X_wp, body.X_pb)
+        path = self.body_paths[body] = self._names.path(self.root, body.name or "body")
+        if body.mocap:
+            self.warn(body.element, "mocap bodies stand still where they start")
+        parent, X_pb = self.body_paths[body.parent], body.X_pb
+        groups = group_joints(body.joints)
+        if groups and groups[0].kind == "free" and parent is not None:
+            raise SceneError(body.element.where, "a free joint inside another body", expected="free joints of bodies in <worldbody>")
+        # All joints of a body but the last move weightless bodies that stand where it does.
+        for number_, group in enumerate(groups[:-1], 1):
+            between = self._names.path(self.root, f"{body.name or 'body'}_joint_{number_}")
+            self._append_body(between, X_wb, _WEIGHTLESS)
+            self._append_joint(group, parent, between, X_pb)
+            parent, X_pb = between, IDENTITY_TRANSFORM
+        self._append_body(path, X_wb, mass)
+        self._append_joint(groups[-1] if groups else None, parent, path, X_pb, first=len(groups) < 2, body=body)
+        self._add_geoms(body)
+
+    def _append_body(self, path: str, X_wb: np.ndarray, mass: MassProperties) -> None:
+        zero = np.zeros(3)
+        self.record.bodies.append(BodyRecord(path, X_wb, np.eye(3), mass.mass, mass.com, mass.inertia, zero, zero))
+
+    def _append_joint(self, group: JointGroup | None, parent, child, X_pb, *, first: bool = True, body=None) -> None:
+        if group is None:
+            path = self._names.path(self.root, f"{child.rsplit('/', 1)[1]}_weld")
+            self.record.joints.append(JointRecord(path, "fixed", parent, child, X_pb, IDENTITY_TRANSFORM))
+            return
+        joint = group.joints[0]
+        path = self._names.path(self.root, joint.name or f"{child.rsplit('/', 1)[1]}_joint")
+        X_c = anchor_frame(group.anchor)
+        X_p = IDENTITY_TRANSFORM if group.kind == "free" else transform_multiply(X_pb, X_c)
+        record = JointRecord(path, group.kind, parent, child, X_p, X_c, group.axes)
+        if group.kind in ("ball", "free"):
+            for name, attribute in (("damping", "damping"), ("stiffness", "stiffness"), ("friction", "frictionloss"), ("armature", "armature")):  # fmt: skip
+                setattr(record, name, number(joint.element, attribute, 0.0, low=0.0, source=joint.values))
+            if group.kind == "ball" and "range" in joint.values:
+                self.warn(joint.element, "the range of ball joints is not simulated")
+        for joint, axis in zip(group.joints, group.axes, strict=False):
+            convert = joint.document.compiler.angle if axis.kind == "angular" else float
+            self._axes[joint.name] = (axis, convert(number(joint.element, "ref", 0.0, source=joint.values)))
+        self.record.joints.append(record)
+
+    @property
+    def _geoms(self) -> dict[str, tuple[ColliderRecord, Geom]]:
+        return self.__dict__.setdefault("_geom_table", {})
+
+    def _add_geoms(self, body: Body) -> None:
+        owner = self.body_paths[body]
+        for geom in body.geoms:
+            path = self._names.path(owner or self.root, geom.name or "geom")
+            collides = geom.collides is not None and (geom.contype or geom.conaffinity)
+            if collides:
+                material = MaterialRecord(dynamic_friction=geom.friction, restitution=0.0)
+                same = geom.drawn is geom.collides
+                hidden = not same or geom.group > LAST_VISIBLE_GROUP
+                collider = ColliderRecord(path, owner, geom.X_bg, geom.collides, material, color=geom.color, hidden=hidden)
+                self.record.colliders.append(collider)
+                self._geoms[path] = (collider, geom)
+                if same:
+                    continue
+                path = self._names.path(owner or self.root, f"{geom.name or 'geom'}_visual")
+            if geom.drawn is not None and geom.group <= LAST_VISIBLE_GROUP:
+                self.record.visuals.append(VisualRecord(path, owner, geom.X_bg, geom.drawn, geom.color))
+
+    def _name_unsupported(self, documents) -> None:
+        for document, _, _ in documents:
+            for section in document.root.children:
+                if section.tag in SECTIONS:
+                    continue
+                what = {
+                    "keyframe": "keyframes are not used; the simulation starts from the model's own pose",
+                    "sensor": "sensors are not simulated",
+                    "tendon": "tendons are not simulated",
+                    "equality": "equality constraints are not simulated; closed chains come apart",
+                    "deformable": "deformables of MJCF are not simulated",
+                }.get(section.tag, f"<{section.tag}> is not known; left out")
+                if section.children or section.tag not in ("keyframe", "sensor", "tendon", "equality", "deformable"):
+                    self.warn(section, what)
+
+
+_WEIGHTLESS = MassProperties(0.0, np.zeros(3), np.zeros((3, 3)))

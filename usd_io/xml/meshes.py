@@ -1,0 +1,90 @@
+"""Mesh files of robots: found inside the folders that may be read, loaded through trimesh, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from usd_io.errors import SceneError
+
+SUFFIXES = (".stl", ".obj", ".dae", ".glb", ".gltf", ".ply", ".off")
+LARGEST_MESH = 256 << 20
+"""[B]"""
+
+
+def find_file(name: str, folders: Sequence[Path], roots: Sequence[Path], where: str) -> Path:
+    """The file that ``name`` means in the first of ``folders`` that has it.
+
+    Raises:
+        SceneError: There is none, or it lies outside of ``roots`` (a name with ``..`` or a link out of them).
+    """
+    if "\0" in name:
+        raise SceneError(where, "a file name with a zero character", expected="a file name")
+    tried = []
+    for folder in folders:
+        candidate = folder / name
+        tried.append(str(candidate))
+        if not candidate.is_file():
+            continue
+        real = candidate.resolve()
+        if not any(real.is_relative_to(root.resolve()) for root in roots):
+            raise SceneError(
+                where,
+                f"the file {name!r} lies outside of {', '.join(str(r) for r in roots)}",
+                expected="files in the robot's folder or in a search path",
+                next_step="add its folder with --search-path",
+            )
+        return candidate
+    raise SceneError(
+        where,
+        f"there is no file {name!r} (looked at {', '.join(tried[:5])})",
+        expected="an existing file",
+        next_step="put it there, or add its folder with --search-path",
+    )
+
+
+class MeshFiles:
+    """Loads mesh files and remembers them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple, tuple[np.ndarray, np.ndarray]] = {}
+
+    def load(self, file: Path, scale: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+        """Points [n, 3] float64 and triangles [m, 3] int32 of a file, scaled; equal requests share the arrays.
+
+        Raises:
+            SceneError: The file is of an unknown kind, broken, or holds no triangles.
+        """
+        key = (os.fspath(file.resolve()), tuple(scale.tolist()))
+        if key not in self._known:
+            points, triangles = _load(file, where)
+            points = points * scale
+            if np.prod(np.sign(scale)) < 0.0:  # A mirrored mesh is inside out.
+                triangles = triangles[:, ::-1]
+            self._known[key] = points, np.ascontiguousarray(triangles, np.int32)
+        return self._known[key]
+
+
+def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
+    import trimesh  # Takes a while to import, and few scenes need it.
+
+    kind = file.suffix.lower()
+    if kind not in SUFFIXES:
+        raise SceneError(where, f"the mesh file {file.name}", expected=f"a file ending in {', '.join(SUFFIXES)}")
+    if file.stat().st_size > LARGEST_MESH:
+        raise SceneError(where, f"{file.name} holds {file.stat().st_size >> 20} MiB", expected="at most 256 MiB")
+    try:
+        mesh = trimesh.load(file, force="mesh", process=False, skip_materials=True)
+        points, triangles = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+    # Loaders of a dozen formats raise whatever they like on broken files.
+    except Exception as error:
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SceneError(where, f"the mesh file {file.name} cannot be read ({text})", expected="a sound mesh") from None
+    if points.ndim != 2 or not len(points) or not len(triangles):
+        raise SceneError(where, f"the mesh file {file.name} holds no triangles", expected="a surface of triangles")
+    if not np.isfinite(points).all() or triangles.min() < 0 or triangles.max() >= len(points):
+        raise SceneError(where, f"the mesh file {file.name} has broken points or faces", expected="a sound mesh")
+    return points, triangles
