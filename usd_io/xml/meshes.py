@@ -77,8 +77,8 @@ def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
     if file.stat().st_size > LARGEST_MESH:
         raise SceneError(where, f"{file.name} holds {file.stat().st_size >> 20} MiB", expected="at most 256 MiB")
     try:
-        mesh = trimesh.load(file, force="mesh", process=False, skip_materials=True)
-        points, triangles = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+        scene = trimesh.load_scene(file, process=False, skip_materials=True)
+        points, triangles = _joined(scene)
     # Loaders of a dozen formats raise whatever they like on broken files.
     except Exception as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
@@ -88,3 +88,17 @@ def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(points).all() or triangles.min() < 0 or triangles.max() >= len(points):
         raise SceneError(where, f"the mesh file {file.name} has broken points or faces", expected="a sound mesh")
     return points, triangles
+
+
+def _joined(scene) -> tuple[np.ndarray, np.ndarray]:
+    """All triangle meshes of a loaded file in its own frame. (trimesh's own joining wants pictures for materials.)"""
+    points, triangles, count = [np.zeros((0, 3))], [np.zeros((0, 3), np.int64)], 0
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        mesh = scene.geometry[name]
+        if not hasattr(mesh, "faces"):
+            continue  # Lines and points have no surface.
+        points.append(np.asarray(mesh.vertices, np.float64) @ matrix[:3, :3].T + matrix[:3, 3])
+        triangles.append(np.asarray(mesh.faces, np.int64) + count)
+        count += len(points[-1])
+    return np.concatenate(points), np.concatenate(triangles)

@@ -1,0 +1,52 @@
+"""A stage with the bodies and the geometry of a scene record, for a recorder to move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pxr import Gf, Sdf, Usd, UsdGeom
+
+from usd_io.author.shapes import author_shape
+from usd_io.errors import SceneError
+from usd_io.records import SceneRecord
+
+
+def author_stage(scene: SceneRecord, path: str | Path) -> None:
+    """Writes a stage with an Xform for each body and a gprim for each geometry, at the record's paths.
+
+    Units are metres and kilograms, the up axis is the record's.
+
+    Raises:
+        SceneError: The file cannot be written.
+    """
+    layer = Sdf.Layer.CreateAnonymous("scene.usdc")
+    stage = Usd.Stage.Open(layer)
+    UsdGeom.SetStageUpAxis(stage, scene.up_axis)
+    UsdGeom.SetStageMetersPerUnit(stage, scene.meters_per_unit)
+    stage.SetTimeCodesPerSecond(scene.fps)
+    stage.SetFramesPerSecond(scene.fps)
+    for body in scene.bodies:
+        place(UsdGeom.Xform.Define(stage, body.path), body.X_wb)
+    for geometry in (*(c for c in scene.colliders if not c.hidden), *scene.visuals):
+        author_shape(stage, geometry)
+    _set_roots(stage)
+    if not layer.Export(str(path)):
+        raise SceneError(str(path), "cannot be written", expected="a place for the scene's geometry")
+
+
+def place(prim: UsdGeom.Xformable, X: np.ndarray) -> None:
+    """Gives a prim a position and an orientation (7 numbers)."""
+    prim.AddTranslateOp().Set(Gf.Vec3d(*X[:3].tolist()))
+    x, y, z, w = X[3:].tolist()
+    prim.AddOrientOp(UsdGeom.XformOp.PrecisionFloat).Set(Gf.Quatf(w, x, y, z))
+
+
+def _set_roots(stage: Usd.Stage) -> None:
+    """Root prims get a type and a kind, the first one becomes the default."""
+    for root in stage.GetPseudoRoot().GetChildren():
+        if not root.GetTypeName():
+            UsdGeom.Xform.Define(stage, root.GetPath())
+        Usd.ModelAPI(root).SetKind("component")
+        if not stage.HasDefaultPrim():
+            stage.SetDefaultPrim(root)

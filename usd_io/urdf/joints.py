@@ -1,0 +1,88 @@
+"""Joint elements as joint records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sim.geometry.rotation import IDENTITY_TRANSFORM
+from usd_io.errors import SceneError
+from usd_io.records import JointAxisRecord, JointRecord
+from usd_io.urdf.poses import origin
+from usd_io.urdf.tree import UrdfJoint
+from usd_io.xml.attributes import direction, number, numbers
+from usd_io.xml.element import Element
+
+KINDS = {
+    "fixed": "fixed",
+    "revolute": "axes",
+    "continuous": "axes",
+    "prismatic": "axes",
+    "planar": "axes",
+    "floating": "free",
+    "spherical": "ball",
+}
+"""URDF joint types (``spherical`` is an extension of some programs) to kinds of records."""
+
+
+def joint_record(
+    joint: UrdfJoint, path: str, parent: str | None, child: str, X_parent: np.ndarray, warn: Callable[[Element, str], None]
+) -> JointRecord:
+    """The record of a joint between two links; ``X_parent`` is the joint's place in the parent body."""
+    element = joint.element
+    kind = element.attributes.get("type", "")
+    if kind not in KINDS:
+        raise SceneError(f"{element.where} type", f"got {kind!r}", expected=" or ".join(KINDS))
+    damping, friction = _dynamics(element)
+    record = JointRecord(path, KINDS[kind], parent, child, X_parent, IDENTITY_TRANSFORM)
+    if record.kind in ("free", "ball"):
+        record.damping, record.friction = damping, friction
+    if record.kind == "axes":
+        record.axes = [
+            JointAxisRecord(each, axis, *_limits(element, kind), damping=damping, friction=friction, name=joint.name)
+            for each, axis in _axes(element, kind)
+        ]
+    for tag, message in (
+        ("mimic", "mimic joints are not coupled yet; the joint moves on its own"),
+        ("safety_controller", "soft limits of safety controllers are not simulated"),
+    ):
+        if element.first(tag) is not None:
+            warn(element, message)
+    return record
+
+
+def joint_origin(joint: UrdfJoint) -> np.ndarray:
+    """Pose of the joint, and of the child link at zero, in the parent link."""
+    return origin(joint.element)
+
+
+def _axes(element: Element, kind: str) -> list[tuple[str, np.ndarray]]:
+    child = element.first("axis")
+    axis = np.array([1.0, 0.0, 0.0]) if child is None else numbers(child, "xyz", (1.0, 0.0, 0.0), count=3)
+    axis = direction(child or element, "xyz", axis)
+    if kind != "planar":
+        return [("linear" if kind == "prismatic" else "angular", axis)]
+    helper = np.eye(3)[int(np.argmin(np.abs(axis)))]
+    first = np.cross(axis, helper)
+    first /= np.linalg.norm(first)
+    return [("linear", first), ("linear", np.cross(axis, first)), ("angular", axis)]
+
+
+def _limits(element: Element, kind: str) -> tuple[float | None, float | None]:
+    if kind not in ("revolute", "prismatic"):
+        return None, None
+    child = element.first("limit")
+    if child is None:
+        raise SceneError(element.where, f"a {kind} joint without limit", expected='<limit lower upper effort velocity/>, or type="continuous"')
+    lower, upper = number(child, "lower", 0.0), number(child, "upper", 0.0)
+    if lower > upper:
+        raise SceneError(child.where, f"lower {lower:g} above upper {upper:g}", expected="lower <= upper")
+    return lower, upper
+
+
+def _dynamics(element: Element) -> tuple[float, float]:
+    child = element.first("dynamics")
+    if child is None:
+        return 0.0, 0.0
+    return number(child, "damping", 0.0, low=0.0), number(child, "friction", 0.0, low=0.0)
