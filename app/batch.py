@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ from app.progress import Progress
 from app.report import RunReport, output_size
 from app.session import Session
 from app.settings import RunOptions, decide_output
+from usd_io import SceneRecord, is_usd
+from usd_io.author import author_stage
 from usd_io.recorder import RecorderError, UsdRecorder, targets_from_bindings
 
 
@@ -94,14 +97,14 @@ def run_job(
         warnings=[(w.path, w.message) for w in session.scene.warnings],
     )
     session.prepare()
-    with stop_on_signal() as interruption:
+    with stop_on_signal() as interruption, geometry_source(job.scene, session.scene) as source:
         recorder = UsdRecorder(
-            job.scene,
+            source,
             output,
             targets_from_bindings(session.bindings),
             fps=settings.fps,
             start_time_code=settings.start_time_code,
-            flatten=job.flatten,
+            flatten=job.flatten or source != job.scene,
             format=format,
             velocities=job.velocities,
             overwrite=job.overwrite,
@@ -149,6 +152,18 @@ def _simulate(
         session.stop_recording()
         report.write_seconds = session.recording_seconds
         report.wall_seconds = time.perf_counter() - start
+
+
+@contextmanager
+def geometry_source(path: Path, scene: SceneRecord) -> Iterator[Path]:
+    """The USD file whose prims are recorded: the scene itself, or one made for the run from another kind of file."""
+    if is_usd(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="simrun_") as folder:
+        made = Path(folder) / f"{path.stem}.usdc"
+        author_stage(scene, made)
+        yield made
 
 
 @contextmanager

@@ -24,6 +24,7 @@ examples:
   simrun scene.usda -o out/take1.usdc --seconds 2    two seconds, to a named file
   simrun scene.usda --solver xpbd --substeps 16      another solver than the stage asks for
   simrun scene.usda --flatten -o portable.usd        one self-contained file
+  simrun robot.xml --seconds 3                       a robot: MJCF, or URDF with --floating for a free base
   simrun scene.usda --json --quiet | jq .ms_per_frame
 
 The stage's own settings are the defaults: timeCodesPerSecond, startTimeCode and endTimeCode, and simrun:substeps,
@@ -87,6 +88,8 @@ def _run(arguments: argparse.Namespace, began: float) -> RunReport:
             iterations=arguments.iterations,
             device=arguments.device,
             threads=arguments.threads,
+            search_paths=tuple(arguments.search_path),
+            floating_base=arguments.floating,
         ),
         output=arguments.output,
         format=arguments.format,
@@ -106,12 +109,14 @@ def make_parser() -> argparse.ArgumentParser:
     """The options of `simrun`."""
     parser = argparse.ArgumentParser(
         prog="simrun",
-        description="Simulate a USD scene and write the result as time-sampled USD.",
+        description="Simulate a USD scene or a robot and write the result as time-sampled USD.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("scene", metavar="SCENE", type=Path, help="the scene: .usd, .usda, .usdc or .usdz")
+    parser.add_argument(
+        "scene", metavar="SCENE", type=Path, help="the scene: .usd, .usda, .usdc, .usdz, or a robot: .xml (MJCF), .urdf"
+    )
     parser.add_argument("--version", action=_Version)
 
     what = parser.add_argument_group("what to simulate")
@@ -128,6 +133,15 @@ def make_parser() -> argparse.ArgumentParser:
         type=_device_name,
         default="cpu",
         help="where to simulate: cpu, cuda or cuda:N (default: cpu)",
+    )
+    what.add_argument("--floating", action="store_true", help="let the root link of a URDF robot move freely")
+    what.add_argument(
+        "--search-path",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        default=[],
+        help="where robot files find meshes and ROS packages (may be repeated)",
     )
     what.add_argument("--threads", metavar="N", type=count, help="worker threads (default: all cores)")
 

@@ -8,14 +8,15 @@ import numpy as np
 
 import engine
 from app.settings import RunSettings
-from sim import Model, SemiImplicitIntegrator, State, XPBDIntegrator, collide
+from sim import FeatherstoneIntegrator, Model, SemiImplicitIntegrator, State, XPBDIntegrator, collide
 from sim.diagnostics import DivergenceWatch
 
 
-def make_integrator(settings: RunSettings) -> SemiImplicitIntegrator | XPBDIntegrator:
+def make_integrator(settings: RunSettings) -> SemiImplicitIntegrator | XPBDIntegrator | FeatherstoneIntegrator:
     """The integrator named by `settings.solver`."""
     makers = {
         "semi-implicit": lambda: SemiImplicitIntegrator(),
+        "featherstone": lambda: FeatherstoneIntegrator(),
         "xpbd": lambda: XPBDIntegrator(iterations=settings.iterations),
     }
     return makers[settings.solver]()
@@ -92,7 +93,7 @@ def _input(value: Any) -> Any:
 
 def copy_state(source: State, target: State) -> None:
     """Copy positions and velocities; can be captured. Forces are not part of what a frame hands on."""
-    for name in ("particle_q", "particle_qd", "body_q", "body_qd"):
+    for name in ("particle_q", "particle_qd", "body_q", "body_qd", "joint_q", "joint_qd", "joint_qdd"):
         values = getattr(source, name)
         if values is not None and len(values):
             engine.copy(getattr(target, name), values)

@@ -19,11 +19,12 @@ from app.errors import SimulationFailed
 from app.frame_graph import FrameGraph, copy_state
 from app.frame_readback import FrameData, FrameReadback
 from app.settings import RunOptions, RunSettings, decide_settings, find_device
-from sim import Model, ModelBuilder, State, find_divergence
+from sim import Model, ModelBuilder, State, eval_fk, find_divergence
 from sim.diagnostics import Divergence, DivergenceWatch
-from usd_io import SceneBindings, SceneRecord, emit, read_usd
+from usd_io import SceneBindings, SceneRecord, emit, read_scene
 
 FAILURE_HINT = {
+    "featherstone": "pass more --substeps or soften the contacts",
     "semi-implicit": "pass more --substeps, soften the materials, or try --solver xpbd",
     "xpbd": "pass more --substeps or --iterations",
 }
@@ -81,9 +82,11 @@ class Session:
         self.model: Model = builder.finalize(device=find_device(self.settings.device))
         self.bindings.configure(self.model)
         self.state: State = self.model.state()
+        self._initial = self.model.state()
+        for state in (self.state, self._initial):
+            eval_fk(self.model, state.joint_q, state.joint_qd, None, state)
         self.frame = 0
         self.recording_seconds = 0.0
-        self._initial = self.model.state()
         self._graph: FrameGraph | None = None
         self._watch: DivergenceWatch | None = None
         self._readback: FrameReadback | None = None
@@ -100,7 +103,9 @@ class Session:
         Raises:
             SceneError: if the file cannot be read or holds nothing to simulate.
         """
-        return cls(read_usd(path), options)
+        options = options or RunOptions()
+        scene = read_scene(path, search_paths=options.search_paths, floating_base=options.floating_base)
+        return cls(scene, options)
 
     @property
     def time(self) -> float:

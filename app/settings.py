@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import engine
     from usd_io.records import SceneRecord
 
-SOLVERS = ("semi-implicit", "xpbd")
+SOLVERS = ("semi-implicit", "xpbd", "featherstone")
 FORMATS = ("usda", "usdc")
 
 DEFAULT_FPS = 60.0
@@ -22,7 +22,7 @@ DEFAULT_SECONDS = 5.0
 DEFAULT_ITERATIONS = 2
 # The longest step taken when neither the stage nor the person names a number of substeps [s]. Explicit forces need
 # short steps, constraints do not.
-DEFAULT_LONGEST_STEP = {"semi-implicit": 1.0 / 1920.0, "xpbd": 1.0 / 960.0}
+DEFAULT_LONGEST_STEP = {"semi-implicit": 1.0 / 1920.0, "xpbd": 1.0 / 960.0, "featherstone": 1.0 / 1920.0}
 MAX_SUBSTEPS = 100_000
 
 
@@ -39,6 +39,8 @@ class RunOptions:
         iterations: constraint iterations a step, used by xpbd.
         device: where to simulate.
         threads: worker threads, None for all cores.
+        search_paths: folders in which robot files find meshes and packages.
+        floating_base: whether the root link of a URDF robot moves freely.
     """
 
     frames: int | None = None
@@ -49,6 +51,8 @@ class RunOptions:
     iterations: int | None = None
     device: str = "cpu"
     threads: int | None = None
+    search_paths: tuple[Path, ...] = ()
+    floating_base: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,8 @@ def decide_settings(options: RunOptions, scene: SceneRecord) -> RunSettings:
     stage = scene.settings
     stage_fps = _positive(scene.fps, "timeCodesPerSecond", scene)
     fps = options.fps or stage_fps or DEFAULT_FPS
-    solver = options.solver or stage.solver or SOLVERS[0]
+    # Joints are held by the solver in reduced coordinates only.
+    solver = options.solver or stage.solver or ("featherstone" if scene.joints else SOLVERS[0])
     if solver not in SOLVERS:
         raise UsageError(
             f"{scene.source_path}: simrun:solver is {solver!r}; expected one of {', '.join(SOLVERS)}; "
@@ -114,6 +119,10 @@ def decide_settings(options: RunOptions, scene: SceneRecord) -> RunSettings:
         )
     # USD scales the time codes of a sublayer by the two layers' rates, so the start moves with them.
     start = (scene.start_time_code or 0.0) * (fps / (stage_fps or fps))
+    if scene.joints and solver != "featherstone":
+        raise UsageError(
+            f"{scene.source_path}: it has joints, which the solver {solver} does not simulate; pass --solver featherstone"
+        )
     return RunSettings(
         frames=_frames(options, scene, fps, stage_fps),
         fps=fps,

@@ -2,7 +2,17 @@
 
 import engine as en
 
-STATE_ARRAYS = ("particle_q", "particle_qd", "particle_f", "body_q", "body_qd", "body_f", "joint_q", "joint_qd", "joint_qdd")
+STATE_ARRAYS = (
+    "particle_q",
+    "particle_qd",
+    "particle_f",
+    "body_q",
+    "body_qd",
+    "body_f",
+    "joint_q",
+    "joint_qd",
+    "joint_qdd",
+)
 
 
 class State:
@@ -92,6 +102,12 @@ class Control:
 
     def clear(self) -> None:
         """Sets all inputs to zero."""
-        for array in (self.tri_activations, self.tet_activations, self.spring_activations, self.joint_act, self.joint_f):
+        for array in (
+            self.tri_activations,
+            self.tet_activations,
+            self.spring_activations,
+            self.joint_act,
+            self.joint_f,
+        ):
             if array is not None and len(array):
                 array.zero_()

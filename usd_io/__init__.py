@@ -5,8 +5,10 @@ from usd_io.emit.scene import emit
 from usd_io.errors import NothingToSimulateError, SceneError
 from usd_io.mjcf import read_mjcf
 from usd_io.read.scene import read_stage, read_usd
+from usd_io.reading import is_usd, read_scene
 from usd_io.records import SceneRecord
 from usd_io.sim_renderer import SimRenderer
+from usd_io.urdf import read_urdf
 
 __all__ = [
     "BodyBinding",
@@ -17,7 +19,10 @@ __all__ = [
     "SceneRecord",
     "SimRenderer",
     "emit",
+    "is_usd",
     "read_mjcf",
+    "read_scene",
     "read_stage",
+    "read_urdf",
     "read_usd",
 ]

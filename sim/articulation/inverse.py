@@ -84,7 +84,9 @@ def axis_rates(joints: JointTable, j: int, angles: en.vec3, w: en.vec3) -> en.ve
         volume = en.dot(a, en.cross(b, c))
         if en.abs(volume) > 1.0e-6:
             rates = en.vec3(
-                en.dot(w, en.cross(b, c)) / volume, en.dot(w, en.cross(c, a)) / volume, en.dot(w, en.cross(a, b)) / volume
+                en.dot(w, en.cross(b, c)) / volume,
+                en.dot(w, en.cross(c, a)) / volume,
+                en.dot(w, en.cross(a, b)) / volume,
             )
     return rates
 

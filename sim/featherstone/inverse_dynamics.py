@@ -117,7 +117,9 @@ def balance_trees(
         start = joints.qd_start[j]
         for i in range(joints.qd_start[j + 1] - start):
             dof = dof_at(trees.dof_base[tree], lane, trees.dof_at[first + k] + i, lanes)
-            given = en.dot(get3(dofs, dof + AXIS_A * lanes, lanes), n) + en.dot(get3(dofs, dof + AXIS_L * lanes, lanes), f)
+            given = en.dot(get3(dofs, dof + AXIS_A * lanes, lanes), n) + en.dot(
+                get3(dofs, dof + AXIS_L * lanes, lanes), f
+            )
             tau[start + i] = given + armature[start + i] * qdd[start + i]
         if trees.ancestor[first + k] >= 0:
             add_force(words, here, joint_at(base, lane, trees.ancestor[first + k], lanes), lanes, n, f)

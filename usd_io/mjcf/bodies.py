@@ -156,7 +156,9 @@ class BodyWalk:
             for world in worlds:
                 self._children(world, body, inside)
             return
-        found = next((e for w in worlds for e in w.walk() if e.tag == "body" and e.attributes.get("name") == wanted), None)
+        found = next(
+            (e for w in worlds for e in w.walk() if e.tag == "body" and e.attributes.get("name") == wanted), None
+        )
         if found is None:
             raise SceneError(element.where, f"there is no body {wanted!r} in the model", expected="one of its bodies")
         self._body(found, body, inside)
@@ -176,7 +178,9 @@ class BodyWalk:
         if id(model) not in self._models:
             file = outer.file(required(model, "file", "model.xml"), model.where)
             if len(self._models) > 50:
-                raise SceneError(model.where, "more than 50 attached model files", expected="models that do not attach each other")
+                raise SceneError(
+                    model.where, "more than 50 attached model files", expected="models that do not attach each other"
+                )
             self._models[id(model)] = open_document(file, outer.search)
         return self._models[id(model)]
 
@@ -185,7 +189,9 @@ def replicas(element: Element, document: Document) -> Iterator[tuple[np.ndarray,
     """Pose and name suffix of each copy of a ``replicate``: offset and rotation add up from copy to copy."""
     count = numbers(element, "count", count=1)
     if count is None or not 1 <= count[0] <= MOST_BODIES:
-        raise SceneError(f"{element.where} count", f"got {element.attributes.get('count')}", expected="a whole number from 1 up")
+        raise SceneError(
+            f"{element.where} count", f"got {element.attributes.get('count')}", expected="a whole number from 1 up"
+        )
     offset = numbers(element, "offset", (0.0, 0.0, 0.0), count=3)
     step = np.concatenate([offset, orientation(element, element.attributes, document.compiler)])
     separator = element.attributes.get("sep", "")

@@ -43,7 +43,9 @@ class Defaults:
         name = element.attributes.get("class") or childclass or MAIN
         if name not in self._classes:
             known = ", ".join(sorted(self._classes)[:12])
-            raise SceneError(f"{element.where} class", f"there is no default class {name!r}", expected=f"one of {known}")
+            raise SceneError(
+                f"{element.where} class", f"there is no default class {name!r}", expected=f"one of {known}"
+            )
         own = self._classes[name]
         tag = _ALIASES.get(element.tag, element.tag)
         base = {**own.get("actuator", {}), **own.get(tag, {})} if tag in ACTUATORS else own.get(tag, {})

@@ -63,10 +63,15 @@ class GeomReader:
     def read(self, document: Document, element: Element, childclass: str) -> Geom:
         """One geom in the frame it is written in."""
         values = document.merged(element, childclass)
-        kind = choice(element, "type", TYPES, "mesh" if "mesh" in values and "type" not in values else "sphere", source=values)
+        kind = choice(
+            element, "type", TYPES, "mesh" if "mesh" in values and "type" not in values else "sphere", source=values
+        )
         size = numbers(element, "size", (), source=values, count=(0, 3))
         X = np.concatenate(
-            [numbers(element, "pos", (0.0, 0.0, 0.0), count=3, source=values), orientation(element, values, document.compiler)]
+            [
+                numbers(element, "pos", (0.0, 0.0, 0.0), count=3, source=values),
+                orientation(element, values, document.compiler),
+            ]
         )
         if "fromto" in values:
             X, size = _between(element, kind, values, size)
@@ -92,7 +97,9 @@ class GeomReader:
                 self._warn(element, f"a {kind} fitted to a mesh is simulated as the mesh")
                 return self._mesh(document, element, values)
             if len(size) < needed or (size[:needed] <= 0.0).any():
-                raise SceneError(f"{element.where} size", f"got {size.tolist()}", expected=f"{needed} positive numbers for a {kind}")
+                raise SceneError(
+                    f"{element.where} size", f"got {size.tolist()}", expected=f"{needed} positive numbers for a {kind}"
+                )
             shape, solid = make(size)
             if isinstance(shape, MeshShape):
                 shape = self._shapes.setdefault((kind, tuple(size)), shape)
@@ -128,7 +135,11 @@ def _between(element: Element, kind: str, values, size: np.ndarray) -> tuple[np.
     along = ends[:3] - ends[3:]
     length = float(np.linalg.norm(along))
     if length < 1e-12 or not len(size):
-        raise SceneError(f"{element.where} fromto", f"ends {length:g} m apart, size {size.tolist()}", expected="two ends and a radius")
+        raise SceneError(
+            f"{element.where} fromto",
+            f"ends {length:g} m apart, size {size.tolist()}",
+            expected="two ends and a radius",
+        )
     half = 0.5 * length
     size = np.array([size[0], half]) if kind in ("capsule", "cylinder") else np.array([size[0], size[0], half])
     q = quat_between(np.array([0.0, 0.0, 1.0]), along / length)

@@ -39,7 +39,9 @@ def group_joints(joints: list[Joint]) -> list[JointGroup]:
     groups: list[JointGroup] = []
     for joint in joints:
         kind = choice(joint.element, "type", TYPES, "hinge", source=joint.values)
-        anchor = transform_points(joint.X_bf, numbers(joint.element, "pos", (0.0, 0.0, 0.0), count=3, source=joint.values))
+        anchor = transform_points(
+            joint.X_bf, numbers(joint.element, "pos", (0.0, 0.0, 0.0), count=3, source=joint.values)
+        )
         if kind in ("free", "ball"):
             if kind == "free" and len(joints) > 1:
                 raise SceneError(joint.element.where, "a free joint beside other joints", expected="a free joint alone")
@@ -104,7 +106,9 @@ def joint_range(joint: Joint) -> np.ndarray | None:
     if not limited:
         return None
     if limits is None or limits[0] >= limits[1]:
-        raise SceneError(f"{element.where} range", f"got {values.get('range')!r}", expected="a lower and a larger upper limit")
+        raise SceneError(
+            f"{element.where} range", f"got {values.get('range')!r}", expected="a lower and a larger upper limit"
+        )
     return limits
 
 

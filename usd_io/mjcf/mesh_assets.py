@@ -74,7 +74,9 @@ def _written_out(element: Element, values, scale: np.ndarray) -> tuple[np.ndarra
     if vertex is None:
         raise SceneError(element.where, "a mesh without file and vertex", expected="one of them")
     if len(vertex) % 3 or len(vertex) < 12:
-        raise SceneError(f"{element.where} vertex", f"{len(vertex)} numbers", expected="three for each of 4 or more points")
+        raise SceneError(
+            f"{element.where} vertex", f"{len(vertex)} numbers", expected="three for each of 4 or more points"
+        )
     points = vertex.reshape(-1, 3) * scale
     face = numbers(element, "face", source=values)
     if face is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_inverse, transform_multiply
+from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_multiply
 from usd_io.errors import SceneError
 from usd_io.mjcf.actuators import apply_actuators
 from usd_io.mjcf.bodies import Body, BodyWalk
@@ -99,7 +99,9 @@ class MjcfReading:
         parent, X_pb = self.body_paths[body.parent], body.X_pb
         groups = group_joints(body.joints)
         if groups and groups[0].kind == "free" and parent is not None:
-            raise SceneError(body.element.where, "a free joint inside another body", expected="free joints of bodies in <worldbody>")
+            raise SceneError(
+                body.element.where, "a free joint inside another body", expected="free joints of bodies in <worldbody>"
+            )
         # All joints of a body but the last move weightless bodies that stand where it does.
         for number_, group in enumerate(groups[:-1], 1):
             between = self._names.path(self.root, f"{body.name or 'body'}_joint_{number_}")
@@ -147,7 +149,9 @@ class MjcfReading:
                 material = MaterialRecord(dynamic_friction=geom.friction, restitution=0.0)
                 same = geom.drawn is geom.collides
                 hidden = not same or geom.group > LAST_VISIBLE_GROUP
-                collider = ColliderRecord(path, owner, geom.X_bg, geom.collides, material, color=geom.color, hidden=hidden)
+                collider = ColliderRecord(
+                    path, owner, geom.X_bg, geom.collides, material, color=geom.color, hidden=hidden
+                )
                 self.record.colliders.append(collider)
                 self._geoms[path] = (collider, geom)
                 if same:

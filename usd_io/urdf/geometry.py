@@ -61,14 +61,18 @@ class GeometryReader:
         scale = numbers(element, "scale", (1.0, 1.0, 1.0))
         scale = np.full(3, scale[0]) if len(scale) == 1 else scale
         if len(scale) != 3 or (scale == 0.0).any():
-            raise SceneError(f"{element.where} scale", f"got {scale.tolist()}", expected="one or three numbers other than 0")
+            raise SceneError(
+                f"{element.where} scale", f"got {scale.tolist()}", expected="one or three numbers other than 0"
+            )
         key = (file, tuple(scale.tolist()), collides)
         if key not in self._shapes:
             points, triangles = self._files.load(file, scale, element.where)
             if collides:
                 hull = convex_hull(points)
                 points, triangles = hull if hull else (None, None)
-            self._shapes[key] = points if points is None else MeshShape(points.astype(np.float32), triangles, convex=collides)
+            self._shapes[key] = (
+                points if points is None else MeshShape(points.astype(np.float32), triangles, convex=collides)
+            )
         return self._shapes[key]
 
     def _find(self, name: str, element: Element) -> Path:

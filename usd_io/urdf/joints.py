@@ -27,7 +27,12 @@ KINDS = {
 
 
 def joint_record(
-    joint: UrdfJoint, path: str, parent: str | None, child: str, X_parent: np.ndarray, warn: Callable[[Element, str], None]
+    joint: UrdfJoint,
+    path: str,
+    parent: str | None,
+    child: str,
+    X_parent: np.ndarray,
+    warn: Callable[[Element, str], None],
 ) -> JointRecord:
     """The record of a joint between two links; ``X_parent`` is the joint's place in the parent body."""
     element = joint.element
@@ -74,7 +79,11 @@ def _limits(element: Element, kind: str) -> tuple[float | None, float | None]:
         return None, None
     child = element.first("limit")
     if child is None:
-        raise SceneError(element.where, f"a {kind} joint without limit", expected='<limit lower upper effort velocity/>, or type="continuous"')
+        raise SceneError(
+            element.where,
+            f"a {kind} joint without limit",
+            expected='<limit lower upper effort velocity/>, or type="continuous"',
+        )
     lower, upper = number(child, "lower", 0.0), number(child, "upper", 0.0)
     if lower > upper:
         raise SceneError(child.where, f"lower {lower:g} above upper {upper:g}", expected="lower <= upper")

@@ -40,7 +40,7 @@ def read_urdf(
     Args:
         path: The file.
         search_paths: Further folders in which meshes and ``package://`` packages are looked for.
-        floating_base: Whether the root link moves freely; else it is fixed to the world.
+        floating_base: Whether the root link moves freely; else it is fixed to the world, unless no joint can move.
 
     Returns:
         The scene record; ``warnings`` names what is not simulated as written.
@@ -74,8 +74,11 @@ class UrdfReading:
         tree = robot_tree(robot)
         self._paths = {name: self._names.path(self.root, name) for name in tree.links}
         self._poses: dict[str, np.ndarray] = {}
+        movable = any(joint.element.attributes.get("type") != "fixed" for joint in tree.above.values())
+        # A thing without joints that move would be nothing to simulate if it were fixed as well.
+        floats = floating_base or (not movable and any(link_mass(link).mass > 0.0 for link in tree.links.values()))
         for name, link in tree.links.items():
-            self._add_link(tree, name, link, floating_base)
+            self._add_link(tree, name, link, floats)
         for element in robot.children:
             if element.tag not in READ | SILENT:
                 self.warn(element, f"<{element.tag}> is not known; left out")
@@ -92,9 +95,14 @@ class UrdfReading:
             self._poses[name] = IDENTITY_TRANSFORM
             kind = "free" if floating_base else "fixed"
             record = JointRecord(
-                self._names.path(self.root, f"{name}_to_world"), kind, None, path, IDENTITY_TRANSFORM, IDENTITY_TRANSFORM
+                self._names.path(self.root, f"{name}_to_world"),
+                kind,
+                None,
+                path,
+                IDENTITY_TRANSFORM,
+                IDENTITY_TRANSFORM,
             )
-            if not floating_base and name != "world" and len(tree.links) > 1:
+            if not floating_base and name != "world":
                 self.warn(link, f"the root link {name!r} is fixed to the world; --floating lets it move")
         else:
             X = joint_origin(joint)

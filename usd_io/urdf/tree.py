@@ -53,7 +53,9 @@ def robot_tree(robot: Element) -> RobotTree:
         below.setdefault(joint.parent, []).append(joint)
     roots = [name for name in links if name not in above]
     if not roots:
-        raise SceneError(robot.where, "every link is the child of a joint", expected="a root link: the joints form a circle")
+        raise SceneError(
+            robot.where, "every link is the child of a joint", expected="a root link: the joints form a circle"
+        )
     if len(roots) > 1:
         raise SceneError(
             robot.where,
@@ -77,7 +79,11 @@ def _named(robot: Element, tag: str) -> dict[str, Element]:
     for element in robot.each(tag):
         name = required(element, "name", f"name of the {tag}")
         if name in result:
-            raise SceneError(element.where, f"a second {tag} of this name (the first is on line {result[name].line})", expected="unique names")
+            raise SceneError(
+                element.where,
+                f"a second {tag} of this name (the first is on line {result[name].line})",
+                expected="unique names",
+            )
         result[name] = element
     return result
 
