@@ -11,7 +11,7 @@ def eval_ik(model, state, joint_q, joint_qd) -> None:
     """Sets joint coordinates and velocities from ``state.body_q`` and ``state.body_qd``.
 
     What the joints do not allow is left out: the nearest motion along the axes is taken. Angles of one axis come out in
-    (-pi, pi], of two and three axes as Euler angles; axes of one joint must be perpendicular to each other.
+    (-pi, pi], of three axes as Euler angles with the second in [-pi/2, pi/2]; axes of one joint must be perpendicular to each other.
 
     Args:
         model: The model.
@@ -34,7 +34,10 @@ def euler_angles(r: en.quat, a: en.vec3, b: en.vec3, c: en.vec3) -> en.vec3:
     along_a = en.quat_rotate(r, a)
     along_b = en.quat_rotate(r, b)
     along_c = en.quat_rotate(r, c)
-    second = en.asin(en.clamp(en.dot(a, along_c), -1.0, 1.0))
+    # atan2 keeps its digits near a quarter turn, where asin loses half of them.
+    along_b_part = en.dot(b, along_c)
+    along_c_part = en.dot(c, along_c)
+    second = en.atan2(en.dot(a, along_c), en.sqrt(along_b_part * along_b_part + along_c_part * along_c_part))
     first = en.atan2(-en.dot(b, along_c), en.dot(c, along_c))
     third = en.atan2(-en.dot(a, along_b), en.dot(a, along_a))
     return en.vec3(first, second, third)
@@ -58,8 +61,14 @@ def joint_angles(joints: JointTable, j: int, r: en.quat) -> en.vec3:
         a = joints.axis[at]
         b = joints.axis[at + 1]
         c = en.cross(a, b)
-        angles = euler_angles(r, a, b, c)
+        if count == 2:
+            # Without a third angle the second one is known all the way round.
+            turned_b = en.quat_rotate(r, b)
+            first = en.atan2(en.dot(c, turned_b), en.dot(b, turned_b))
+            second = en.atan2(en.dot(a, en.quat_rotate(r, c)), en.dot(a, en.quat_rotate(r, a)))
+            angles = en.vec3(first, second, 0.0)
         if count == 3:
+            angles = euler_angles(r, a, b, c)
             if en.dot(c, joints.axis[at + 2]) < 0.0:
                 angles = en.vec3(angles[0], angles[1], -angles[2])
     return angles

@@ -52,7 +52,7 @@ class KinematicTrees:
     """
 
     def __init__(self, model):
-        self.lanes = CUDA_LANES if model.device is not None and model.device.is_cuda else 1
+        self.lanes = self.block_size(model.device)
         host = {name: getattr(model, f"joint_{name}").numpy() for name in ("type", "parent", "child", "axis_dim")}
         dofs = joint_dofs(host["type"], host["axis_dim"])
         ancestor = ancestors(host["parent"], host["child"], model)
@@ -79,6 +79,11 @@ class KinematicTrees:
             ("row", self.row),
         ):  # fmt: skip
             setattr(self.table, name, device_array(values, "int32", model.device))
+
+    @staticmethod
+    def block_size(device) -> int:
+        """Trees in a block of scratch on a device."""
+        return CUDA_LANES if device is not None and device.is_cuda else 1
 
 
 def joint_dofs(types: np.ndarray, axis_dim: np.ndarray) -> np.ndarray:

@@ -147,6 +147,9 @@ def visit_outward(
     if above >= 0:
         X_wpj = get_pose(words, above + POSE * lanes, lanes) * X_wpj
     X_wcj = X_wpj * joint_pose(joints, j, q)
+    if above < 0:
+        # The tree's own origin: dynamics does not depend on where it stands, and digits must not either.
+        X_wcj = en.transform(en.vec3(0.0, 0.0, 0.0), en.transform_get_rotation(X_wcj))
     anchor = en.transform_get_translation(X_wcj)
     if above >= 0:
         w = get3(words, above + SPIN * lanes, lanes)

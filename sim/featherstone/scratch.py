@@ -1,8 +1,8 @@
 """Scratch numbers of the recursions: what stands where, and how kernels reach it.
 
 All spatial vectors and inertias of a joint are written along the world's axes about the origin of the child's joint
-frame (its anchor). So rotations about it have no moment arm, moving to the parent is a shift without rotation, and a
-robot far from the world's origin loses no digits.
+frame (its anchor). So rotations about it have no moment arm, and moving to the parent is a shift without rotation.
+Positions count from the anchor of the tree's root, so that a robot far from the world's origin loses no digits.
 """
 
 import engine as en
