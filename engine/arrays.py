@@ -760,8 +760,8 @@ def copy(
         return
     if dest.dtype.np_dtype != src.dtype.np_dtype:
         raise EngineError(
-            f"copy: got {T.type_name(src.dtype)} into {T.type_name(dest.dtype)}; expected equal element types; "
-            "convert one, e.g. with astype()"
+            f"copy: the arrays do not fit: destination dtype={T.type_name(dest.dtype)}, source "
+            f"dtype={T.type_name(src.dtype)}; convert one, e.g. with astype()"
         )
     _check_range(dest_offset, src_offset, count)
     if dest_offset or src_offset or count or src.size < dest.size:
@@ -854,8 +854,8 @@ def _span(a: array, first: int, count: int) -> array:
     """`count` elements of an array from `first` on, as a view; of a strided array of one dimension only."""
     if a.ndim > 1 and not a.is_contiguous:
         raise EngineError(
-            f"copy: got offsets or a count for a strided array of shape {a.shape}; those need one dimension; "
-            "copy whole rows, or call contiguous() first"
+            f"copy: offsets and counts of strided arrays are only supported for 1-D ones, got shape {a.shape}; copy "
+            "whole rows, or call contiguous() first"
         )
     return (a if a.ndim == 1 else a.flatten())[first : first + count]
 

@@ -40,6 +40,8 @@ class Indexing:
     def on_Subscript(self, node: ast.Subscript) -> Any:
         base = self.expression(node.value)
         parts = self.indices(node)
+        if isinstance(base, (tuple, list)) and isinstance(parts[0], ast.Slice):
+            return tuple(base)[self.static_index(parts[0])]
         if isinstance(base, (tuple, list)):
             k = self.value(self.expression(parts[0]), node).constant
             if isinstance(base, Shape) and isinstance(k, int) and len(base) <= k < 4:

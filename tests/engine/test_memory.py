@@ -97,8 +97,10 @@ def redefined(k: int):
 
 def test_redefined_kernels_are_freed_with_their_code():
     x = en.ones(64, dtype=float)
-    grown, objects = growth(lambda k: en.launch(redefined(k), 64, inputs=[x]), times=1000, warm_up=50)
-    # CPython's table of the subclasses of `object` is rebuilt at up to 147 KB now and then, whatever is freed
+    # CPython's table of the subclasses of `object` is rebuilt now and then, whatever is freed, at 147 KB or, where a
+    # session has seen many classes, twice that; a leak would show both times
+    runs = [growth(lambda k: en.launch(redefined(k), 64, inputs=[x]), times=1000, warm_up=50) for _ in range(2)]
+    grown, objects = min(r[0] for r in runs), min(r[1] for r in runs)
     assert grown < 1e6 and objects < 2e5, f"{grown / 1000:.0f} bytes a redefinition"
     kernel = weakref.ref(redefined(1))
     gc.collect()

@@ -147,12 +147,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         elif name == "warp.fem":
             module = PrivateModule(name)
             module.Sample = a_struct()  # a test only needs some struct of another module
-        elif name.startswith(("warp._src", "warp.fem", "warp.sparse", "warp.render")):  # private, or not ours to be
+        elif name.startswith("warp._src"):
             module = PrivateModule(name)
         else:
             package = "sim" if name.startswith("warp.sim") else "engine"
             rest = name.removeprefix("warp.sim" if package == "sim" else "warp")
-            return importlib.import_module(package + rest)
+            try:
+                return importlib.import_module(package + rest)
+            except ModuleNotFoundError:
+                module = PrivateModule(name)  # a part of the peer that is not ours to be
         module.__path__ = []
         return module
 
