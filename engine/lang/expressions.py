@@ -150,7 +150,8 @@ class Expressions(Calls, Indexing):
         return cached
 
     def on_Tuple(self, node) -> tuple:
-        return tuple(self.expression(e) for e in node.elts)
+        parts = ([self.expression(e)] if not isinstance(e, ast.Starred) else self.starred(e) for e in node.elts)
+        return tuple(v for part in parts for v in part)
 
     on_List = on_Tuple
 

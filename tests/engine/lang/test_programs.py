@@ -130,7 +130,8 @@ def of_tuples(v: en.array(dtype=en.vec3), out: en.array(dtype=en.vec4)):
         total += sizes[k] * v[i][k]
     for s in sizes[1:]:
         total += s
-    both = pair + (last,)
+    both = (*pair, last)
+    both = both[:1] + both[1:]
     out[i] = en.vec4(*pair, last + a + b + c, total + both[2] + float(len(both)))
 
 
