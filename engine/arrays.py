@@ -14,7 +14,7 @@ from engine.array_data import as_shape, element, element_type, numbers, storable
 from engine.capture import record_copy, record_fill, refuse_host_write
 from engine.device import Device, get_device, is_cuda_available
 from engine.errors import EngineError, EngineValueError
-from engine.taping import active_tape
+from engine.taping import active_tape, note_write, watching
 
 MAX_DIMS = 4
 _SHORT_ROW = 16  # rows of N-d arrays up to this length are compiled in, so that strides are constants
@@ -616,6 +616,8 @@ def _note_write(dest: array, source: Any = None, index: Any = ...) -> None:
     """Tells the tape that records, if any, that `dest` (or its part at `index`) is about to be written."""
     tape = active_tape()
     if tape is None:
+        if watching:
+            note_write(dest.device, *dest._span)
         return
     if not isinstance(source, array):
         tape.record_fill(dest, index)

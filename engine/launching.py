@@ -16,7 +16,7 @@ from engine.device import Device, get_device
 from engine.errors import LaunchError
 from engine.indexed_arrays import indexedarray
 from engine.kernel import SERIAL, Kernel
-from engine.taping import active_tape
+from engine.taping import active_tape, note_launch, watching
 
 _MOST = 2**31
 
@@ -140,6 +140,9 @@ class Launch:
         ordered = total and tape.record_launch(self.kernel.__name__, self.variant, self.args, dims, total, self.values)
         self.job[3] = SERIAL if ordered else self.variant.current_grain()
 
+    def _pass(self, tape: Any) -> None:
+        tape.pass_launch(self.variant, self.kernel.adopt(self.args))
+
     def _launch_on_cuda(self, stream: Any) -> None:
         if not self.total:
             return
@@ -149,6 +152,8 @@ class Launch:
             serial = tape.record_launch(
                 self.kernel.__name__, self.variant, self.args, self.dims, self.total, self.values
             )
+        elif watching:
+            note_launch(self.variant, self.args, self.values)
         keep = (*self.args, *self.held)
         how = (stream, self.block_dim, self.max_blocks, serial)
         _run_on_cuda(self.device, self.variant, self.total, self.data, keep, *how)
@@ -166,8 +171,8 @@ class Launch:
             return
         graph = recording()
         if graph is not None:
-            if active_tape() is not None and self.record_tape:
-                self._record(active_tape())
+            if active_tape() is not None:
+                (self._record if self.record_tape else self._pass)(active_tape())
             graph.add(self.job, (self.block, list(self.args), self.variant, self.held), self.variant)
             return
         tape = active_tape()
@@ -241,6 +246,10 @@ def launch(
         if tape is not None and record_tape:
             dims = (d0, d1, d2, d3)
             serial = tape.record_launch(kernel.__name__, variant, kernel.adopt(args), dims, total, values)
+        elif tape is not None:
+            tape.pass_launch(variant, kernel.adopt(args))
+        elif watching:
+            note_launch(variant, kernel.adopt(args), values)
         block = 0 if block_dim is None else _checked_block_dim(kernel.__name__, block_dim)
         if not (serial or place.captures or variant.observed):
             variant.run(total, data, stream, block, max_blocks)
@@ -254,6 +263,8 @@ def launch(
     if tape is not None and record_tape:
         if tape.record_launch(kernel.__name__, variant, kernel.adopt(args), (d0, d1, d2, d3), total, values):
             grain = SERIAL
+    elif tape is not None:
+        tape.pass_launch(variant, kernel.adopt(args))
     block = variant.block(d0, d1, d2, d3, variant.error_address, *values)
     runtime().launch(variant.address, block, total, grain)
     if variant.observed:

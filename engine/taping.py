@@ -34,6 +34,29 @@ def end(tape: Any) -> None:
     _recording.tapes.remove(tape)
 
 
+#: tapes that have to be told of what changes while they do not record, because they cannot look themselves
+watching: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def note_write(device: Any, low: int, high: int) -> None:
+    """Tells tapes that memory is about to be written which none of them records."""
+    for tape in list(watching):
+        tape.note_unseen(device, low, high)
+
+
+def note_launch(variant: Any, args: Any, values: Any) -> None:
+    """Tells tapes what a launch that none of them records is about to write."""
+    from engine.autodiff.launch_record import KernelMemory
+
+    memory = KernelMemory.of(variant)
+    for a in memory.written_arrays(args):
+        note_write(a.device, *a._span)
+    if memory.writes_raw:
+        for k in memory.ids:
+            for structure in structures.living(int(values[k])):
+                structures.changed(structure)
+
+
 class Structures:
     """Spatial structures that kernels reach by an id instead of an array, and how often each changed.
 

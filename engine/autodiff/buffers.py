@@ -27,6 +27,7 @@ class Buffer:
         varied: Whether it depends on an array with `requires_grad`.
         has_gradient: Whether, in the backward pass, a gradient has arrived.
         touched: Whether an operation on the tape used its contents before the tape wrote them.
+        is_changed_unseen: Whether it was written where the tape did not record.
         is_internal: Whether only a spatial structure writes it, which says so itself.
     """
 
@@ -37,7 +38,7 @@ class Buffer:
         self.used_low = self.used_high = 0
         self.snapshots: dict[int, Copy] = {}
         self.readers: list[Any] = []
-        self.varied = self.has_gradient = self.touched = self.is_internal = False
+        self.varied = self.has_gradient = self.touched = self.is_internal = self.is_changed_unseen = False
         self.fingerprint: int | None = None
         self.leaves: list[array] = []
         self._delta: int | None = None
@@ -270,6 +271,11 @@ class Buffers:
                 buffer.varied = True
                 break
             leaf = leaf._owner
+
+    def known(self, a: array) -> Buffer | None:
+        """The buffer that an array lies in, if the tape has met it."""
+        found = self._by_array.get(id(a))
+        return found[0] if found is not None else self.at(*memory_of(a)[:2])
 
     def make(self, low: int, high: int, owner: Any, device: Device) -> Buffer:
         """A new buffer."""

@@ -19,7 +19,7 @@ from engine import taping
 from engine.arrays import array
 from engine.autodiff.buffers import Buffer, Buffers, Copy
 from engine.autodiff.errors import TapeError
-from engine.autodiff.launch_record import LaunchRecord
+from engine.autodiff.launch_record import KernelMemory, LaunchRecord
 from engine.autodiff.structure_reads import StructureRead, words_of
 from engine.autodiff.tape import Tape
 from engine.kernel import Variant
@@ -111,6 +111,10 @@ class _Recorder:
         for n in written:
             self._write(launch.buffers[n], launch.carries, launch.arrays[n] if n in whole else None)
         return launch.memory.ordered
+
+    def pass_launch(self, variant: Variant, args: Sequence[Any]) -> None:
+        for a in KernelMemory.of(variant).written_arrays(args):
+            self._write(self.known.of(a), False, None)
 
     def record_copy(self, dest: array, src: array) -> None:
         if dest.size:

@@ -53,7 +53,7 @@ class KernelMemory:
     """
 
     def __init__(self, variant: Variant):
-        self.function, self.arity = variant.function, variant.arity
+        self.function, self.arity, self.types = variant.function, variant.arity, variant.types
         self.backend = backend(getattr(variant, "device", None) or get_device("cpu"))
         self.pointers = [k for k, p in enumerate(self.function.params) if p.type is T.pointer]
         self.floats = frozenset(n for n, t in enumerate(element_types(variant.types)) if has_float(t))
@@ -102,6 +102,11 @@ class KernelMemory:
         if found is None:
             found = variant.memory = cls(variant)  # type: ignore[attr-defined]
         return found
+
+    def written_arrays(self, args: Sequence[Any]) -> list[array]:
+        """Those among the arguments that a launch may write."""
+        found = pointer_arguments(self.types, args)
+        return [found[n] for n in self.stores if isinstance(found[n], array) and found[n].size]
 
     def plan(self, groups: tuple[int, ...], varied: tuple[bool | None, ...], moving: bool) -> LaunchPlan:
         found = self._plans.get((groups, varied, moving))

@@ -14,7 +14,14 @@ from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Buffers, is_brain, set_values
 from engine.autodiff.errors import TapeError
 from engine.autodiff.gradient_map import Gradients, Scopes
-from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord, Layer
+from engine.autodiff.launch_record import (
+    CopyRecord,
+    FillRecord,
+    FunctionRecord,
+    KernelMemory,
+    LaunchRecord,
+    Layer,
+)
 from engine.autodiff.tape_picture import Picture
 from engine.kernel import Variant
 
@@ -55,6 +62,8 @@ class Tape:
             )
         self._check_unchanged()
         taping.begin(self)
+        for buffer in self._buffers:
+            buffer.is_changed_unseen = False
         if config.mode != "debug":
             for buffer in self._buffers:
                 buffer.fingerprint = None
@@ -135,6 +144,19 @@ class Tape:
             self._take_fingerprints(written)
         return record.memory.ordered
 
+    def pass_launch(self, variant: Variant, args: Sequence[Any]) -> None:
+        """Keeps what a launch is about to overwrite that shall not be recorded itself."""
+        for a in KernelMemory.of(variant).written_arrays(args):
+            buffer = self._buffers.known(a)
+            if buffer is not None:
+                self.before_write(buffer)
+
+    def note_unseen(self, device: Any, low: int, high: int) -> None:
+        """Notes that memory is about to be written while the tape does not record."""
+        for b in self._buffers:
+            if b.backend.device is device and not b.is_internal and low < b.used_high and b.used_low < high:
+                b.is_changed_unseen = True
+
     def record_copy(self, dest: array, src: array) -> None:
         """Notes that `src` is about to be copied to `dest`."""
         if not dest.size:
@@ -163,6 +185,7 @@ class Tape:
         if any(v == buffer.version and r.needs(buffer, v) for r, v in buffer.readers):
             buffer.snapshot()
         buffer.version += 1
+        buffer.is_changed_unseen = False
         buffer.readers = [(r, v) for r, v in buffer.readers if v >= buffer.version]
 
     def _take_fingerprints(self, changing: Container[int] = ()) -> None:
@@ -171,10 +194,13 @@ class Tape:
             live = id(buffer) not in changing and any(v == buffer.version for _, v in buffer.readers)
             live = live and not buffer.is_internal
             buffer.fingerprint = buffer.current_fingerprint() if live else None
+            if live and buffer.fingerprint is None:
+                taping.watching.add(self)
 
     def _check_unchanged(self) -> None:
         for buffer in self._buffers:
-            if buffer.fingerprint is None or buffer.fingerprint == buffer.current_fingerprint():
+            same = buffer.fingerprint is None or buffer.fingerprint == buffer.current_fingerprint()
+            if same and not buffer.is_changed_unseen:
                 continue
             for record, version in buffer.readers:
                 if version == buffer.version and record.needs(buffer, version):

@@ -225,7 +225,6 @@ def test_a_scalar_that_python_changes_is_noticed():
         tape.backward(loop.loss)
 
 
-@pytest.mark.cpu_only("on a GPU the tape looks for such changes in debug mode only")
 def test_state_changed_after_the_tape_is_refused():
     loop = Loop()
     with en.Tape() as tape:
