@@ -10,6 +10,7 @@ import ctypes
 from typing import Any
 
 from engine import config
+from engine.cpu import jit
 from engine.cuda.driver import binding, call, error_of
 from engine.device import Device
 from engine.errors import EngineError
@@ -61,6 +62,7 @@ class CudaDevice(Device):
         from engine.cuda import entry
         from engine.cuda.memory import CudaMemory
 
+        jit.keep_sections_together()
         driver = binding()
         self.context = call("cuDevicePrimaryCtxRetain", self.handle)
         call("cuCtxSetCurrent", self.context)

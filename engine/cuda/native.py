@@ -36,6 +36,12 @@ def runs_on(device: Any) -> bool:
     return device.is_cuda and device.start().table != 0
 
 
+def keep_for_graph(device: Any, *used: Any) -> None:
+    """Notes what a graph that is being captured uses: kernels that get addresses cannot tell."""
+    if device.captures:
+        device.captures[-1].keep.append(used)
+
+
 class NativeKernel:
     """A kernel `name` in `text`, which takes one struct by value; `form` is the struct's layout for `struct.pack`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from engine.cuda.native import NativeKernel
+from engine.cuda.native import NativeKernel, keep_for_graph
 from engine.cuda.scan import SCALARS
 
 THREADS = 256
@@ -57,11 +57,13 @@ def kernels(scalar: str) -> tuple[NativeKernel, ...]:
     return tuple(NativeKernel(text, name, _FORM, THREADS) for name in ("add_blocks", "add_parts"))
 
 
-def add_up(device: Any, scalar: Any, a: int, b: int, out: int, count: int, width: int) -> None:
-    """Sums `count` elements of `width` scalars at address `a`, or of products with those at `b`, to address `out`."""
+def add_up(scalar: Any, a: Any, b: Any, out: Any, count: int, width: int) -> None:
+    """Sums `count` elements of `width` scalars of an array, or of products with those of another (or None), to `out`."""
+    device = a.device
+    keep_for_graph(device, a, b, out)
     blocks = min(_MOST_BLOCKS, max(1, -(-count // _TILE)))
     parts = device.memory.allocate(blocks * width * scalar.size, False)
-    args = (a, b, parts.ctypes.data, out, count, blocks, width, 0)
+    args = (a.ptr, 0 if b is None else b.ptr, parts.ctypes.data, out.ptr, count, blocks, width, 0)
     add_blocks, add_parts = kernels(scalar.name)
     add_blocks.launch(device, blocks * width, *args)
     add_parts.launch(device, width, *args)

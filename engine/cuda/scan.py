@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from engine.cuda.native import NativeKernel
+from engine.cuda.native import NativeKernel, keep_for_graph
 
 THREADS = 256
 ITEMS = 8
@@ -80,6 +80,7 @@ def scan(values: Any, sums: Any, inclusive: bool) -> None:
     device, scalar = values.device, values.dtype.scalar
     width = values.dtype.count
     tiles = -(-values.size // TILE)
+    keep_for_graph(device, values, sums)
     totals = device.memory.allocate(tiles * width * scalar.size, False)
     args = (values.ptr, sums.ptr, totals.ctypes.data, values.size, tiles, width, int(inclusive))
     add_tile, scan_totals, scan_tile = kernels(scalar.name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.cuda.native import NativeKernel
+from engine.cuda.native import NativeKernel, keep_for_graph
 
 THREADS = 256
 ITEMS = 8
@@ -191,6 +191,7 @@ def pass_count(bits: int) -> int:
 def sort_pairs(keys: Any, values: Any, count: int, begin: int, end: int) -> None:
     """Sorts the first `count` pairs of two arrays by bits of the keys; what follows in the arrays is scratch."""
     device, size = keys.device, values.dtype.size
+    keep_for_graph(device, keys, values)
     work = Sorter(device, count)
     near = [keys.ptr, keys.ptr + count * keys.dtype.size]
     if size in _VALUES:

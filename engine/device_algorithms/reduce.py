@@ -135,7 +135,7 @@ def _reduce(what: str, a: Any, b: Any, out: Any, count: int | None, axis: int | 
     if rows == 1 and columns == width and _adds_by_hand(a, b, result):
         from engine.cuda.reduce import add_up
 
-        add_up(a.device, scalar, a.ptr, b.ptr if inner else 0, result.ptr, used, width)
+        add_up(scalar, a, b, result, used, width)
         return out if out is not None else result.numpy()[0] if axis is None else result
     parts, size = cut(used) if rows * columns < 256 else (1, max(used, 1))
     partial = en.empty((parts, rows, columns), dtype=scalar, device=a.device)

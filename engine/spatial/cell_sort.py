@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.cuda.native import NativeKernel, runs_on
+from engine.cuda.native import NativeKernel, keep_for_graph, runs_on
 from engine.cuda.sort import Sorter, pass_count
 
-__all__ = ["CellSorter", "runs_on"]
+__all__ = ["CellSorter", "keep_for_graph", "runs_on"]
 
 _TILE = 2048
 
@@ -78,17 +78,18 @@ find_cells, mark_starts = (NativeKernel(_TEXT, name, _FORM, 256) for name in ("f
 
 
 class CellSorter:
-    """Sorts up to `capacity` points by cell; its memory is allocated once, so that sorting can be captured.
+    """Sorts as many points as `cells` has room for by cell; its memory is allocated once, so that sorting can be captured.
 
     Attributes:
         ids: Address of the numbers of the points, in order of their cells.
     """
 
-    def __init__(self, device: Any, capacity: int, cell_count: int):
+    def __init__(self, device: Any, cells: Any, cell_count: int):
+        capacity = cells.size
         self.device, self.cell_count = device, cell_count
         self.bits = max(1, (cell_count - 1).bit_length())
         self._sorter = Sorter(device, capacity)
-        self._cells = device.memory.allocate(4 * capacity, False)
+        self._cells = cells
         self._room = device.memory.allocate(4 * 4 * capacity, False)
         places = [self._room.ctypes.data + k * 4 * capacity for k in range(4)]
         self._buffers = ((places[0], places[1]), (places[2], places[3]))
@@ -97,8 +98,12 @@ class CellSorter:
     def sort(
         self, points: int, count: int, dims: tuple[int, int, int], starts: int, words: int, cells_per_metre: float
     ) -> None:
-        """Sorts `count` points at an address; writes the starts of cells and the grid's descriptor."""
-        cells = self._cells.ctypes.data
+        """Sorts `count` points, vec3 at an address; writes the starts of cells and the grid's descriptor.
+
+        Address 0: their cells are known already.
+        """
+        keep_for_graph(self.device, self)
+        cells = self._cells.ptr
         point_blocks = count // 256 + 1
         tiles = self.cell_count // _TILE + 1
         args = (
@@ -114,6 +119,7 @@ class CellSorter:
             cells_per_metre,
         )
         if count:
-            find_cells.launch(self.device, -(-count // 256), *args)
+            if points:
+                find_cells.launch(self.device, -(-count // 256), *args)
             self._sorter.sort("int32", 4, (cells, 0), self._buffers, count, 0, self.bits)
         mark_starts.launch(self.device, point_blocks + tiles, *args)

@@ -17,7 +17,7 @@ from typing import Any
 import engine as en
 from engine.errors import EngineError, EngineTypeError, EngineValueError
 from engine.in_out import InOut
-from engine.spatial.cell_sort import CellSorter, runs_on
+from engine.spatial.cell_sort import CellSorter, keep_for_graph, runs_on
 from engine.spatial.descriptor import take_descriptor
 from engine.taping import structures
 
@@ -239,11 +239,12 @@ class HashGrid:
         """Make room for `num_points` points, and for their groups, so that no later `build` allocates."""
         if with_groups and (self._group_room is None or self._group_room.size < num_points):
             self._group_room = en.empty(int(num_points), dtype=en.int32, device=self.device)
-        if num_points <= self._capacity:
+        if num_points <= self._capacity and self._cells is not None:
             return
         self._capacity = int(num_points)
         if self._native:
-            self._sorter = CellSorter(self.device, self._capacity, self._starts.shape[0] - 1)
+            self._cells = en.empty(self._capacity, dtype=en.int32, device=self.device)
+            self._sorter = CellSorter(self.device, self._cells, self._starts.shape[0] - 1)
             self._descriptor[IDS] = self._sorter.ids
             return
         for name in ("_ids", "_cells", "_bucket_cells", "_bucket_points"):
@@ -280,7 +281,12 @@ class HashGrid:
         self.reserve(n)
         self._set_groups(groups, n)
         if self._native:
-            self._sorter.sort(points.ptr, n, self.dims, self._starts.ptr, int(self.id), 1.0 / float(radius))
+            cells_per_metre = 1.0 / float(radius)
+            if self.dtype is not en.float32:
+                en.launch(find_cells, n, [points, cells_per_metre, *self.dims], [self._cells])
+            keep_for_graph(self.device, points)
+            at = points.ptr if self.dtype is en.float32 else 0
+            self._sorter.sort(at, n, self.dims, self._starts.ptr, int(self.id), cells_per_metre)
             return
         blocks = _block_count(n)
         size = -(-n // blocks)
