@@ -107,6 +107,7 @@ def swaying(x: en.array(dtype=en.vec3)):
     x[i] = x[i] + en.vec3(0.0, 0.1 * en.sin(3.0 * x[i][0]) + 0.05, 0.0)
 
 
+@pytest.mark.cpu_only("on a GPU the tape looks for such changes in debug mode only")
 def test_mesh_moved_where_no_tape_saw_it_is_refused():
     mesh = bumpy_mesh()
     p = en.array(points(), dtype=en.vec3, requires_grad=True)

@@ -165,5 +165,6 @@ def test_voxels_stored_on_the_tape_are_put_back_and_outside_are_refused():
     with en.Tape() as tape:
         en.launch(sampled, dim=5, inputs=[volume.id, p], outputs=[y])
     en.launch(stored, dim=(6, 6, 6), inputs=[volume.id, 1.0])
-    with pytest.raises(en.TapeError, match=r"changed.*where the tape did not see it"):
-        tape.backward(grads={y: np.ones(5)})
+    if en.get_device().is_cpu:  # on a GPU the tape looks for such changes in debug mode only
+        with pytest.raises(en.TapeError, match=r"changed.*where the tape did not see it"):
+            tape.backward(grads={y: np.ones(5)})

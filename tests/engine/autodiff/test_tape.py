@@ -135,6 +135,12 @@ def test_input_changed_before_backward_is_refused(change):
         tape.backward(loss)
 
 
+def test_input_changed_before_backward_is_refused_on_every_device_in_debug_mode(debug_mode):
+    tape, loss = changed_after(lambda x, y: x.assign(np.zeros(3)))
+    with pytest.raises(en.TapeError, match="argument 'x' of kernel 'square' was changed where the tape did not see it"):
+        tape.backward(loss)
+
+
 def test_changing_what_no_gradient_needs_is_fine():
     tape, loss = changed_after(lambda x, y: y.fill_(7.0))
     tape.backward(loss)
