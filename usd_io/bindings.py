@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+import sim
+
 
 @dataclass(frozen=True)
 class BodyBinding:
@@ -59,13 +61,17 @@ class SceneBindings:
     """Collider path to shape index."""
     joints: dict[str, int] = field(default_factory=dict)
     """Joint path to joint index."""
+    measure_joints: bool = False
+    """Joint coordinates come from the bodies' poses and velocities."""
     model_parameters: dict[str, float] = field(default_factory=dict)
     """Attributes of ``sim.Model`` that the builder does not carry (``soft_contact_ke`` ...)."""
 
     def configure(self, model: Any) -> None:
-        """Sets ``model_parameters`` on a finalized model."""
+        """Sets ``model_parameters`` on a finalized model, and its joint coordinates where bodies say them."""
         for name, value in self.model_parameters.items():
             setattr(model, name, value)
+        if self.measure_joints:
+            sim.eval_ik(model, model.state(), model.joint_q, model.joint_qd)
 
     def body_index(self, path: str) -> int:
         """Index of the body at a prim path; KeyError names the known ones."""

@@ -7,7 +7,7 @@ coordinates to world. Prim paths are plain strings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -211,6 +211,8 @@ class DriveRecord:
     target_velocity: float = 0.0
     max_force: float | None = None
     """[N or N m]"""
+    acceleration: bool = False
+    """Stiffness and damping count per unit of the mass or inertia that the axis carries."""
 
 
 @dataclass
@@ -247,7 +249,8 @@ class JointRecord:
     """``fixed``, ``free``, ``ball``, ``distance``, or ``axes``: translations, then rotations, along ``axes``."""
     parent_path: str | None
     """Path of a BodyRecord; None for the world."""
-    child_path: str
+    child_path: str | None
+    """Likewise; None only until ``turned_round``."""
     X_pj: np.ndarray
     X_cj: np.ndarray
     axes: list[JointAxisRecord] = field(default_factory=list)
@@ -260,6 +263,20 @@ class JointRecord:
     """Smallest and largest distance [m] of a distance joint, negative for none."""
     filter_collision: bool = True
     """Whether parent and child do not collide."""
+    outside_tree: bool = False
+    """Said to be no part of an articulation: it closes a loop."""
+
+    def turned_round(self) -> JointRecord | None:
+        """The same joint with parent and child exchanged; None when several axes depend on their order.
+
+        The child's motion in the parent is then undone: each axis points the other way, and coordinates stay.
+        """
+        if len(self.axes) > 1 and any(axis.kind == "angular" for axis in self.axes):
+            return None
+        axes = [replace(axis, axis=-axis.axis) for axis in self.axes]
+        return replace(
+            self, parent_path=self.child_path, child_path=self.parent_path, X_pj=self.X_cj, X_cj=self.X_pj, axes=axes
+        )
 
 
 @dataclass
@@ -373,6 +390,10 @@ class SceneRecord:
     bodies: list[BodyRecord] = field(default_factory=list)
     colliders: list[ColliderRecord] = field(default_factory=list)
     joints: list[JointRecord] = field(default_factory=list)
+    articulation_roots: tuple[str, ...] = ()
+    """Prims said to be (or to hold) the root of an articulation."""
+    joints_follow_bodies: bool = False
+    """Joint coordinates are those that the bodies' poses and velocities mean, not those in the joint records."""
     visuals: list[VisualRecord] = field(default_factory=list)
     """Only of sources that are not USD; a stage keeps its own."""
     cloths: list[ClothRecord] = field(default_factory=list)

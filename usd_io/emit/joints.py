@@ -8,21 +8,22 @@ import numpy as np
 
 import sim
 from sim.geometry.rotation import rotation_matrix, transform_points
-from usd_io.records import JointAxisRecord, JointRecord, SceneRecord, SceneWarning
+from usd_io.emit.joint_trees import spanning_trees
+from usd_io.records import JointAxisRecord, JointRecord, SceneRecord
 
 LIMIT_TIME = 0.02
 """[s] in which a limit without stiffness of its own pushes back, critically damped, what hangs on the joint."""
 
 
 def emit_joints(scene: SceneRecord, builder: Any, bodies: dict[str, int]) -> dict[str, int]:
-    """Adds all joints, an articulation for each root; bodies that carry joints without having one get a free joint.
+    """Adds all joints, an articulation for each root; see ``joint_trees`` for which ones.
 
     Returns:
         Joint path to joint index.
     """
     if not scene.joints:
         return {}
-    ordered = outward(with_free_roots(scene), scene)
+    ordered = spanning_trees(scene)
     loads = joint_loads(scene, ordered)
     result = {}
     for joint in ordered:
@@ -30,39 +31,6 @@ def emit_joints(scene: SceneRecord, builder: Any, bodies: dict[str, int]) -> dic
             builder.add_articulation()
         result[joint.path] = _emit(joint, builder, bodies, loads[joint.path])
     return result
-
-
-def with_free_roots(scene: SceneRecord) -> list[JointRecord]:
-    """The scene's joints, and a free one for every body that carries a joint but is the child of none."""
-    children = {joint.child_path for joint in scene.joints}
-    roots = dict.fromkeys(j.parent_path for j in scene.joints if j.parent_path and j.parent_path not in children)
-    identity = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
-    return [*scene.joints, *(JointRecord(f"{path}/free", "free", None, path, identity, identity) for path in roots)]
-
-
-def outward(joints: list[JointRecord], scene: SceneRecord) -> list[JointRecord]:
-    """Joints sorted so that parents come first, each tree in one piece; what belongs to no tree is left out."""
-    below: dict[str | None, list[JointRecord]] = {}
-    movers: dict[str, JointRecord] = {}
-    for joint in joints:
-        if joint.child_path in movers:
-            other = movers[joint.child_path].path
-            scene.warnings.append(SceneWarning(joint.path, f"closes a loop with {other}; loops are not simulated yet"))
-            continue
-        movers[joint.child_path] = joint
-        below.setdefault(joint.parent_path, []).append(joint)
-    ordered: list[JointRecord] = []
-    waiting = list(reversed(below.get(None, [])))
-    while waiting:
-        joint = waiting.pop()
-        ordered.append(joint)
-        waiting.extend(reversed(below.get(joint.child_path, [])))
-    for joint in movers.values():
-        if len(ordered) == len(movers):
-            break
-        if joint not in ordered:
-            scene.warnings.append(SceneWarning(joint.path, "its bodies follow each other in a circle; left out"))
-    return ordered
 
 
 def joint_loads(scene: SceneRecord, ordered: list[JointRecord]) -> dict[str, list[float]]:
@@ -130,6 +98,7 @@ def _emit(joint: JointRecord, builder: Any, bodies: dict[str, int], loads: list[
 
 def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
     drive = axis.drive
+    scale = load if drive is not None and drive.acceleration else 1.0
     ke = load / LIMIT_TIME**2 if axis.limit_stiffness is None else axis.limit_stiffness
     kd = 2.0 * load / LIMIT_TIME if axis.limit_damping is None else axis.limit_damping
     return sim.JointAxis(
@@ -139,8 +108,8 @@ def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
         ke,
         kd,
         action=None if drive is None else drive.target,
-        target_ke=0.0 if drive is None else drive.stiffness,
-        target_kd=0.0 if drive is None else drive.damping,
+        target_ke=0.0 if drive is None else drive.stiffness * scale,
+        target_kd=0.0 if drive is None else drive.damping * scale,
         mode=sim.JOINT_MODE_FORCE if drive is None else sim.JOINT_MODE_TARGET_POSITION,
         target_qd=0.0 if drive is None else drive.target_velocity,
         effort_limit=np.inf if drive is None or drive.max_force is None else drive.max_force,

@@ -33,6 +33,7 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
         bindings.shapes[collider.path] = emitter.add(collider, body, contact)
     for record in scene.deformables:
         bindings.particles.append(emit_deformable(scene, record, builder))
+    bindings.measure_joints = scene.joints_follow_bodies and bool(scene.joints)
     bindings.joints = emit_joints(scene, builder, index)
     emit_filters(scene, builder, bindings.shapes)
     bindings.model_parameters = {k: v for k, v in soft_contact(scene).items() if k != "mass"}

@@ -34,10 +34,10 @@ def _physical_prototypes(reading: Reading, prim: Usd.Prim) -> dict[int, PhysicsP
             reading.log.add(prim.GetPath().pathString, f"prototype {path} does not exist", kind="no prototype")
             continue
         found = collect(root, reading.log)
-        if found.deformables or found.instancers:
+        if found.deformables or found.instancers or found.joints:
             reading.log.add(
                 path.pathString,
-                "deformables and instancers inside a prototype are not simulated",
+                "deformables, joints and instancers inside a prototype are not simulated",
                 kind="prototype content",
             )
         if found.bodies or found.colliders:

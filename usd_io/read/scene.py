@@ -11,6 +11,7 @@ from usd_io.read.bodies import body_frames, read_bodies
 from usd_io.read.colliders import read_colliders
 from usd_io.read.deformables import read_deformables
 from usd_io.read.filtering import read_filtered_pairs, read_groups
+from usd_io.read.joints import JointReader
 from usd_io.read.mass import resolve_masses
 from usd_io.read.materials import MaterialReader
 from usd_io.read.opening import note_composition_errors, open_stage, quiet_diagnostics
@@ -77,6 +78,9 @@ def _read_rigid(reading: Reading, found: PhysicsPrims, materials: MaterialReader
     frames = body_frames(reading, found, placement)
     record.bodies = read_bodies(reading, found, placement, frames)
     record.colliders = read_colliders(reading, found, materials, placement, frames)
+    record.joints = JointReader(reading, found, placement, frames).read()
+    record.joints_follow_bodies = True
+    record.articulation_roots = tuple(found.articulation_roots)
     resolve_masses(reading, found, {b.path: b for b in record.bodies}, record.colliders)
 
 

@@ -11,6 +11,8 @@ from usd_io.read.warning_log import WarningLog
 
 BODY, COLLISION, MASS = "PhysicsRigidBodyAPI", "PhysicsCollisionAPI", "PhysicsMassAPI"
 MESH_COLLISION, FILTERED_PAIRS = "PhysicsMeshCollisionAPI", "PhysicsFilteredPairsAPI"
+ARTICULATION_ROOT = "PhysicsArticulationRootAPI"
+JOINTS = frozenset(f"Physics{kind}Joint" for kind in ("", "Fixed", "Revolute", "Prismatic", "Spherical", "Distance"))
 DEFORMABLE_BODY = "PhysicsDeformableBodyAPI"
 CLOTH, SOFT, CABLE = (f"Physics{k}DeformableSimAPI" for k in ("Surface", "Volume", "Curves"))
 PARTICLES = "PhysicsParticleSetAPI"
@@ -32,6 +34,8 @@ class PhysicsPrims:
     groups: list[Usd.Prim] = field(default_factory=list)
     filtered: list[Usd.Prim] = field(default_factory=list)
     instancers: list[Usd.Prim] = field(default_factory=list)
+    joints: list[Usd.Prim] = field(default_factory=list)
+    articulation_roots: list[str] = field(default_factory=list)
     schemas: dict[str, frozenset[str]] = field(default_factory=dict)
     """Applied schemas of every prim that has any, by path; names without the ``Omni`` prefix."""
 
@@ -63,6 +67,8 @@ def collect(root: Usd.Prim, log: WarningLog, *, include_root: bool = True) -> Ph
         elif type_name == "PointInstancer":
             found.instancers.append(prim)
             prims.PruneChildren()
+        elif type_name in JOINTS:
+            found.joints.append(prim)
         elif "Physics" in type_name or "Physx" in type_name:
             note_unsupported(log, prim.GetPath().pathString, type_name)
     return found
@@ -72,6 +78,8 @@ def _sort_by_schema(found: PhysicsPrims, prim: Usd.Prim, type_name: str, applied
     path = prim.GetPath().pathString
     schemas = frozenset(_ALIASES.get(a, a) for a in (a.removeprefix("Omni") for a in applied))
     found.schemas[path] = schemas
+    if ARTICULATION_ROOT in schemas:
+        found.articulation_roots.append(path)
     if BODY in schemas:
         found.bodies.append(prim)
     simulated = [s for s in SIM_SCHEMAS if s in schemas]

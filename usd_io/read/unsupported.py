@@ -10,16 +10,17 @@ _READ = frozenset(
         "Scene RigidBodyAPI BodyAPI MassAPI CollisionAPI MeshCollisionAPI MaterialAPI CollisionGroup FilteredPairsAPI "
         "DeformableBodyAPI SurfaceDeformableSimAPI VolumeDeformableSimAPI CurvesDeformableSimAPI ParticleSetAPI "
         "VolumeDeformableMaterialAPI SurfaceDeformableMaterialAPI CurvesDeformableMaterialAPI DeformableMaterialAPI "
-        "BaseMaterialAPI"
+        "BaseMaterialAPI ArticulationRootAPI DriveAPI LimitAPI"
     ).split()
 )
 """Schemas the readers understand (by canonical name, without the ``Omni`` prefix)."""
 
+_READ_IN_PART = frozenset({"PhysxParticleSetAPI", "PhysxJointAPI", "PhysxLimitAPI"})
+"""Schemas of other programs from which the readers take single attributes."""
+
 _MESSAGES = (
-    ("Joint", "joints are not simulated yet; the bodies it connects move freely"),
-    ("ArticulationRootAPI", "articulations are not simulated yet; its links move as free bodies"),
-    ("DriveAPI", "joint drives are not simulated yet"),
-    ("LimitAPI", "joint limits are not simulated yet"),
+    ("Mimic", "mimic joints are not coupled yet; the joint moves on its own"),
+    ("Joint", "this joint is not simulated; the bodies it connects move freely"),
     ("Attachment", "attachments between deformables and bodies are not simulated yet"),
     ("ElementCollisionFilter", "element collision filters are not applied yet"),
     ("DeformablePoseAPI", "deformable poses (embeddings) are not used yet"),
@@ -32,7 +33,7 @@ def note_unsupported(log: WarningLog, path: str, schema: str) -> None:
     """Notes a physics prim type or API schema that nobody reads; known ones pass."""
     name = schema.split(":")[0]
     canonical = name.removeprefix("Omni")
-    if canonical in _READ or canonical == "PhysxParticleSetAPI":
+    if canonical in _READ or canonical in _READ_IN_PART:
         return
     for part, message in _MESSAGES:
         if part in name:

@@ -144,12 +144,12 @@ def test_settings_and_their_bounds(read_text):
 
 def test_unsupported_physics_is_named_once(read_text):
     joints = "".join(
-        f'def PhysicsRevoluteJoint "J{i}" (prepend apiSchemas = ["PhysxJointAPI"]) {{}}\n' for i in range(4)
+        f'def PhysxPhysicsGearJoint "J{i}" (prepend apiSchemas = ["PhysxCookedDataAPI"]) {{}}\n' for i in range(4)
     )
     scene = read_text(BALL + joints)
-    said = [w for w in scene.warnings if "PhysicsRevoluteJoint" in w.message]
+    said = [w for w in scene.warnings if "PhysxPhysicsGearJoint" in w.message]
     assert len(said) == 1 and said[0].path == "/J0" and "3 more" in said[0].message
-    assert sum("PhysxJointAPI" in w.message for w in scene.warnings) == 1
+    assert sum("PhysxCookedDataAPI" in w.message for w in scene.warnings) == 1
 
 
 def test_prims_that_take_no_part_cost_few_calls(tmp_path):
