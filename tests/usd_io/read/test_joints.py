@@ -122,7 +122,7 @@ def test_a_joint_that_starts_bent_starts_bent(read):
         "vector3f physics:angularVelocity = (0, 0, 90) }\n"
     )
     fixed = joint("PhysicsFixedJoint", child="A", name="hold")
-    model, bindings = built(
+    model, _ = built(
         read(body("A") + turned + fixed + joint("PhysicsRevoluteJoint", 'uniform token physics:axis = "Z"', parent="A"))
     )
     assert model.joint_q.numpy().tolist() == pytest.approx([np.pi / 6])
@@ -136,7 +136,7 @@ def test_a_joint_named_from_tip_to_root_is_turned_round(read):
     back = read(body("A") + body("B", x=1.0) + hold + joint("PhysicsRevoluteJoint", *limits, "point3f physics:localPos0 = (-1, 0, 0)", parent="B", child="A"))  # fmt: skip
     ends = []
     for scene, sign in ((forth, 1.0), (back, -1.0)):
-        model, bindings = built(scene)
+        model, _ = built(scene)
         assert scene.warnings == []
         state = simulated(model, 2.0)
         ends.append(sign * float(state.joint_q.numpy()[0]))
