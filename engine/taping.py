@@ -46,7 +46,7 @@ def note_write(device: Any, low: int, high: int) -> None:
 
 def note_launch(variant: Any, args: Any, values: Any) -> None:
     """Tells tapes what a launch that none of them records is about to write."""
-    from engine.autodiff.launch_record import KernelMemory
+    from engine.autodiff.kernel_memory import KernelMemory
 
     memory = KernelMemory.of(variant)
     for a in memory.written_arrays(args):

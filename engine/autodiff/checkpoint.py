@@ -19,7 +19,8 @@ from engine import taping
 from engine.arrays import array
 from engine.autodiff.buffers import Buffer, Buffers, Copy
 from engine.autodiff.errors import TapeError
-from engine.autodiff.launch_record import KernelMemory, LaunchRecord
+from engine.autodiff.kernel_memory import KernelMemory
+from engine.autodiff.launch_record import LaunchRecord
 from engine.autodiff.structure_reads import StructureRead, words_of
 from engine.autodiff.tape import Tape
 from engine.kernel import Variant

@@ -17,7 +17,8 @@ from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Copy, add_from, packed, set_values
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.forward import Tangent
-from engine.autodiff.launch_record import KernelMemory, LaunchRecord, Layer, is_constant
+from engine.autodiff.kernel_memory import KernelMemory, is_constant
+from engine.autodiff.launch_record import LaunchRecord, Layer
 from engine.autodiff.shadows import Shadowed
 from engine.autodiff.tape import Tape
 from engine.kernel import Kernel

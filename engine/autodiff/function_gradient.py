@@ -135,7 +135,7 @@ def _keeps_values(function: ir.Function) -> bool:
 
 def _backward_form(function: ir.Function, name: str) -> ir.Function | None:
     """The backward form of a kernel with the pointers x and y first; None if it needs what other threads left."""
-    from engine.autodiff.launch_record import stays_call
+    from engine.autodiff.kernel_memory import stays_call
     from engine.autodiff.reverse import Adjoint
     from engine.autodiff.shadows import Shadowed
 

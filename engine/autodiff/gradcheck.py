@@ -10,7 +10,7 @@ import numpy as np
 from engine import taping
 from engine.arrays import array
 from engine.autodiff.errors import GradientError
-from engine.autodiff.launch_record import KernelMemory, has_float, pointer_arguments
+from engine.autodiff.kernel_memory import KernelMemory, has_float, pointer_arguments
 from engine.autodiff.tape import Tape
 from engine.kernel import Kernel
 from engine.launching import launch

@@ -16,15 +16,12 @@ from engine import config
 from engine import types as T
 from engine.autodiff.activity import Activity
 from engine.autodiff.adjoint_rules import RULES
-from engine.autodiff.custom_gradient import emit_gradient
-from engine.autodiff.errors import GradientError
 from engine.autodiff.forward_sweep import ForwardSweep, Frame
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
+from engine.autodiff.reverse_memory import ZERO, ReverseMemory, Scope
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
 from engine.lang.prune import prune
-
-_ZERO = 0.0
 
 
 class Adjoint:
@@ -59,29 +56,10 @@ class Adjoint:
             ir.verify(self.function)
 
 
-class _Scope:
-    """One region during the backward sweep: its code so far, and what is known of the region's values there."""
-
-    def __init__(self, parent: _Scope | None, region: ir.Region, kind: str):
-        self.parent, self.region, self.kind = parent, region, kind
-        self.base: _Scope = parent.base if kind == "branch" else self
-        self.primal, self.adjoint = ir.Region(), ir.Region()
-        before = parent.chain if parent else []
-        seen: dict = {}
-        self.primal_chain = [*before, seen]
-        self.chain = [*self.primal_chain, {}]
-        self.values: dict[int, ir.Value] = {}
-        self.adjoints: dict[int, ir.Value] = {}
-        self.outer: dict[int, tuple[ir.Value, ir.Value]] = {}
-        self.frame: Frame | None = None
-        self.position: ir.Value | None = None  # of a loop: which pass this is
-        self.loop: ir.Instr | None = None
-
-
 class _Operation:
     """What a rule sees of the operation that it differentiates."""
 
-    def __init__(self, work: _Reverse, instr: ir.Instr, scope: _Scope, g: ir.Value):
+    def __init__(self, work: _Reverse, instr: ir.Instr, scope: Scope, g: ir.Value):
         self.work, self.instr, self.scope, self.g, self.b = work, instr, scope, g, work.b
 
     def x(self, k: int) -> ir.Value:
@@ -109,11 +87,11 @@ class _Operation:
 
     def gated(self, slope: ir.Value) -> ir.Value:
         """Gradient times slope, zero where the gradient is zero even if the slope is infinite."""
-        some = self.b.op("ne", self.g, self.const(_ZERO))
-        return self.b.op("select", some, self.b.op("mul", self.g, slope), self.const(_ZERO))
+        some = self.b.op("ne", self.g, self.const(ZERO))
+        return self.b.op("select", some, self.b.op("mul", self.g, slope), self.const(ZERO))
 
 
-class _Reverse:
+class _Reverse(ReverseMemory):
     def __init__(self, kernel: Shadowed, activity: Activity, plain: set[Any], own: set[Any]):
         self.kernel, self.activity, self.roots, self.plain, self.own = kernel, activity, kernel.roots, plain, own
         self.source = kernel.function
@@ -128,7 +106,7 @@ class _Reverse:
         self.reloads: list[tuple[ir.Instr, ir.Instr]] = []
         self.exported: dict[int, ir.Value] = {}
         self.trips: dict[int, ir.Param] = {}
-        root = _Scope(None, self.source.body, "root")
+        root = Scope(None, self.source.body, "root")
         root.values = self.sweep.map
         root.primal_chain[-1] = root.chain[0] = self.b._seen[0]
         self.at(root)
@@ -136,9 +114,6 @@ class _Reverse:
         self.ordered = uses_atomic_results(self.source)
         self.function.body.instrs += root.adjoint.instrs
         self.finish()
-
-    def refuse(self, why: str) -> GradientError:
-        return GradientError(f"kernel '{self.source.name}': {why}")
 
     def index_homes(self, region: ir.Region, params) -> None:
         for p in params:
@@ -152,18 +127,18 @@ class _Reverse:
                 self.index_homes(inner, inner.params)
 
     # where code goes -------------------------------------------------------------------------------------------
-    def at(self, scope: _Scope) -> None:
+    def at(self, scope: Scope) -> None:
         """Emits into the backward part of `scope` from now on."""
         self.b.region, self.b._seen = scope.adjoint, scope.chain
 
     # values of the forward part --------------------------------------------------------------------------------
-    def scope_of(self, v: ir.Value, scope: _Scope) -> _Scope:
+    def scope_of(self, v: ir.Value, scope: Scope) -> Scope:
         home = self.homes[id(v)]
         while scope.region is not home:
             scope = scope.parent
         return scope
 
-    def get(self, v: ir.Value, scope: _Scope) -> ir.Value:
+    def get(self, v: ir.Value, scope: Scope) -> ir.Value:
         """The value of `v` in the backward code of `scope`."""
         if isinstance(v, ir.Const):
             return v
@@ -171,7 +146,7 @@ class _Reverse:
         found = scope.values.get(id(v))
         return found if found is not None else self.materialise(v, scope)
 
-    def materialise(self, v: ir.Value, scope: _Scope) -> ir.Value:
+    def materialise(self, v: ir.Value, scope: Scope) -> ir.Value:
         """Makes a value available: again from its operands, from the tape, or out of the branch that computed it."""
         kept = self.b.region, self.b._seen
         stack = [(v, scope)]
@@ -210,12 +185,12 @@ class _Reverse:
             return False
         return v.op in ir.OPS or (v.op == "load" and self.kernel.is_constant_load(v))
 
-    def loop_index(self, index: ir.Value, scope: _Scope) -> ir.Value:
+    def loop_index(self, index: ir.Value, scope: Scope) -> ir.Value:
         start, _, step = (self.get(a, scope.parent) for a in scope.loop.args[:3])
         k = self.b.op("cast", scope.position, type=index.type)
         return self.b.op("add", start, self.b.op("mul", k, step))
 
-    def from_tape(self, v: ir.Value, scope: _Scope) -> ir.Value:
+    def from_tape(self, v: ir.Value, scope: Scope) -> ir.Value:
         base = scope.base
         new = self.export(v, base.region)
         if isinstance(new, ir.Const):
@@ -243,7 +218,7 @@ class _Reverse:
         return value
 
     # gradients -------------------------------------------------------------------------------------------------
-    def add(self, v: ir.Value, g: ir.Value, scope: _Scope) -> None:
+    def add(self, v: ir.Value, g: ir.Value, scope: Scope) -> None:
         """Adds to the gradient of a value."""
         if id(v) not in self.activity.active:
             return
@@ -254,7 +229,7 @@ class _Reverse:
             old = scope.outer.get(id(v))
             scope.outer[id(v)] = (v, g if old is None else self.b.op("add", old[1], g))
 
-    def reverse(self, scope: _Scope) -> None:
+    def reverse(self, scope: Scope) -> None:
         """Backward code for the instructions of a region."""
         for i in reversed(scope.region.instrs):
             if id(i) in self.kernel.opaque:
@@ -269,19 +244,19 @@ class _Reverse:
             elif i.op in ("load", "store", "atomic", "custom", "alloca"):
                 getattr(self, "reverse_" + i.op)(i, scope)
 
-    def reverse_op(self, i: ir.Instr, g: ir.Value, scope: _Scope) -> None:
+    def reverse_op(self, i: ir.Instr, g: ir.Value, scope: Scope) -> None:
         operation = _Operation(self, i, scope, g)
         for a, rule in zip(i.args, RULES[i.op]):
             if rule is not None and id(a) in self.activity.active:
                 self.add(a, rule(operation), scope)
 
     # structure -------------------------------------------------------------------------------------------------
-    def reverse_if(self, i: ir.Instr, scope: _Scope) -> None:
+    def reverse_if(self, i: ir.Instr, scope: Scope) -> None:
         gs = [scope.adjoints.pop(id(r), None) for r in i.results]
         condition = self.get(i.args[0], scope)
         children = []
         for region in i.regions:
-            child = _Scope(scope, region, "branch")
+            child = Scope(scope, region, "branch")
             children.append(child)
             taken = not isinstance(condition, ir.Const) or bool(condition.value) == (region is i.regions[0])
             if not taken:
@@ -298,7 +273,7 @@ class _Reverse:
             return
         pairs = []
         for k, v in touched.items():
-            pairs.append([c.outer[k][1] if k in c.outer else self.b.const(_ZERO, v.type) for c in children])
+            pairs.append([c.outer[k][1] if k in c.outer else self.b.const(ZERO, v.type) for c in children])
         if not any(codes):
             outs = [self.b.op("select", condition, a, b) for a, b in pairs]
         else:
@@ -311,7 +286,7 @@ class _Reverse:
         for v, g in zip(touched.values(), outs):
             self.add(v, g, scope)
 
-    def trip_count(self, i: ir.Instr, scope: _Scope) -> ir.Value:
+    def trip_count(self, i: ir.Instr, scope: Scope) -> ir.Value:
         """How many passes a loop made, as int64."""
         if i.op == "while":
             key = self.trips.get(id(i))
@@ -333,14 +308,14 @@ class _Reverse:
             span = b.op("div", b.op("add", b.op("max", span, zero), b.op("sub", size, one)), size)
         return b.op("max", span, zero)
 
-    def reverse_loop(self, i: ir.Instr, scope: _Scope) -> None:
+    def reverse_loop(self, i: ir.Instr, scope: Scope) -> None:
         b, active = self.b, self.activity.active
         body = i.regions[-1]
         first, bounds = (1, 3) if i.op == "for" else (0, 0)
         carried = [k for k, r in enumerate(i.results) if id(r) in active or id(body.params[first + k]) in active]
         starts = [scope.adjoints.pop(id(i.results[k]), None) for k in carried]
         count = self.trip_count(i, scope)
-        child = _Scope(scope, body, "loop")
+        child = Scope(scope, body, "loop")
         child.loop, child.position = i, ir.Param("k", T.int64)
         child.frame = Frame(self.sweep.bodies[id(i)])
         gs = [ir.Param("g", i.results[k].type) for k in carried]
@@ -351,7 +326,7 @@ class _Reverse:
         yields = []
         for k, g in zip(carried, gs):
             p = body.params[first + k]
-            yields.append(child.adjoints.get(id(p), b.const(_ZERO, g.type)))
+            yields.append(child.adjoints.get(id(p), b.const(ZERO, g.type)))
         sums = [ir.Param("sum", v.type) for v, _ in child.outer.values()]
         yields += [b.op("add", s, g) for s, (_, g) in zip(sums, child.outer.values())]
         self.at(scope)
@@ -361,8 +336,8 @@ class _Reverse:
             self.frames.append(child.frame)
         region = ir.Region([child.position, *gs, *sums])
         region.instrs, region.yields = code, yields
-        inits = [b.const(_ZERO, g.type) if s is None else s for s, g in zip(starts, gs)]
-        inits += [b.const(_ZERO, s.type) for s in sums]
+        inits = [b.const(ZERO, g.type) if s is None else s for s, g in zip(starts, gs)]
+        inits += [b.const(ZERO, s.type) for s in sums]
         minus = b.const(-1, T.int64)
         args = (b.op("add", count, minus), minus, minus, *inits)
         outs = b.structured("for", args, (region,), [p.type for p in (*gs, *sums)])
@@ -370,171 +345,6 @@ class _Reverse:
             self.add(i.args[bounds + k], g, scope)
         for (v, _), g in zip(child.outer.values(), outs[len(gs) :]):
             self.add(v, g, scope)
-
-    # memory ----------------------------------------------------------------------------------------------------
-    def guarded(self, twin: ir.Value, scope: _Scope, type: T.ScalarType | None, run) -> ir.Value | None:
-        """Runs `run(address)` where the twin of an address is not null; its result, or zero."""
-        address = self.get(twin, scope)
-        if id(twin) not in self.kernel.uncertain:
-            return run(address)
-        b = self.b
-        there = b.op("ne", b.op("bitcast", address, type=T.uint64), b.const(0, T.uint64))
-        regions = (ir.Region(), ir.Region())
-        previous = b.enter(regions[0])
-        out = run(address)
-        b.leave(previous)
-        if type is None:
-            b.structured("if", (there,), regions, [])
-            return None
-        regions[0].yields, regions[1].yields = [out], [b.const(_ZERO, type)]
-        return b.structured("if", (there,), regions, [type])[0]
-
-    def is_within(self, address: ir.Value, groups: set[Any]) -> bool:
-        """Whether an address lies in local arrays or given groups."""
-        roots = self.roots.of(address)
-        return all((isinstance(g, tuple) and g[0] == "local") or g in groups for g in roots)
-
-    def reverse_load(self, i: ir.Instr, scope: _Scope) -> None:
-        g = scope.adjoints.pop(id(i), None)
-        twin = self.kernel.shadow(i.args[0])
-        if g is None or twin is None or not self.roots.of(i.args[0]) & self.activity.groups:
-            return
-        offset = self.get(i.args[1], scope)
-
-        def run(address: ir.Value) -> None:
-            if self.is_within(i.args[0], self.plain):
-                old = self.b.load(address, offset, i.type)
-                self.b.store(address, offset, self.b.op("add", old, g))
-            else:
-                self.b.effect("atomic", i.type, (address, offset, g), "add")
-
-        self.guarded(twin, scope, None, run)
-
-    def reverse_store(self, i: ir.Instr, scope: _Scope) -> None:
-        value = i.args[2]
-        if not value.type.is_float:
-            return
-        roots = self.roots.of(i.args[0])
-        if UNKNOWN in roots and id(value) in self.activity.active:
-            raise self.refuse(
-                "stores a value with a gradient through a raw address; pass the array as an argument instead"
-            )
-        twin = self.kernel.shadow(i.args[0])
-        if twin is None or not roots & self.activity.groups:
-            return
-        offset = self.get(i.args[1], scope)
-
-        def run(address: ir.Value) -> ir.Value:
-            g = self.b.load(address, offset, value.type)
-            self.b.store(address, offset, self.b.const(_ZERO, value.type))
-            return g
-
-        self.add(value, self.guarded(twin, scope, value.type, run), scope)
-
-    def reverse_alloca(self, i: ir.Instr, scope: _Scope) -> None:
-        # what is left belongs to the content before: none, since every pass of a loop starts with a fresh array
-        if scope.base.kind == "loop" and ("local", id(i)) in self.activity.groups:
-            self.b.effect("zero_memory", None, (self.get(self.kernel.shadow(i), scope),), i.attr[0])
-
-    def reverse_atomic(self, i: ir.Instr, scope: _Scope) -> None:
-        value = i.args[-1]
-        if not value.type.is_float or not self.activity.touches(i):
-            return
-        roots = self.roots.of(i.args[0])
-        arrived = scope.adjoints.pop(id(i), None)
-        if self.is_within(i.args[0], self.own) and (arrived is not None or i.attr in ("exch", "min", "max")):
-            self.reverse_update(i, arrived, scope)
-            return
-        if arrived is not None:
-            raise self.refuse(
-                f"a gradient would flow through the value that atomic_{i.attr} returns, which depends on the order of "
-                "the threads; read the array in a launch of its own"
-            )
-        twin = self.kernel.shadow(i.args[0])
-        if UNKNOWN in roots or twin is None:
-            raise self.refuse(f"atomic_{i.attr} on a raw address has no gradient; pass the array as an argument")
-        if i.attr in ("add", "sub"):
-            if id(value) in self.activity.active:
-                offset = self.get(i.args[1], scope)
-                g = self.guarded(twin, scope, value.type, lambda address: self.b.load(address, offset, value.type))
-                self.add(value, g if i.attr == "add" else self.b.op("neg", g), scope)
-        elif i.attr in ("min", "max"):
-            self.reverse_extreme(i, twin, scope)
-        else:
-            raise self.refuse(
-                f"atomic_{i.attr} on an array with a gradient cannot be differentiated; "
-                "use it on integers, or set requires_grad=False"
-            )
-
-    def reverse_update(self, i: ir.Instr, arrived: ir.Value | None, scope: _Scope) -> None:
-        """An atomic at a place that no other thread touches: it reads, computes and writes."""
-        value, twin, b = i.args[2], self.kernel.shadow(i.args[0]), self.b
-        if i.attr not in ("add", "sub", "exch", "min", "max"):
-            raise self.refuse(f"atomic_{i.attr} on an array with a gradient cannot be differentiated")
-        if twin is None:
-            return
-        offset, zero = self.get(i.args[1], scope), b.const(_ZERO, value.type)
-        new = self.guarded(twin, scope, value.type, lambda address: b.load(address, offset, value.type))
-        if i.attr in ("min", "max"):
-            old, given = self.get(i, scope), self.get(value, scope)
-            better = b.op("lt" if i.attr == "min" else "gt", given, old)
-            won = b.op("or", better, b.op("ne", old, old))  # a NaN gives way to anything
-            to_value, to_old = b.op("select", won, new, zero), b.op("select", won, zero, new)
-        elif i.attr == "exch":
-            to_value, to_old = new, zero
-        else:
-            to_value, to_old = new if i.attr == "add" else b.op("neg", new), new
-        before = to_old if arrived is None else b.op("add", to_old, arrived)
-        self.guarded(twin, scope, None, lambda address: b.store(address, offset, before))
-        self.add(value, to_value, scope)
-
-    def reverse_extreme(self, i: ir.Instr, twin: ir.Value, scope: _Scope) -> None:
-        """The gradient goes to the value that is there after the launch; the first thread that gave it takes all."""
-        array, total = i.args[0], self.get(i.args[1], scope)
-        while isinstance(array, ir.Instr) and array.op == "offset":
-            total = self.b.op("add", total, self.get(array.args[1], scope))
-            array = array.args[0]
-        others = [
-            x
-            for x in ir.walk(self.source.body)
-            if x.op in ("load", "store", "atomic")
-            and self.roots.of(x.args[0]) & self.roots.of(i.args[0])
-            and not (x.op == "atomic" and x.attr == i.attr)
-        ]
-        if array not in self.source.params or others or id(twin) in self.kernel.uncertain:
-            raise self.refuse(
-                f"atomic_{i.attr} can be differentiated where the kernel does nothing else with the array; split it"
-            )
-        k = self.source.params.index(array)
-        after = self._after.get(k)
-        if after is None:
-            after = self._after[k] = ir.Param(array.name + ".after", T.pointer)
-            self.after_params.append(k)
-            self.function.params.append(after)
-        b, t, value = self.b, i.type, i.args[2]
-        won = b.op("eq", self.get(value, scope), b.load(after, total, t))
-        regions = (ir.Region(), ir.Region())
-        address, offset = self.get(twin, scope), self.get(i.args[1], scope)
-        previous = b.enter(regions[0])
-        taken = b.effect("atomic", t, (address, offset, b.const(_ZERO, t)), "exch")
-        b.leave(previous)
-        regions[0].yields, regions[1].yields = [taken], [b.const(_ZERO, t)]
-        self.add(value, b.structured("if", (won,), regions, [t])[0], scope)
-
-    def reverse_custom(self, i: ir.Instr, scope: _Scope) -> None:
-        gradient, results = i.attr
-        gs = [scope.adjoints.pop(id(r), None) for r in results]
-        twins = [self.kernel.shadow(a) for a in i.args if a.type is T.pointer]
-        if all(g is None for g in gs) and all(t is None for t in twins):
-            return
-        if any(id(t) in self.kernel.uncertain for t in twins):
-            raise self.refuse(f"'{gradient.name}' got an array that is chosen at run time; choose inside the function")
-        args = [self.get(a, scope) for a in i.args]
-        args += [self.b.const(0, r.type) if g is None else g for r, g in zip(results, gs)]
-        args += [self.b.const(0, T.pointer) if t is None else self.get(t, scope) for t in twins]
-        outs = emit_gradient(self.b, gradient, args)
-        for a, g in zip((a for a in i.args if a.type.is_float), outs):
-            self.add(a, g, scope)
 
     # finishing -------------------------------------------------------------------------------------------------
     def finish(self) -> None:

@@ -12,16 +12,11 @@ from engine import brain_float, config, taping
 from engine.arrays import array
 from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Buffers, is_brain, set_values
+from engine.autodiff.copy_records import CopyRecord, FillRecord, FunctionRecord
 from engine.autodiff.errors import TapeError
 from engine.autodiff.gradient_map import Gradients, Scopes
-from engine.autodiff.launch_record import (
-    CopyRecord,
-    FillRecord,
-    FunctionRecord,
-    KernelMemory,
-    LaunchRecord,
-    Layer,
-)
+from engine.autodiff.kernel_memory import KernelMemory
+from engine.autodiff.launch_record import LaunchRecord, Layer
 from engine.autodiff.tape_picture import Picture
 from engine.kernel import Variant
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from engine import types as T
 from engine.arrays import array
-from engine.autodiff.launch_record import CopyRecord, FillRecord, FunctionRecord, LaunchRecord
+from engine.autodiff.copy_records import CopyRecord, FillRecord, FunctionRecord
+from engine.autodiff.launch_record import LaunchRecord
 
 
 @dataclass
