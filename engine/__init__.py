@@ -112,7 +112,16 @@ from engine.library.registry import BUILTINS as _BUILTINS
 from engine.modules import Module, force_load, get_module, get_module_options, load_module, set_module_options
 from engine.native.function import func_native
 from engine.references import address_of, ref
-from engine.session import constant, get_cuda_driver_version, get_cuda_toolkit_version, init
+from engine.session import (
+    LOG_DEBUG,
+    LOG_ERROR,
+    LOG_INFO,
+    LOG_WARNING,
+    constant,
+    get_cuda_driver_version,
+    get_cuda_toolkit_version,
+    init,
+)
 from engine.streams import (
     Event,
     ScopedStream,

@@ -89,6 +89,14 @@ class Composite(metaclass=CompositeMeta):
         """Sets row `k` of a matrix."""
         self[k] = values
 
+    def get_col(self, k: int) -> Any:
+        """Column `k` of a matrix, a vector."""
+        return self[:, k]
+
+    def set_col(self, k: int, values: Any) -> None:
+        """Sets column `k` of a matrix."""
+        self[:, k] = values
+
     def _checked(self, index: Any) -> Any:
         """An index of whole numbers and slices, one for each dimension at most."""
         parts = index if isinstance(index, tuple) else (index,)

@@ -7,6 +7,9 @@ from typing import Any
 from engine.device import is_cuda_available
 from engine.errors import EngineError
 
+#: Levels for `config.log_level`, for programs that set it.
+LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR = 10, 20, 30, 40
+
 
 def init() -> None:
     """Starts the engine; optional, everything starts when first used."""

@@ -14,6 +14,7 @@ from engine.lang import ir
 from engine.lang.rewrite import Cloner
 
 _BITS = T.uint16
+_KEEPERS = {"store", "atomic", "call", "native", "if", "for", "while", "print", "cast", "bitcast"}
 
 
 def without_bfloat16(function: ir.Function) -> ir.Function:
@@ -24,12 +25,16 @@ def without_bfloat16(function: ir.Function) -> ir.Function:
 
 
 def _has(function: ir.Function) -> bool:
-    if any(p.type is T.bfloat16 for p in function.params):
+    brain = T.bfloat16
+    if any(v.type is brain for v in (*function.params, *function.body.yields)):
         return True
     for i in ir.walk(function.body):
-        if i.type is T.bfloat16 or any(v.type is T.bfloat16 for v in (*i.args, *i.results)):
+        if i.type is brain:
             return True
-    return any(v.type is T.bfloat16 for v in function.body.yields)
+        # elsewhere a bfloat16 operand was made by an instruction of that type, or is a literal that something keeps
+        if i.op in _KEEPERS and any(v.type is brain for v in (*i.args, *i.results)):
+            return True
+    return False
 
 
 def _lowered(function: ir.Function, known: dict[int, ir.Function]) -> ir.Function:

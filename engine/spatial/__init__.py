@@ -3,6 +3,7 @@
 from engine.spatial.box_bvh import Bvh, is_cubql_available
 from engine.spatial.bvh_queries import (
     BvhQuery,
+    MeshBvh,
     MeshQuery,
     MeshQueryAABB,
     MeshQuerySphere,
@@ -61,6 +62,7 @@ __all__ = [
     "MarchingCubes",
     "Mesh",
     "MeshArrays",
+    "MeshBvh",
     "MeshQuery",
     "MeshQueryAABB",
     "MeshQueryPoint",

@@ -10,9 +10,9 @@ from engine.spatial.mesh_layout import LANES, NODE_BYTES, NODE_CHILD_ROW, NODE_C
 NODES, LEAVES, PARENTS, PRIMITIVE_COUNT = range(4)
 """Descriptor words: addresses of nodes, leaves and int32[node_count] parents (-1 above the root); a count."""
 
-TRIANGLES, GROUPS, GROUP_COUNT = 4, 5, 6
-"""Descriptor words: whether leaves are packets of a mesh; address of int32[group_count, 2], the number of a group and
-the root of its subtree, ascending; their count."""
+GROUPS, GROUP_COUNT = 4, 5
+"""Descriptor words: address of int32[group_count, 2], the number of a group and the root of its subtree, ascending;
+their count."""
 
 ALL = -1
 """The root that stands for the whole hierarchy."""
@@ -33,5 +33,4 @@ __all__ = [
     "NUMBER_ROW",
     "PARENTS",
     "PRIMITIVE_COUNT",
-    "TRIANGLES",
 ]

@@ -1,3 +1,4 @@
+# ruff: noqa: F811
 """Walks over hierarchies of boxes that give one primitive after the other, written in the kernel language.
 
 A query must be small, since it lives in registers between two steps of the user's loop: it has no stack of nodes.
@@ -21,7 +22,6 @@ from engine.spatial.bvh_layout import (
     NODES,
     NUMBER_ROW,
     PARENTS,
-    TRIANGLES,
 )
 from engine.spatial.closest_point import triangle_distance_sq
 from engine.spatial.traversal import packet_point
@@ -184,13 +184,19 @@ def _next(query: BvhQuery, index: int, max_dist: float = INFINITY):
     return found, query, index
 
 
+@en.struct
+class MeshBvh:
+    """The hierarchy of a mesh, from `mesh_get_bvh`; a type of its own, so that queries know what its leaves hold."""
+
+    id: en.uint64
+
+
 @en.func
 def _start(id: en.uint64, kind: int, root: int) -> BvhQuery:
     query = BvhQuery()
     query.nodes = en.ptr_load(en.uint64, id, NODES)
     query.leaves = en.ptr_load(en.uint64, id, LEAVES)
     query.parents = en.ptr_load(en.uint64, id, PARENTS)
-    query.triangles = en.ptr_load(en.uint64, id, TRIANGLES) != en.uint64(0)
     query.kind = kind
     query.root = en.max(root, 0)
     query.node = en.where(query.nodes == en.uint64(0), GONE, TOP)
@@ -211,11 +217,25 @@ def bvh_query_aabb(id: en.uint64, low: en.vec3, high: en.vec3, root: int = ALL) 
 
 
 @en.func
+def bvh_query_aabb(bvh: MeshBvh, low: en.vec3, high: en.vec3, root: int = ALL) -> BvhQuery:
+    query = bvh_query_aabb(bvh.id, low, high, root)
+    query.triangles = True
+    return query
+
+
+@en.func
 def bvh_query_ray(id: en.uint64, start: en.vec3, dir: en.vec3, root: int = ALL) -> BvhQuery:
     """Start looking for the boxes of a `Bvh` that the ray `start + t dir`, `t >= 0`, meets; `root` as for boxes."""
     query = _start(id, RAY, root)
     query.a = start
     query.b = en.vec3(1.0 / dir[0], 1.0 / dir[1], 1.0 / dir[2])
+    return query
+
+
+@en.func
+def bvh_query_ray(bvh: MeshBvh, start: en.vec3, dir: en.vec3, root: int = ALL) -> BvhQuery:
+    query = bvh_query_ray(bvh.id, start, dir, root)
+    query.triangles = True
     return query
 
 
@@ -229,9 +249,23 @@ def bvh_query_sphere(id: en.uint64, center: en.vec3, radius: float, root: int = 
 
 
 @en.func
+def bvh_query_sphere(bvh: MeshBvh, center: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
+    query = bvh_query_sphere(bvh.id, center, radius, root)
+    query.triangles = True
+    return query
+
+
+@en.func
 def bvh_query_capsule(id: en.uint64, start: en.vec3, dir: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
     """As `bvh_query_ray`, for boxes grown by `radius` on all sides; no box nearer than that to the ray is missed."""
     query = bvh_query_ray(id, start, dir, root)
+    query.radius = radius
+    return query
+
+
+@en.func
+def bvh_query_capsule(bvh: MeshBvh, start: en.vec3, dir: en.vec3, radius: float, root: int = ALL) -> BvhQuery:
+    query = bvh_query_ray(bvh, start, dir, root)
     query.radius = radius
     return query
 
@@ -257,15 +291,15 @@ def bvh_get_group_root(id: en.uint64, group: int) -> int:
 
 
 @en.func
-def mesh_get_bvh(id: en.uint64) -> en.uint64:
+def mesh_get_bvh(id: en.uint64) -> MeshBvh:
     """The hierarchy of a mesh as a handle for `bvh_query_...`, which then give the numbers of its faces."""
-    return id + en.uint64(8 * mesh_layout.BVH)
+    return MeshBvh(id + en.uint64(8 * mesh_layout.BVH))
 
 
 @en.func
 def mesh_get_group_root(id: en.uint64, group: int) -> int:
     """As `bvh_get_group_root`, for the groups of a mesh's faces."""
-    return bvh_get_group_root(mesh_get_bvh(id), group)
+    return bvh_get_group_root(id + en.uint64(8 * mesh_layout.BVH), group)
 
 
 @en.func

@@ -12,7 +12,7 @@ from engine.errors import EngineError
 from engine.spatial import mesh_layout as layout
 from engine.spatial.box_bvh import checked_constructor, node_blocks, parents_of
 from engine.spatial.bvh import LEAF_SIZE, build_bvh
-from engine.spatial.bvh_layout import GROUP_COUNT, GROUPS, LEAVES, NODES, PARENTS, TRIANGLES
+from engine.spatial.bvh_layout import GROUP_COUNT, GROUPS, LEAVES, NODES, PARENTS
 from engine.spatial.descriptor import take_descriptor
 from engine.spatial.forest import build_forest, checked_groups
 from engine.spatial.mesh_refresh import fill_packets, fit_nodes, sum_feature_normals, weigh_faces
@@ -224,12 +224,7 @@ class Mesh:
         words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
         words[layout.DIPOLES] = 0 if self._dipoles is None else self._dipoles.ptr
         words[layout.PARENTS] = self._parents.ptr
-        for word, value in (
-            (NODES, self._nodes.ptr),
-            (LEAVES, self._packets.ptr),
-            (PARENTS, self._parents.ptr),
-            (TRIANGLES, 1),
-        ):
+        for word, value in ((NODES, self._nodes.ptr), (LEAVES, self._packets.ptr), (PARENTS, self._parents.ptr)):
             words[layout.BVH + word] = value
         if self._roots is not None:
             words[layout.BVH + GROUPS], words[layout.BVH + GROUP_COUNT] = self._roots.ptr, len(self._roots)
