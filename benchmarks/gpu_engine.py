@@ -307,13 +307,27 @@ def algorithms(b: Bench) -> None:
     b.both("backward pass of one launch over 1M", "ms", 1e3, gradient, 20)
 
 
+def deterministic(b: Bench) -> None:
+    """What deterministic mode costs a kernel of atomic additions."""
+    n = 1_000_000
+    a, x = en.ones(n, dtype=float, device=DEVICE), en.zeros(1, dtype=float, device=DEVICE)
+    run = lambda: en.launch(b.kernels["simrun"]["square_sum"], dim=n, inputs=[a, x], device=DEVICE)  # noqa: E731
+    for mode in (False, True):
+        en.config.deterministic = mode
+        try:
+            seconds = alternate({"simrun": Bench.task(en, run, 5)}, 5)["simrun"] / 5
+        finally:
+            en.config.deterministic = False
+        print(f"    1M atomic additions into one number, deterministic={mode}: {seconds * 1e3:.3f} ms", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json")
     options = parser.parse_args()
     b = Bench()
     print(f"{en.get_device(DEVICE).name}; {'work':<40} {'simrun':>10} {'warp':>10} {'unit':<8} {'ratio':>7}")
-    for part in (launches, memory, grid, meshes, algorithms):
+    for part in (launches, memory, grid, meshes, algorithms, deterministic):
         try:
             part(b)
         except Exception as error:  # the other parts are worth having

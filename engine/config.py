@@ -6,9 +6,11 @@ import os
 mode: str = os.environ.get("SIMRUN_MODE", "release")
 #: Largest trip count of a `for` over a constant range that is unrolled.
 max_unroll: int = 16
-#: Launches of kernels with float atomics run on one thread in thread order, so that sums have the same bits every run.
-#: On a GPU that is hundreds of times slower for those kernels, and free for all others: without atomics every run gives
-#: the same bits anyway. Sums over neighbours in a fixed order (as the solvers do) cost nothing.
+#: Sums of floats by atomics are done in thread order, so that they have the same bits every run. On the CPU one thread
+#: runs such kernels. On a GPU they note what they add, and the log is sorted by address and added up (`cuda/ordered.py`):
+#: some milliseconds for a million additions. Where atomics stand in loops or what they change is read again, one thread
+#: runs the kernel there too, hundreds of times slower. Kernels without float atomics cost nothing: they always give the
+#: same bits. Minima and maxima do not depend on the order.
 deterministic: bool = False
 #: Bytes that CUDA kernels may allocate for differentiated loops with many passes; 0 takes an eighth of what is free.
 cuda_heap_size: int = 0

@@ -148,7 +148,7 @@ class Stream:
         from engine.cuda.driver import call
 
         self.device.start()
-        if self.device.captures:
+        if self.device.captures_here:
             raise EngineError(
                 f"Cannot synchronize stream of {self.device} while a graph is being captured; do it after the capture"
             )
@@ -196,7 +196,7 @@ class Event:
         from engine.cuda.driver import call
 
         self.device.start()
-        if self.device.captures:
+        if self.device.captures_here:
             raise EngineError(
                 f"Cannot synchronize event on {self.device} while a graph is being captured; do it after the capture"
             )

@@ -7,6 +7,7 @@ otherwise work goes to one blocking stream a device, which orders itself with th
 from __future__ import annotations
 
 import ctypes
+import threading
 from typing import Any
 
 from engine import config
@@ -134,6 +135,11 @@ class CudaDevice(Device):
     @property
     def is_capturing(self) -> bool:
         return bool(self.captures)
+
+    @property
+    def captures_here(self) -> bool:
+        """Whether this Python thread is capturing a graph; others may wait for streams and events meanwhile."""
+        return bool(self.captures) and self.captures[-1].thread == threading.get_ident()
 
     @property
     def capturing(self) -> Any:

@@ -8,6 +8,7 @@ the error record, then the kernel's scalars, 8 bytes each. It strides over the g
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from engine import types as T
 from engine.lang import ir
@@ -163,10 +164,21 @@ def literal(value, t: T.ScalarType) -> str:
     return f"{c_type(t)}({value})" if " " not in c_type(t) else f"({c_type(t)})({value})"
 
 
+def _depends_on_order(f: ir.Function) -> bool:
+    floats = [i for i in ir.walk(f.body) if i.op == "atomic" and i.type.is_float]
+    if not floats:
+        return False
+    regions = [f.body, *(r for i in ir.walk(f.body) for r in i.regions)]
+    used = {id(v) for r in regions for v in r.yields} | {id(a) for i in ir.walk(f.body) for a in i.args}
+    return any(i.attr not in ("min", "max") or id(i) in used for i in floats)
+
+
 class Source:
     """CUDA C++ text of a kernel and what it calls."""
 
-    def __init__(self, kernel: ir.Function, tid_arity: int, name: str = "kernel"):
+    def __init__(self, kernel: ir.Function, tid_arity: int, name: str = "kernel", sites: Sequence[ir.Instr] = ()):
+        """`sites`: atomic additions that are noted in a log instead of done (see `engine.cuda.ordered`)."""
+        self.sites = {id(i): k for k, i in enumerate(sites)}
         kernel = without_bfloat16(kernel)
         self.kernel, self.tid_arity, self.name = kernel, max(1, tid_arity), name
         self.checks: list[str] = []
@@ -179,7 +191,8 @@ class Source:
         if self.uses_tape:
             self.checks.append(_TAPE_FULL)
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
-        self.has_float_atomics = any(i.op == "atomic" and i.type.is_float for f in everything for i in ir.walk(f.body))
+        #: whether results depend on the order of the threads: sums of floats, and what atomics on floats return
+        self.has_float_atomics = any(_depends_on_order(f) for f in everything)
 
     def text(self) -> str:
         functions = []
@@ -212,6 +225,8 @@ class Source:
         fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [
             f"alignas(8) {c_type(p.type)} a{k};" for k, p in enumerate(params[4:])
         ]
+        if self.sites:
+            fields.append("u64 *log_keys, *log_values;")
         lines = [
             f"struct Args {{ {' '.join(fields)} }};",
             f'extern "C" __global__ void {self.name}(const Args args) {{',
@@ -354,6 +369,14 @@ class Body:
 
     def emit_atomic(self, i: ir.Instr, pad: str) -> None:
         base, offset, *values = i.args
+        site = self.source.sites.get(id(i))
+        if site is not None:
+            bits = "__float_as_uint" if i.type.bits == 32 else "__double_as_longlong"
+            number = f"{'-' if i.attr == 'sub' else ''}({self.ref(values[0])})"
+            at = f"[index * {len(self.source.sites)} + {site}]"
+            self.lines.append(f"{pad}args.log_keys{at} = (u64)({self.place(base, offset)});")
+            self.lines.append(f"{pad}args.log_values{at} = (u64){bits}({number});")
+            return
         t = c_type(i.type)
         op, shown = i.attr, [self.ref(v) for v in values]
         if op == "sub":

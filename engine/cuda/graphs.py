@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class CudaGraph:
 
     def __init__(self, device: Any, stream: Stream, external: bool = False):
         self.device, self.stream, self.external = device, stream, external
+        self.thread = threading.get_ident()
         self.keep: list[Any] = []
         self.checked: list[Any] = []
         self.template = self.executable = None

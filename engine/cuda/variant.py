@@ -12,6 +12,7 @@ from engine.errors import KernelAssertionError
 from engine.lang import ir
 
 _MOST_KEPT = 64
+_UNKNOWN = object()
 _MOST_BLOCKS = 1 << 20  # threads stride over what is left
 BLOCK = 256  # threads of a block unless a launch or the module says otherwise
 WARP = 32
@@ -38,6 +39,7 @@ class CudaCode:
         #: Launches of fewer threads get smaller blocks, so that they reach every multiprocessor. Code of the user may rely
         #: on the size of its block.
         self.spread_below = 0 if self.module.natives or block_dim != BLOCK else BLOCK * device.sm_count
+        self._ordered: Any = _UNKNOWN
         self._small_blocks: dict[int, int] = {}
         self.errors: Any = None
         self.error_address = 0
@@ -76,12 +78,25 @@ class CudaCode:
         if blocks > (most or self.most_blocks):
             blocks = most or self.most_blocks
         if serial or self.is_serial or (config.deterministic and self.has_float_atomics):
+            if not (serial or self.is_serial) and self._runs_ordered(total):
+                self._ordered.run(total, data, stream, blocks, block)
+                return
             blocks = block = 1
         code = device.enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
         if code:
             raise error_of(code, f"launching kernel '{self.name}' ({blocks} blocks of {block} threads)")
         if self.is_checked_later:
             device.unchecked.add(self)
+
+    def _runs_ordered(self, total: int) -> bool:
+        """Whether sums can be done in thread order by many threads (release mode only: checks would be numbered anew)."""
+        from engine.cuda.ordered import fits, ordered_form
+
+        if self.observed or self.module.uses_tape:
+            return False
+        if self._ordered is _UNKNOWN:
+            self._ordered = ordered_form(self.function, self.arity, self.device, self.name)
+        return self._ordered is not None and fits(total, self._ordered.sites)
 
     def plan(self, total: int, block_dim: int, most: int) -> tuple[int, int, int] | None:
         """Function, blocks and threads of a block for launches that always look like this one; None if they may not."""

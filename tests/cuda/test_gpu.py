@@ -170,6 +170,65 @@ def test_deterministic_mode_repeats_its_bits():
     assert sums[0] == total  # thread order
 
 
+@en.func
+def spread(out: en.array(dtype=en.vec3), k: int, v: en.vec3):
+    en.atomic_add(out, k, v)
+
+
+@en.kernel
+def histogram(
+    a: en.array(dtype=float),
+    place: en.array(dtype=int),
+    sums: en.array(dtype=float),
+    exact: en.array(dtype=en.float64),
+    vectors: en.array(dtype=en.vec3),
+):
+    i = en.tid()
+    k = place[i]
+    en.atomic_add(sums, k, a[i])
+    if a[i] > 0.0:
+        en.atomic_sub(exact, k, en.float64(a[i]))
+    spread(vectors, k, en.vec3(a[i], 2.0 * a[i], -a[i]))
+
+
+@pytest.mark.parametrize("places", [1, 7, 1000, 300_000])
+def test_deterministic_sums_are_those_of_one_thread_in_order(places, monkeypatch):
+    monkeypatch.setattr(en.config, "deterministic", True)
+    n = 200_003
+    rng = np.random.default_rng(places)
+    a, place = rng.standard_normal(n).astype(np.float32), rng.integers(0, places, n).astype(np.int32)
+    arrays = en.array(a), en.array(place)
+    for _ in range(2):
+        sums, exact, vectors = (en.zeros(places, dtype=t) for t in (en.float32, en.float64, en.vec3))
+        sums.fill_(0.5)
+        en.launch(histogram, n, [*arrays, sums, exact, vectors])
+        expected = np.full(places, 0.5, np.float32)
+        np.add.at(expected, place, a)
+        assert np.array_equal(sums.numpy(), expected)
+        expected = np.zeros(places)
+        np.subtract.at(expected, place[a > 0], a[a > 0].astype(float))
+        assert np.array_equal(exact.numpy(), expected)
+        expected = np.zeros((places, 3), np.float32)
+        np.add.at(expected, place, np.stack([a, 2 * a, -a], axis=1))
+        assert np.array_equal(vectors.numpy(), expected)
+    variant = next(iter(histogram._variants.values()))
+    assert variant._ordered.sites == 5
+
+
+def test_deterministic_sums_inside_a_graph(monkeypatch):
+    monkeypatch.setattr(en.config, "deterministic", True)
+    a = en.array(np.random.default_rng(0).standard_normal(5000).astype(np.float32))
+    total = en.zeros(1)
+    en.launch(sum_up, a.size, [a, total])
+    once = total.numpy()[0]
+    with en.ScopedCapture() as c:
+        total.zero_()
+        en.launch(sum_up, a.size, [a, total])
+    for _ in range(3):
+        en.capture_launch(c.graph)
+        assert total.numpy()[0] == once
+
+
 ATOMICS = """
 @en.kernel
 def extremes(a: en.array(dtype=TYPE), out: en.array(dtype=TYPE)):

@@ -3,7 +3,7 @@
 import pytest
 
 import engine as en
-from engine.cuda import graphs, reduce, scan, sort
+from engine.cuda import graphs, ordered, reduce, scan, sort
 from engine.cuda.native import NativeKernel
 from engine.cuda.nvrtc import nvrtc
 from engine.spatial import cell_sort
@@ -11,7 +11,7 @@ from engine.spatial import cell_sort
 
 def native_kernels() -> list[NativeKernel]:
     sorts = [sort.kernels(key, size, counted) for key in sort._KEYS for size, counted in ((4, True), (8, False))]
-    singles = [sort._gather_kernel, cell_sort.find_cells]
+    singles = [sort._gather_kernel, cell_sort.find_cells, ordered.add_in_order]
     return [
         k for group in (*sorts, *map(scan.kernels, scan.SCALARS), *map(reduce.kernels, scan.SCALARS)) for k in group
     ] + singles
