@@ -539,7 +539,9 @@ def overload(kernel: Any, types: Any = None) -> Any:
         return kernel.add_overload(types)
     hints = dict(inspect.get_annotations(kernel, eval_str=True))
     if hints.pop("return", None) not in (None, type(None)):
-        raise TypeError(f"Return annotations are not allowed on @wp.overload stubs: '{kernel.__name__}'")
+        raise TypeError(
+            f"overload of '{kernel.__name__}': got a return annotation; a stub declares argument types only, remove it"
+        )
     generic = find_kernel(kernel.__module__, kernel.__qualname__)
     generic.add_overload([hints.get(p, Any) for p in inspect.signature(kernel).parameters])
     return generic
