@@ -1,0 +1,290 @@
+"""Simulation on a GPU, beside the peer where it is installed: `python benchmarks/gpu_sim.py [--json FILE] [--parts ...]`.
+
+Both programs build the seed cloth through the same calls, capture a frame as a graph and replay it, taking turns; medians
+with synchronisation. The peer needs five minutes of host work for the large cloth, so there it gets its arrays from ours.
+
+Parts: frames (beside the peer), start (fresh processes, empty caches), recording, size, scenes (cost against size and
+against the number of small scenes; `gpu_plot.py` draws them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path[:0] = [ROOT, HERE]
+
+import numpy as np  # noqa: E402
+from cloth_scene import DT, SUBSTEPS, cloth, dressed  # noqa: E402
+from sidebyside import peer, row, save  # noqa: E402
+
+import engine as en  # noqa: E402
+import sim  # noqa: E402
+
+DEVICE = "cuda:0"
+
+
+# scenes ---------------------------------------------------------------------------------------------------------------
+
+
+_ARRAYS = """particle_q particle_qd particle_mass particle_inv_mass particle_radius particle_flags tri_indices tri_poses
+tri_activations tri_materials edge_indices edge_rest_angle edge_rest_length edge_bending_properties""".split()
+
+
+def peer_cloth(m, s, ours):
+    """The peer's model of a cloth whose arrays are those of `ours`."""
+    model = cloth(m, s, 4, 3)
+    for name in _ARRAYS:
+        there = getattr(model, name)
+        here = getattr(ours, name).numpy()
+        setattr(model, name, m.array(here, dtype=there.dtype, device=DEVICE))
+    for family in ("particle", "tri", "edge"):
+        setattr(model, f"{family}_count", getattr(ours, f"{family}_count"))
+    model.soft_contact_tids = m.zeros(ours.particle_count, dtype=int, device=DEVICE)
+    return model
+
+
+class Frame:
+    """One captured frame of a model: `run` replays it."""
+
+    def __init__(self, m, s, model, integrator, substeps: int = SUBSTEPS, dt: float = DT):
+        self.m, first, second = m, model.state(), model.state()
+        self.state = first
+
+        def frame():
+            a, b = first, second
+            s.collide(model, a)
+            for _ in range(substeps):
+                a.clear_forces()
+                integrator.simulate(model, a, b, dt)
+                a, b = b, a
+
+        with m.ScopedDevice(DEVICE):
+            frame()  # compiles; what it changed is undone
+            fresh = model.state()
+            first.particle_q.assign(fresh.particle_q)
+            first.particle_qd.assign(fresh.particle_qd)
+            with m.ScopedCapture() as capture:
+                frame()
+        self.graph = capture.graph
+
+    def run(self) -> None:
+        self.m.capture_launch(self.graph)
+        self.m.synchronize_device(DEVICE)
+
+
+def alternate(frames: dict[str, Frame], repeats: int) -> dict[str, float]:
+    """Median seconds of a frame; the programs take turns of five frames."""
+    times: dict[str, list[float]] = {name: [] for name in frames}
+    for turn in range(repeats // 5 + 1):
+        for name, frame in frames.items():
+            for _ in range(5):
+                start = time.perf_counter()
+                frame.run()
+                if turn:
+                    times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+# parts ----------------------------------------------------------------------------------------------------------------
+
+
+def frames(rows: list, wp) -> None:
+    """The table of issue 4."""
+    wps = None
+    if wp:
+        import warp.sim as wps
+    solvers = {
+        "semi-implicit": (lambda: sim.SemiImplicitIntegrator(), lambda: wps.SemiImplicitIntegrator()),
+        "XPBD, simultaneous": (lambda: sim.XPBDIntegrator(sweep="simultaneous"), lambda: wps.XPBDIntegrator()),
+        "XPBD, colored": (lambda: sim.XPBDIntegrator(), None),
+    }
+    theirs: dict[str, Frame] = {}
+    for size in ((64, 32), (512, 256)):
+        ours = cloth(en, sim, *size)
+        for solver, (make, make_theirs) in solvers.items():
+            if size == (512, 256) and solver == "XPBD, colored":
+                continue
+            sides = {"simrun": Frame(en, sim, cloth(en, sim, *size), make())}
+            if wp and make_theirs:
+                sides["warp"] = theirs[solver] = Frame(wp, wps, peer_cloth(wp, wps, ours), make_theirs())
+            work = f"cloth {size[0]}x{size[1]}, 32 substeps, {solver}, graph, a frame"
+            rows.append(row(work, "ms", 1e3, alternate(sides, 60 if size == (64, 32) else 30)))
+            q = sides["simrun"].state.particle_q.numpy()
+            rows[-1]["lowest"] = float(q[:, 1].min())
+            if "warp" in sides:
+                rows[-1]["apart"] = float(np.abs(q - sides["warp"].state.particle_q.numpy()).max())
+            print(
+                f"    lowest point {q[:, 1].min():.3f}, apart {rows[-1].get('apart', float('nan')):.4f} m", flush=True
+            )
+
+
+_OURS = """
+import sys; sys.path[:0] = [{root!r}, {here!r}]
+import engine, sim, cloth_scene
+cloth_scene.first_frame(engine, sim, sim.SemiImplicitIntegrator())
+"""
+_PEER = """
+import sys; sys.path[:0] = [{here!r}]
+import warp
+warp.config.quiet = True
+import warp.sim, cloth_scene
+cloth_scene.first_frame(warp, warp.sim, warp.sim.SemiImplicitIntegrator())
+"""
+
+
+def started(code: str, cache: str) -> float:
+    """Seconds of a whole process."""
+    env = dict(os.environ, SIMRUN_CACHE=cache, WARP_CACHE_PATH=cache)
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code.format(root=ROOT, here=HERE)], check=True, env=env, stdout=sys.stderr)
+    return time.perf_counter() - began
+
+
+def start(rows: list, wp) -> None:
+    """Whole process, from before the interpreter starts to the first frame on the host.
+
+    The peer's cold cache is `WARP_CACHE_PATH` if that is set and not there yet: later parts then need not compile again.
+    """
+    cold, warm = [], []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as cache:
+            cold.append(started(_OURS, cache))
+            warm.append(started(_OURS, cache))
+    found = {"cold": {"simrun": statistics.median(cold)}, "warm": {"simrun": statistics.median(warm)}}
+    kept = os.environ.get("WARP_CACHE_PATH")
+    if wp:
+        with tempfile.TemporaryDirectory() as cache:
+            place = cache if not kept or os.path.exists(kept) else kept
+            found["cold"]["warp"] = started(_PEER, place)
+            found["warm"]["warp"] = started(_PEER, place)
+    for kind, medians in found.items():
+        rows.append(row(f"seed cloth, {kind} start of the process to the first frame", "s", 1.0, medians))
+
+
+def recording(rows: list, wp) -> None:
+    """Frames with all positions on the host: waiting for each, or fetched while the next is computed."""
+    from app.frame_readback import FrameReadback
+    from sim.diagnostics import DivergenceWatch
+
+    for size in ((64, 32), (512, 256)):
+        frame = Frame(en, sim, cloth(en, sim, *size), sim.SemiImplicitIntegrator())
+        watch = DivergenceWatch(frame.state)
+        readback = FrameReadback(frame.state, watch)
+        kept = np.empty((frame.state.particle_count, 3), np.float32)
+
+        def alone(frame=frame):
+            frame.run()
+
+        def waiting(frame=frame, kept=kept):
+            frame.run()
+            kept[...] = frame.state.particle_q.numpy()
+
+        def overlapped(frame=frame, kept=kept, readback=readback, watch=watch):
+            en.capture_launch(frame.graph)
+            watch.look()
+            readback.take(0, 0.0, ["particle_q"])
+            while len(readback) > 1:
+                kept[...] = readback.pop().arrays["particle_q"]
+
+        found = {}
+        for name, step in (("alone", alone), ("waiting", waiting), ("overlapped", overlapped)):
+            spans = []
+            for _ in range(7):
+                en.synchronize()
+                began = time.perf_counter()
+                for _ in range(20):
+                    step()
+                en.synchronize()
+                spans.append((time.perf_counter() - began) / 20)
+            found[name] = 1e3 * statistics.median(spans)
+        rows.append({"work": f"recording {size[0]}x{size[1]}", "unit": "ms", **found})
+        print(f"recording {size}: " + ", ".join(f"{k} {v:.3f} ms a frame" for k, v in found.items()), flush=True)
+
+
+def sized(count: int) -> tuple[int, int]:
+    """Cells of a cloth of about `count` particles, twice as long as wide."""
+    y = max(2, round(math.sqrt(count / 2.0)) - 1)
+    return 2 * y, y
+
+
+def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) -> None:
+    """Cost of a semi-implicit cloth against its number of particles, 8 substeps a frame."""
+    for count in counts:
+        began = time.perf_counter()
+        model = cloth(en, sim, *sized(int(count)))
+        built = time.perf_counter() - began
+        frame = Frame(en, sim, model, sim.SemiImplicitIntegrator(), substeps=8)
+        seconds = alternate({"simrun": frame}, 15)["simrun"]
+        n = model.particle_count
+        rows.append(
+            {"work": "size", "particles": n, "build_s": built, "ms": 1e3 * seconds, "ns": 1e9 * seconds / n / 8}
+        )
+        print(f"{n:>9} particles: build {built:.2f} s, {1e3 * seconds:.3f} ms a frame, "
+              f"{1e9 * seconds / n / 8:.3f} ns a particle and substep", flush=True)  # fmt: skip
+
+
+def small_scene() -> sim.ModelBuilder:
+    """A cloth of 81 particles that falls on the ground."""
+    builder = sim.ModelBuilder()
+    builder.add_cloth_grid(
+        pos=en.vec3(0.0, 0.5, 0.0), rot=en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), math.pi * 0.5), vel=en.vec3(0.0, 0.0, 0.0),
+        dim_x=8, dim_y=8, cell_x=0.1, cell_y=0.1, mass=0.1, tri_ke=1.0e3, tri_ka=1.0e3, tri_kd=1.0e1,
+    )  # fmt: skip
+    return builder
+
+
+def scenes(rows: list, wp) -> None:
+    """Cost of many copies of a small scene, 8 substeps a frame."""
+    for count in (1, 4, 16, 64, 256, 1024, 4096, 16384):
+        began = time.perf_counter()
+        builder = sim.ModelBuilder()
+        builder.replicate(small_scene(), count)
+        model = dressed(builder.finalize(device=DEVICE))
+        built = time.perf_counter() - began
+        for solver, make in (
+            ("semi-implicit", lambda: sim.SemiImplicitIntegrator()),
+            ("xpbd", lambda: sim.XPBDIntegrator(sweep="simultaneous")),
+        ):
+            seconds = alternate({"simrun": Frame(en, sim, model, make(), substeps=8)}, 15)["simrun"]
+            rows.append(
+                {"work": "scenes", "scenes": count, "solver": solver, "build_s": built, "ms": 1e3 * seconds, "us": 1e6 * seconds / count}
+            )  # fmt: skip
+            print(f"{count:>6} scenes, {solver}: build {built:.2f} s, {1e3 * seconds:.3f} ms a frame, "
+                  f"{1e6 * seconds / count:.3f} us a scene", flush=True)  # fmt: skip
+
+
+PARTS = {f.__name__: f for f in (start, frames, recording, scenes, size)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json")
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
+    options = parser.parse_args()
+    wp = peer()
+    en.set_device(DEVICE)
+    rows: list = [{"work": "device", "name": en.get_device().name}]
+    print(f"{rows[0]['name']}; {'work':<50} {'simrun':>10} {'warp':>10} {'unit':<8} {'ratio':>7}", flush=True)
+    for name in options.parts:
+        try:
+            PARTS[name](rows, wp)
+        except Exception as error:  # the other parts are worth having
+            print(f"{name}: {type(error).__name__}: {str(error)[:800]}", flush=True)
+            rows.append({"work": name, "error": str(error)[:800]})
+        save(rows, options.json)
+    if options.json:
+        print(json.dumps(rows)[:200], "...")
+
+
+if __name__ == "__main__":
+    main()
