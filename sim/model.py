@@ -205,18 +205,20 @@ class Model:
         """A new state at the initial positions and velocities, forces zero; fields of absent kinds stay None."""
         grad = self.requires_grad if requires_grad is None else requires_grad
         state = State()
+        particle_f = body_f = None
         if self.particle_count:
             state.particle_q = en.clone(self.particle_q, requires_grad=grad)
             state.particle_qd = en.clone(self.particle_qd, requires_grad=grad)
-            state.particle_f = en.zeros_like(self.particle_qd, requires_grad=grad)
+            particle_f = en.zeros_like(self.particle_qd, requires_grad=grad)
         if self.body_count:
             state.body_q = en.clone(self.body_q, requires_grad=grad)
             state.body_qd = en.clone(self.body_qd, requires_grad=grad)
-            state.body_f = en.zeros_like(self.body_qd, requires_grad=grad)
+            body_f = en.zeros_like(self.body_qd, requires_grad=grad)
         if self.joint_count:
             state.joint_q = en.clone(self.joint_q, requires_grad=grad)
             state.joint_qd = en.clone(self.joint_qd, requires_grad=grad)
             state.joint_qdd = en.zeros_like(self.joint_qd, requires_grad=grad)
+        state.adopt_forces(particle_f, body_f)
         return state
 
     def control(self, requires_grad: bool | None = None, clone_variables: bool = True) -> Control:

@@ -7,13 +7,14 @@ import numpy as np
 import engine as en
 from sim.device_arrays import device_array
 from sim.forces.bending import hinge_force
-from sim.forces.element_table import HOST_CODES, element_table
+from sim.forces.element_table import HOST_CODES, NO_PLACE, element_table
 from sim.forces.slots import leave, new_slots
 from sim.forces.springs import spring_force
 from sim.forces.tetrahedra import tetrahedron_force
 
 SPAN = 32  # elements of one type start at multiples of this, so that a warp has elements of one type only
 CODES = en.constant(HOST_CODES)
+NONE = en.constant(NO_PLACE)
 
 
 def batch_size(counts) -> int:
@@ -44,8 +45,8 @@ class ElementBatch:
         springs, lone, edges, tetrahedra = map(bool, self._counts)
         hosting = bool(np.any(table.host >= 0))
         self._kernel = eval_elements(
-            springs, triangle_force if lone or hosting else None, lone, edges, hosting, tetrahedra
-        )
+            springs, triangle_force if lone or hosting else None, lone, edges, hosting, tetrahedra, table.width < 0
+        )  # fmt: skip
 
     def evaluate(self, model, state, tri_activations, tet_activations) -> None:
         """Writes all forces from positions and velocities of `state`."""
@@ -54,7 +55,7 @@ class ElementBatch:
             self._kernel,
             dim=batch_size(self._counts),
             inputs=[
-                state.particle_q, state.particle_qd,
+                model.particle_count, state.particle_q, state.particle_qd,
                 springs, model.spring_indices, model.spring_rest_length, model.spring_stiffness,
                 model.spring_damping,
                 lone, self._lone, model.tri_indices, model.tri_poses, tri_activations, model.tri_materials,
@@ -65,6 +66,19 @@ class ElementBatch:
             ],
             outputs=[self.slots],
         )  # fmt: skip
+
+
+@en.func
+def listed_place(table: en.array2d(dtype=int), v: int, e: int, corner: int, particle_count: int) -> int:
+    """Place of the force on corner `v` of element `e`, as the table says."""
+    return table[v, e]
+
+
+@en.func
+def numbered_place(table: en.array2d(dtype=int), v: int, e: int, corner: int, particle_count: int) -> int:
+    """The same from the number of the force among those of particle `corner`."""
+    number = (table[0, e] >> (8 * v)) & 255
+    return en.where(number == NONE, -1, number * particle_count + corner)
 
 
 @en.func
@@ -83,7 +97,9 @@ def share_of(corner: int, c0: int, c1: int, c2: int, f0: en.vec3, f1: en.vec3, f
 
 
 @cache
-def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool):
+def eval_elements(
+    springs: bool, triangle_force, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, by_rows: bool
+):
     """Kernel over the elements of the chosen types.
 
     Args:
@@ -91,11 +107,14 @@ def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosti
         triangle_force: Force function of triangles, or None without any.
         lone: Whether some triangles have no edge that takes them along.
         hosting: Whether some edges take one along.
+        by_rows: Whether particles have rows of different lengths, see `ElementTable`.
     """
+    place = listed_place if by_rows else numbered_place
     membrane_force = triangle_force or tetrahedron_force  # never called if None
 
     @en.kernel
     def eval_batch(
+        particle_count: int,
         x: en.array(dtype=en.vec3),
         v: en.array(dtype=en.vec3),
         spring_count: int,
@@ -132,8 +151,8 @@ def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosti
                 i = spring_indices[2 * e]
                 j = spring_indices[2 * e + 1]
                 f = spring_force(x[i], x[j], v[i], v[j], spring_rest_length[e], spring_stiffness[e], spring_damping[e])
-                leave(slots, spring_place[0, e], -f)
-                leave(slots, spring_place[1, e], f)
+                leave(slots, place(spring_place, 0, e, i, particle_count), -f)
+                leave(slots, place(spring_place, 1, e, j, particle_count), f)
             e = e - (spring_count + 31) // 32 * 32
         if en.static(lone):
             if e >= 0 and e < lone_count:
@@ -146,9 +165,9 @@ def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosti
                     en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]),
                     tri_materials[t, 3], tri_materials[t, 4],
                 )  # fmt: skip
-                leave(slots, lone_place[0, e], f0)
-                leave(slots, lone_place[1, e], f1)
-                leave(slots, lone_place[2, e], f2)
+                leave(slots, place(lone_place, 0, e, i, particle_count), f0)
+                leave(slots, place(lone_place, 1, e, j, particle_count), f1)
+                leave(slots, place(lone_place, 2, e, k, particle_count), f2)
             e = e - (lone_count + 31) // 32 * 32
         if en.static(hinges):
             if e >= 0 and e < edge_count:
@@ -157,16 +176,16 @@ def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosti
                 j = edge_indices[e, 1]
                 k = edge_indices[e, 2]
                 l = edge_indices[e, 3]
+                p0 = place(edge_place, 0, e, i, particle_count)
+                p1 = place(edge_place, 1, e, j, particle_count)
+                p2 = place(edge_place, 2, e, k, particle_count)
+                p3 = place(edge_place, 3, e, l, particle_count)
                 length = en.where(en.min(i, j) >= 0, edge_rest_length[e], 0.0)
                 i = en.max(i, 0)
                 j = en.max(j, 0)
                 rest = edge_rest_angle[e]
                 stiffness = length * edge_properties[e, 0]
                 damping = length * edge_properties[e, 1]
-                p0 = edge_place[0, e]
-                p1 = edge_place[1, e]
-                p2 = edge_place[2, e]
-                p3 = edge_place[3, e]
                 code = -1
                 if en.static(hosting):
                     code = hosted[e]
@@ -211,9 +230,9 @@ def eval_elements(springs: bool, triangle_force, lone: bool, hinges: bool, hosti
                     x[i], x[j], x[k], x[l], v[i], v[j], v[k], v[l], tet_poses[e], tet_activations[e],
                     en.vec3(tet_materials[e, 0], tet_materials[e, 1], tet_materials[e, 2]),
                 )  # fmt: skip
-                leave(slots, tet_place[0, e], f0)
-                leave(slots, tet_place[1, e], f1)
-                leave(slots, tet_place[2, e], f2)
-                leave(slots, tet_place[3, e], f3)
+                leave(slots, place(tet_place, 0, e, i, particle_count), f0)
+                leave(slots, place(tet_place, 1, e, j, particle_count), f1)
+                leave(slots, place(tet_place, 2, e, k, particle_count), f2)
+                leave(slots, place(tet_place, 3, e, l, particle_count), f3)
 
     return eval_batch

@@ -16,6 +16,7 @@ from sim.geometry.integer_order import stable_order
 
 #: A hosted triangle and the corners of its edge that it uses, in one number: triangle * 64 + c0 + 4 c1 + 16 c2.
 HOST_CODES = 64
+NO_PLACE = 255
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class ElementTable:
         slot_count: Number of places for forces.
         row_start: Places of particle p are row_start[p] to row_start[p + 1], int32 [particle_count + 1]; with a `width`
             place `a` of particle p is a * particle_count + p, and this is not needed.
-        spring, tri, edge, tet: Place of each corner's force or -1, int32 [vertices, elements]; `tri` has one column for
-            each of `lone`.
+        spring, tri, edge, tet: Where each corner's force is left; `tri` has one column for each of `lone`. With a `width`
+            the number `a` of the place, 8 bits a corner, 255 for none, int32 [1, elements]: a quarter of the bytes.
+            Else the place or -1, int32 [vertices, elements].
         lone: Triangles that no edge takes along, int32.
         host: For each edge the triangle that it takes along, see `HOST_CODES`, or -1, int32 [edge_count].
     """
@@ -44,20 +46,15 @@ class ElementTable:
     host: np.ndarray
 
 
-def element_table(
-    particle_count: int, elements: dict[str, np.ndarray], widest: int, hosting: bool = True
-) -> ElementTable:
+def element_table(particle_count: int, elements: dict[str, np.ndarray], widest: int) -> ElementTable:
     """Builds the tables from element indices [n, vertices] of the families spring, tri, edge and tet.
 
     Args:
         particle_count: Number of particles.
         elements: Particle indices; edges as rows (opposite corner, opposite corner, end, end) with -1 for no corner.
         widest: Above this many forces on one particle rows get lengths of their own.
-        hosting: Whether edges take triangles along.
     """
-    host = np.full(len(elements["edge"]), -1, dtype=np.int64)
-    if hosting:
-        host = hosted_triangles(elements["tri"], elements["edge"])
+    host = hosted_triangles(elements["tri"], elements["edge"])
     lone = np.setdiff1d(np.arange(len(elements["tri"])), host[host >= 0] // HOST_CODES)
     edges = elements["edge"]
     used = (edges >= 0) & ((edges.min(axis=1, initial=0) >= 0) | (host >= 0))[:, None]
@@ -81,17 +78,23 @@ def element_table(
     else:
         places[order] = (np.arange(len(order)) - row_start[owner[order]]) * particle_count + owner[order]
     split = np.cumsum([rows.size for rows in corners.values()])[:-1]
-    tables = [
-        part.reshape(rows.shape).astype(np.int32) for part, rows in zip(np.split(places, split), corners.values())
-    ]
+    tables = [part.reshape(rows.shape) for part, rows in zip(np.split(places, split), corners.values())]
+    if not uneven:
+        tables = [_packed_numbers(table, particle_count) for table in tables]
     return ElementTable(
         -1 if uneven else most,
         int(row_start[-1]) if uneven else most * particle_count,
         row_start.astype(np.int32),
-        *tables,
+        *(table.astype(np.int32) for table in tables),
         lone.astype(np.int32),
         host.astype(np.int32),
     )
+
+
+def _packed_numbers(places: np.ndarray, particle_count: int) -> np.ndarray:
+    numbers = np.where(places >= 0, places // max(particle_count, 1), NO_PLACE)
+    shifts = 8 * np.arange(len(places))[:, None]
+    return (numbers << shifts).sum(axis=0, keepdims=True).astype(np.uint32).view(np.int32)
 
 
 def hosted_triangles(triangles: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -96,13 +96,13 @@ class SemiImplicitIntegrator:
         """External forces, plus the contacts between loose particles if there are any."""
         grid = particle_grid(model)
         if grid is None:
-            return state_in.particle_f
+            return state_in.own_forces()[0]
         grid.build(state_in.particle_q)
         en.launch(
             push_grains_apart,
             dim=model.particle_count,
             inputs=[
-                state_in.particle_q, state_in.particle_qd, state_in.particle_f, model.particle_inv_mass,
+                state_in.particle_q, state_in.particle_qd, state_in.own_forces()[0], model.particle_inv_mass,
                 model.particle_radius, model.particle_flags, grid.loose, grid.start, grid.order, grid.cell,
                 grid.buckets, model.particle_ke, model.particle_kd, model.particle_kf, model.particle_mu,
                 model.particle_cohesion, dt,
@@ -203,12 +203,12 @@ class SemiImplicitIntegrator:
                 add_pair_wrenches,
                 dim=model.body_count,
                 inputs=[
-                    contacts.body_start, contacts.body_entry, contacts.wrench_a, contacts.wrench_b, state_in.body_f
+                    contacts.body_start, contacts.body_entry, contacts.wrench_a, contacts.wrench_b, state_in.own_forces()[1]
                 ],
                 outputs=[total],
             )  # fmt: skip
         else:
-            en.copy(total, state_in.body_f)
+            en.copy(total, state_in.own_forces()[1])
         if getattr(model, "particle_contacts", None) is not None:
             touching = particle_contacts(model)
             en.launch(

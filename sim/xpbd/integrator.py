@@ -139,7 +139,7 @@ class XPBDIntegrator:
                 predict_particles,
                 dim=model.particle_count,
                 inputs=[
-                    state_in.particle_q, state_in.particle_qd, state_in.particle_f, model.particle_inv_mass,
+                    state_in.particle_q, state_in.particle_qd, state_in.own_forces()[0], model.particle_inv_mass,
                     model.particle_flags, gravity, dt, model.particle_max_velocity,
                 ],
                 outputs=[state_out.particle_q, state_out.particle_qd, scratch.predicted, scratch.movable],
@@ -149,7 +149,7 @@ class XPBDIntegrator:
                 integrate_bodies,
                 dim=model.body_count,
                 inputs=[
-                    state_in.body_q, state_in.body_qd, state_in.body_f, model.body_com, model.body_inv_mass,
+                    state_in.body_q, state_in.body_qd, state_in.own_forces()[1], model.body_com, model.body_inv_mass,
                     model.body_inertia, model.body_inv_inertia, gravity, self.angular_damping, dt,
                 ],
                 outputs=[state_out.body_q, state_out.body_qd],

@@ -10,7 +10,7 @@ iterations than those.
 from functools import cache
 
 import engine as en
-from sim.forces.slots import leave
+from sim.forces.slots import set_slot
 from sim.xpbd.bending import relax_hinge
 from sim.xpbd.springs import relax_spring
 from sim.xpbd.tetrahedra import relax_tetrahedron
@@ -30,7 +30,8 @@ def pull_spring(
     damping: en.array(dtype=float),
     dt: float,
     keep: float,
-    place: en.array2d(dtype=int),
+    base: int,
+    stride: int,
     multiplier: en.array(dtype=float),
     slots: en.array2d(dtype=float),
 ):
@@ -53,8 +54,8 @@ def pull_spring(
         multiplier,
         s,
     )
-    leave(slots, place[0, s], yi - xi)
-    leave(slots, place[1, s], yj - xj)
+    set_slot(slots, base + s, yi - xi)
+    set_slot(slots, base + stride + s, yj - xj)
 
 
 @en.func
@@ -70,7 +71,8 @@ def pull_triangle(
     materials: en.array2d(dtype=float),
     dt: float,
     keep: float,
-    place: en.array2d(dtype=int),
+    base: int,
+    stride: int,
     multiplier: en.array2d(dtype=float),
     slots: en.array2d(dtype=float),
 ):
@@ -99,9 +101,9 @@ def pull_triangle(
         multiplier,
         t,
     )
-    leave(slots, place[0, t], yi - xi)
-    leave(slots, place[1, t], yj - xj)
-    leave(slots, place[2, t], yk - xk)
+    set_slot(slots, base + t, yi - xi)
+    set_slot(slots, base + stride + t, yj - xj)
+    set_slot(slots, base + 2 * stride + t, yk - xk)
 
 
 @en.func
@@ -117,7 +119,8 @@ def pull_hinge(
     properties: en.array2d(dtype=float),
     dt: float,
     keep: float,
-    place: en.array2d(dtype=int),
+    base: int,
+    stride: int,
     multiplier: en.array(dtype=float),
     slots: en.array2d(dtype=float),
 ):
@@ -137,10 +140,10 @@ def pull_hinge(
         xi, xj, xk, xl, x0[i], x0[j], x0[k], x0[l], inv_mass[i] * copies[i], inv_mass[j] * copies[j], inv_mass[k] * copies[k], inv_mass[l] * copies[l],
         rest_angle[s], properties[s, 0] * length, properties[s, 1] * length, dt, keep, multiplier, s,
     )  # fmt: skip
-    leave(slots, place[0, s], yi - xi)
-    leave(slots, place[1, s], yj - xj)
-    leave(slots, place[2, s], yk - xk)
-    leave(slots, place[3, s], yl - xl)
+    set_slot(slots, base + s, yi - xi)
+    set_slot(slots, base + stride + s, yj - xj)
+    set_slot(slots, base + 2 * stride + s, yk - xk)
+    set_slot(slots, base + 3 * stride + s, yl - xl)
 
 
 @en.func
@@ -156,7 +159,8 @@ def pull_tetrahedron(
     materials: en.array2d(dtype=float),
     dt: float,
     keep: float,
-    place: en.array2d(dtype=int),
+    base: int,
+    stride: int,
     multiplier: en.array2d(dtype=float),
     slots: en.array2d(dtype=float),
 ):
@@ -173,10 +177,10 @@ def pull_tetrahedron(
         xi, xj, xk, xl, x0[i], x0[j], x0[k], x0[l], inv_mass[i] * copies[i], inv_mass[j] * copies[j], inv_mass[k] * copies[k], inv_mass[l] * copies[l],
         pose[t], activation[t], material, dt, keep, multiplier, t,
     )  # fmt: skip
-    leave(slots, place[0, t], yi - xi)
-    leave(slots, place[1, t], yj - xj)
-    leave(slots, place[2, t], yk - xk)
-    leave(slots, place[3, t], yl - xl)
+    set_slot(slots, base + t, yi - xi)
+    set_slot(slots, base + stride + t, yj - xj)
+    set_slot(slots, base + 2 * stride + t, yk - xk)
+    set_slot(slots, base + 3 * stride + t, yl - xl)
 
 
 @cache
@@ -192,25 +196,25 @@ def pull_elements(springs: bool, triangles: bool, hinges: bool, tetrahedra: bool
         dt: float,
         keep: float,
         spring_count: int,
-        spring_place: en.array2d(dtype=int),
+        spring_base: int,
         spring_indices: en.array(dtype=int),
         spring_rest_length: en.array(dtype=float),
         spring_stiffness: en.array(dtype=float),
         spring_damping: en.array(dtype=float),
         tri_count: int,
-        tri_place: en.array2d(dtype=int),
+        tri_base: int,
         tri_indices: en.array2d(dtype=int),
         tri_poses: en.array(dtype=en.mat22),
         tri_activations: en.array(dtype=float),
         tri_materials: en.array2d(dtype=float),
         edge_count: int,
-        edge_place: en.array2d(dtype=int),
+        edge_base: int,
         edge_indices: en.array2d(dtype=int),
         edge_rest_angle: en.array(dtype=float),
         edge_rest_length: en.array(dtype=float),
         edge_properties: en.array2d(dtype=float),
         tet_count: int,
-        tet_place: en.array2d(dtype=int),
+        tet_base: int,
         tet_indices: en.array2d(dtype=int),
         tet_poses: en.array(dtype=en.mat33),
         tet_activations: en.array(dtype=float),
@@ -226,28 +230,28 @@ def pull_elements(springs: bool, triangles: bool, hinges: bool, tetrahedra: bool
             if e >= 0 and e < spring_count:
                 pull_spring(
                     e, x0, x, inv_mass, copies, spring_indices, spring_rest_length, spring_stiffness, spring_damping, dt, keep,
-                    spring_place, spring_multiplier, slots,
+                    spring_base, spring_count, spring_multiplier, slots,
                 )  # fmt: skip
             e = e - (spring_count + 31) // 32 * 32
         if en.static(triangles):
             if e >= 0 and e < tri_count:
                 pull_triangle(
                     e, x0, x, inv_mass, copies, tri_indices, tri_poses, tri_activations, tri_materials, dt, keep,
-                    tri_place, tri_multiplier, slots,
+                    tri_base, tri_count, tri_multiplier, slots,
                 )  # fmt: skip
             e = e - (tri_count + 31) // 32 * 32
         if en.static(hinges):
             if e >= 0 and e < edge_count:
                 pull_hinge(
                     e, x0, x, inv_mass, copies, edge_indices, edge_rest_angle, edge_rest_length, edge_properties, dt, keep,
-                    edge_place, edge_multiplier, slots,
+                    edge_base, edge_count, edge_multiplier, slots,
                 )  # fmt: skip
             e = e - (edge_count + 31) // 32 * 32
         if en.static(tetrahedra):
             if e >= 0 and e < tet_count:
                 pull_tetrahedron(
                     e, x0, x, inv_mass, copies, tet_indices, tet_poses, tet_activations, tet_materials, dt, keep,
-                    tet_place, tet_multiplier, slots,
+                    tet_base, tet_count, tet_multiplier, slots,
                 )  # fmt: skip
 
     return pull

@@ -1,12 +1,11 @@
 """Multipliers and other arrays that live for one XPBD step, allocated once per model."""
 
+from functools import cached_property
+
 import numpy as np
 
 import engine as en
-from engine.capture import NotRecorded
-from sim.forces.element_table import element_table
 from sim.forces.slots import new_slots
-from sim.semi_implicit.particles import WIDEST_UNROLLED
 
 
 class Scratch:
@@ -17,8 +16,6 @@ class Scratch:
         predicted: Positions before constraints [m], shape [particle_count].
         ground_push: Displacement by the ground in this step [m], shape [particle_count].
         copies: Into how many copies simultaneous sweeps split each particle, at least 1, float, shape [particle_count].
-        slots: Displacement of the copies [m], see `sim.forces.slots`.
-        places, width, row_start: Where they are, by family and by particle, see `sim.forces.element_table`.
         spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint, in colour order, or by
             element when all are solved at once.
     """
@@ -33,8 +30,7 @@ class Scratch:
         self.tet_multiplier = en.zeros((6, max(model.tet_count, 1)), dtype=float)
         self._model = model
         self._corners = {}
-        self.copies = self.places = self.slots = self.row_start = self._row_start = None
-        self.width, self._relaxation = 0, 0.0
+        self.copies, self._relaxation = None, 0.0
         self._contact_total = None
         self._rigid = None
 
@@ -46,24 +42,16 @@ class Scratch:
         return self._corners[family]
 
     def share_masses(self, relaxation: float) -> None:
-        """Makes ready for simultaneous sweeps, whose corrections grow by `relaxation`."""
-        if self._relaxation == relaxation:
-            return
-        with NotRecorded():  # may be the first step of a capture
-            if self.slots is None:
-                self._make_places()
-            copies = np.maximum(np.diff(self._row_start) / np.float32(relaxation), 1.0)
-            self.copies = en.array(copies.astype(np.float32), dtype=float)
+        """Sets `copies` for simultaneous sweeps whose corrections grow by `relaxation`."""
+        if self._relaxation != relaxation:
+            degree = np.diff(self._model.force_slots.offsets).astype(np.float32)
+            self.copies = en.array(np.maximum(degree / np.float32(relaxation), 1.0), dtype=float)
             self._relaxation = relaxation
 
-    def _make_places(self) -> None:
-        model, families = self._model, ("spring", "tri", "edge", "tet")
-        elements = {family: model._element_indices(family) for family in families}
-        table = element_table(model.particle_count, elements, WIDEST_UNROLLED, hosting=False)
-        self.width, self._row_start = table.width, table.row_start
-        self.row_start = en.array(table.row_start, dtype=int)
-        self.places = {family: en.array(getattr(table, family), dtype=int) for family in families}
-        self.slots = new_slots(table.slot_count)
+    @cached_property
+    def slots(self):
+        """Displacement of the copies [m], see `sim.forces.slots`."""
+        return new_slots(self._model.slot_count)
 
     def contact_total(self, contacts):
         """Impulse of every particle contact slot over the step [kg m]."""

@@ -14,10 +14,10 @@ from sim.xpbd.particles import velocity_after
 
 @cache
 def settle_particles(width: int, shapes: bool, finish: bool):
-    """Kernel for the last part of a sweep.
+    """Kernel for an adjacency of `width` slots a particle, or compressed rows if `width` is -1.
 
     Args:
-        width: Elements of every particle, or -1 for rows of their own, see `sim.forces.element_table`.
+        width: Row count of the padded adjacency.
         shapes: Whether to solve the listed contacts with shapes.
         finish: Whether this is the last sweep of a step, which makes the velocity.
     """
@@ -33,8 +33,9 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         inv_mass: en.array(dtype=float),
         copies: en.array(dtype=float),
         slots: en.array2d(dtype=float),
+        adjacency: en.array2d(dtype=int),
         row_start: en.array(dtype=int),
-        particle_count: int,
+        row_slots: en.array(dtype=int),
         radius: en.array(dtype=float),
         ground: en.array(dtype=float),
         ground_on: float,
@@ -91,16 +92,16 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         moved = en.vec3(0.0, 0.0, 0.0)
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
-                moved = moved + get_slot(slots, r)
+                moved = moved + get_slot(slots, row_slots[r])
         else:
             for a in range(en.static(n0)):
-                moved = moved + get_slot(slots, a * particle_count + p)
+                moved = moved + get_slot(slots, adjacency[a, p])
             for b in range(en.static(n1)):
-                moved = moved + get_slot(slots, (16 + b) * particle_count + p)
+                moved = moved + get_slot(slots, adjacency[16 + b, p])
             for c in range(en.static(n2)):
-                moved = moved + get_slot(slots, (32 + c) * particle_count + p)
+                moved = moved + get_slot(slots, adjacency[32 + c, p])
             for d in range(en.static(n3)):
-                moved = moved + get_slot(slots, (48 + d) * particle_count + p)
+                moved = moved + get_slot(slots, adjacency[48 + d, p])
         x1, out = pushed_off_ground(now + moved * share, start, w, reach, ground, ground_on, soft_mu)
         pushed = pushed + out
         push[p] = pushed

@@ -35,8 +35,8 @@ def made_kernels():
     yield pytest.param(find_candidates(shape_distance), id="find_candidates")
     yield pytest.param(find_candidates(meshless_distance), id="find_candidates_meshless")
     for name, (_, forces) in MEMBRANES.items():
-        yield pytest.param(eval_elements(True, forces, True, True, True, True), id=f"eval_elements_{name}")
-    yield pytest.param(eval_elements(True, None, False, False, False, False), id="eval_elements_springs")
+        yield pytest.param(eval_elements(True, forces, True, True, True, True, False), id=f"eval_elements_{name}")
+    yield pytest.param(eval_elements(True, None, False, False, False, False, True), id="eval_elements_springs")
     yield pytest.param(pull_elements(True, True, True, True), id="pull_elements")
     for width in (18, 50, -1):
         yield pytest.param(advance_particles(width, True), id=f"advance_particles_{width}")
