@@ -10,6 +10,7 @@ against the number of small scenes; `gpu_plot.py` draws them).
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import math
 import os
@@ -25,7 +26,7 @@ sys.path[:0] = [ROOT, HERE]
 
 import numpy as np  # noqa: E402
 from cloth_scene import DT, SUBSTEPS, cloth, dressed  # noqa: E402
-from sidebyside import peer, row, save  # noqa: E402
+from sidebyside import row, save  # noqa: E402
 
 import engine as en  # noqa: E402
 import sim  # noqa: E402
@@ -40,58 +41,75 @@ _ARRAYS = """particle_q particle_qd particle_mass particle_inv_mass particle_rad
 tri_activations tri_materials edge_indices edge_rest_angle edge_rest_length edge_bending_properties""".split()
 
 
-def peer_cloth(m, s, ours):
-    """The peer's model of a cloth whose arrays are those of `ours`."""
-    model = cloth(m, s, 4, 3)
-    for name in _ARRAYS:
-        there = getattr(model, name)
-        here = getattr(ours, name).numpy()
-        setattr(model, name, m.array(here, dtype=there.dtype, device=DEVICE))
-    for family in ("particle", "tri", "edge"):
-        setattr(model, f"{family}_count", getattr(ours, f"{family}_count"))
-    model.soft_contact_tids = m.zeros(ours.particle_count, dtype=int, device=DEVICE)
-    return model
+class Peer:
+    """The peer's frames of the same cloth, in a process of its own."""
+
+    def __init__(self, ours, solver: str, folder: str):
+        arrays = os.path.join(folder, "cloth.npz")
+        np.savez(arrays, **{name: getattr(ours, name).numpy() for name in _ARRAYS})
+        self.end = os.path.join(folder, "end.npy")
+        command = [sys.executable, os.path.join(HERE, "peer_frames.py"), arrays, solver]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+        self.how = self._answer()
+
+    def _answer(self):
+        for line in self.process.stdout:
+            if line.startswith(("[", '"')):
+                return json.loads(line)
+        raise RuntimeError("the peer's process ended early")
+
+    def run(self, count: int) -> list[float]:
+        """Seconds of each of `count` frames."""
+        print(count, file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def finish(self) -> np.ndarray:
+        """Positions at the end."""
+        print(f"end {self.end}", file=self.process.stdin, flush=True)
+        self.process.wait(60)
+        return np.load(self.end)
 
 
 class Frame:
-    """One captured frame of a model: `run` replays it."""
+    """One captured frame of a model of ours."""
 
-    def __init__(self, m, s, model, integrator, substeps: int = SUBSTEPS, dt: float = DT):
-        self.m, first, second = m, model.state(), model.state()
-        self.state = first
+    def __init__(self, model, integrator, substeps: int = SUBSTEPS, dt: float = DT):
+        self.state, other = model.state(), model.state()
 
         def frame():
-            a, b = first, second
-            s.collide(model, a)
+            a, b = self.state, other
+            sim.collide(model, a)
             for _ in range(substeps):
                 a.clear_forces()
                 integrator.simulate(model, a, b, dt)
                 a, b = b, a
 
-        with m.ScopedDevice(DEVICE):
-            frame()  # compiles; what it changed is undone
-            fresh = model.state()
-            first.particle_q.assign(fresh.particle_q)
-            first.particle_qd.assign(fresh.particle_qd)
-            with m.ScopedCapture() as capture:
-                frame()
+        frame()  # compiles; what it changed is undone
+        fresh = model.state()
+        self.state.particle_q.assign(fresh.particle_q)
+        self.state.particle_qd.assign(fresh.particle_qd)
+        with en.ScopedCapture() as capture:
+            frame()
         self.graph = capture.graph
 
-    def run(self) -> None:
-        self.m.capture_launch(self.graph)
-        self.m.synchronize_device(DEVICE)
+    def run(self, count: int = 1) -> list[float]:
+        """Seconds of each of `count` frames."""
+        times = []
+        for _ in range(count):
+            began = time.perf_counter()
+            en.capture_launch(self.graph)
+            en.synchronize_device(DEVICE)
+            times.append(time.perf_counter() - began)
+        return times
 
 
-def alternate(frames: dict[str, Frame], repeats: int) -> dict[str, float]:
+def alternate(sides: dict, repeats: int) -> dict[str, float]:
     """Median seconds of a frame; the programs take turns of five frames."""
-    times: dict[str, list[float]] = {name: [] for name in frames}
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats // 5 + 1):
-        for name, frame in frames.items():
-            for _ in range(5):
-                start = time.perf_counter()
-                frame.run()
-                if turn:
-                    times[name].append(time.perf_counter() - start)
+        for name, side in sides.items():
+            spans = side.run(5)
+            times[name] += spans if turn else []
     return {name: statistics.median(t) for name, t in times.items()}
 
 
@@ -100,32 +118,31 @@ def alternate(frames: dict[str, Frame], repeats: int) -> dict[str, float]:
 
 def frames(rows: list, wp) -> None:
     """The table of issue 4."""
-    wps = None
-    if wp:
-        import warp.sim as wps
     solvers = {
-        "semi-implicit": (lambda: sim.SemiImplicitIntegrator(), lambda: wps.SemiImplicitIntegrator()),
-        "XPBD, simultaneous": (lambda: sim.XPBDIntegrator(sweep="simultaneous"), lambda: wps.XPBDIntegrator()),
-        "XPBD, colored": (lambda: sim.XPBDIntegrator(), None),
+        "semi-implicit": lambda: sim.SemiImplicitIntegrator(),
+        "XPBD, simultaneous": lambda: sim.XPBDIntegrator(sweep="simultaneous"),
+        "XPBD, colored": lambda: sim.XPBDIntegrator(),
     }
-    theirs: dict[str, Frame] = {}
     for size in ((64, 32), (512, 256)):
-        ours = cloth(en, sim, *size)
-        for solver, (make, make_theirs) in solvers.items():
+        for solver, make in solvers.items():
             if size == (512, 256) and solver == "XPBD, colored":
                 continue
-            sides = {"simrun": Frame(en, sim, cloth(en, sim, *size), make())}
-            if wp and make_theirs:
-                sides["warp"] = theirs[solver] = Frame(wp, wps, peer_cloth(wp, wps, ours), make_theirs())
-            work = f"cloth {size[0]}x{size[1]}, 32 substeps, {solver}, graph, a frame"
-            rows.append(row(work, "ms", 1e3, alternate(sides, 60 if size == (64, 32) else 30)))
-            q = sides["simrun"].state.particle_q.numpy()
-            rows[-1]["lowest"] = float(q[:, 1].min())
-            if "warp" in sides:
-                rows[-1]["apart"] = float(np.abs(q - sides["warp"].state.particle_q.numpy()).max())
-            print(
-                f"    lowest point {q[:, 1].min():.3f}, apart {rows[-1].get('apart', float('nan')):.4f} m", flush=True
-            )
+            began = time.perf_counter()
+            model = cloth(en, sim, *size)
+            built = time.perf_counter() - began
+            ours = Frame(model, make())
+            with tempfile.TemporaryDirectory() as folder:
+                sides, how = {"simrun": ours}, None
+                if wp and solver != "XPBD, colored":
+                    sides["warp"] = Peer(model, solver, folder)
+                    how = sides["warp"].how
+                work = f"cloth {size[0]}x{size[1]}, 32 substeps, {solver}, a frame"
+                rows.append(row(work, "ms", 1e3, alternate(sides, 60 if size == (64, 32) else 30)))
+                q = ours.state.particle_q.numpy()
+                apart = float(np.abs(q - sides["warp"].finish()).max()) if how else None
+            rows[-1] |= {"lowest": float(q[:, 1].min()), "apart": apart, "peer_runs": how, "build_s": built}
+            print(f"    lowest point {q[:, 1].min():.3f}, apart {apart} m, peer runs by {how}, built in {built:.2f} s",
+                  flush=True)  # fmt: skip
 
 
 _OURS = """
@@ -177,7 +194,7 @@ def recording(rows: list, wp) -> None:
     from sim.diagnostics import DivergenceWatch
 
     for size in ((64, 32), (512, 256)):
-        frame = Frame(en, sim, cloth(en, sim, *size), sim.SemiImplicitIntegrator())
+        frame = Frame(cloth(en, sim, *size), sim.SemiImplicitIntegrator())
         watch = DivergenceWatch(frame.state)
         readback = FrameReadback(frame.state, watch)
         kept = np.empty((frame.state.particle_count, 3), np.float32)
@@ -217,13 +234,13 @@ def sized(count: int) -> tuple[int, int]:
     return 2 * y, y
 
 
-def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) -> None:
+def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6)) -> None:
     """Cost of a semi-implicit cloth against its number of particles, 8 substeps a frame."""
     for count in counts:
         began = time.perf_counter()
         model = cloth(en, sim, *sized(int(count)))
         built = time.perf_counter() - began
-        frame = Frame(en, sim, model, sim.SemiImplicitIntegrator(), substeps=8)
+        frame = Frame(model, sim.SemiImplicitIntegrator(), substeps=8)
         seconds = alternate({"simrun": frame}, 15)["simrun"]
         n = model.particle_count
         rows.append(
@@ -255,7 +272,7 @@ def scenes(rows: list, wp) -> None:
             ("semi-implicit", lambda: sim.SemiImplicitIntegrator()),
             ("xpbd", lambda: sim.XPBDIntegrator(sweep="simultaneous")),
         ):
-            seconds = alternate({"simrun": Frame(en, sim, model, make(), substeps=8)}, 15)["simrun"]
+            seconds = alternate({"simrun": Frame(model, make(), substeps=8)}, 15)["simrun"]
             rows.append(
                 {"work": "scenes", "scenes": count, "solver": solver, "build_s": built, "ms": 1e3 * seconds, "us": 1e6 * seconds / count}
             )  # fmt: skip
@@ -271,7 +288,7 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
     options = parser.parse_args()
-    wp = peer()
+    wp = importlib.util.find_spec("warp")
     en.set_device(DEVICE)
     rows: list = [{"work": "device", "name": en.get_device().name}]
     print(f"{rows[0]['name']}; {'work':<50} {'simrun':>10} {'warp':>10} {'unit':<8} {'ratio':>7}", flush=True)

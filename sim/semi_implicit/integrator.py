@@ -1,7 +1,10 @@
 """Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and free rigid bodies."""
 
+from contextlib import nullcontext
+
 import engine as en
 from engine.capture import NotRecorded
+from engine.cuda.cache_window import kept_in_cache
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
@@ -61,8 +64,10 @@ class SemiImplicitIntegrator:
         if model.particle_count:
             external = self._grain_forces(model, state_in, dt)
             if model.device.is_cuda:
-                batch = self._element_batch(model, state_in, control)
-                self._advance_particles(model, batch, external, state_in, state_out, dt)
+                batch = self._element_batch(model)
+                with kept_in_cache(batch.slots) if batch is not None else nullcontext():
+                    self._evaluate_batch(model, batch, state_in, control)
+                    self._advance_particles(model, batch, external, state_in, state_out, dt)
             else:
                 forces = self._particle_forces(model)
                 forces.evaluate(model, state_in, control)
@@ -79,8 +84,8 @@ class SemiImplicitIntegrator:
             forces = model.particle_forces = ParticleForces(model, self.membrane)
         return forces
 
-    def _element_batch(self, model, state_in, control) -> ElementBatch | None:
-        """The forces of all elements as one launch left them, or None without elements."""
+    def _element_batch(self, model) -> ElementBatch | None:
+        """The forces of all elements in one launch, or None without elements."""
         if not model.slot_count:
             return None
         batch = getattr(model, "element_batch", None)
@@ -88,9 +93,12 @@ class SemiImplicitIntegrator:
             with NotRecorded():  # may be the first step of a capture
                 batch = model.element_batch = ElementBatch(model, MEMBRANES[self.membrane][1], WIDEST_UNROLLED)
                 batch.membrane = self.membrane
-        tri, tet = (activations(model, control, f"{name}_activations") for name in ("tri", "tet"))
-        batch.evaluate(model, state_in, tri, tet)
         return batch
+
+    def _evaluate_batch(self, model, batch, state_in, control) -> None:
+        if batch is not None:
+            tri, tet = (activations(model, control, f"{name}_activations") for name in ("tri", "tet"))
+            batch.evaluate(model, state_in, tri, tet)
 
     def _grain_forces(self, model, state_in, dt):
         """External forces, plus the contacts between loose particles if there are any."""
