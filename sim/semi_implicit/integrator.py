@@ -1,10 +1,7 @@
 """Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and free rigid bodies."""
 
-from contextlib import nullcontext
-
 import engine as en
 from engine.capture import NotRecorded
-from engine.cuda.cache_window import kept_in_cache
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
@@ -65,9 +62,8 @@ class SemiImplicitIntegrator:
             external = self._grain_forces(model, state_in, dt)
             if model.device.is_cuda:
                 batch = self._element_batch(model)
-                with kept_in_cache(batch.slots) if batch is not None else nullcontext():
-                    self._evaluate_batch(model, batch, state_in, control)
-                    self._advance_particles(model, batch, external, state_in, state_out, dt)
+                self._evaluate_batch(model, batch, state_in, control)
+                self._advance_particles(model, batch, external, state_in, state_out, dt)
             else:
                 forces = self._particle_forces(model)
                 forces.evaluate(model, state_in, control)
