@@ -93,7 +93,7 @@ class State:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients of the arrays are kept."""
-        arrays = (self.particle_q, self.particle_qd, self.body_q, self.body_qd, *self.own_forces())
+        arrays = [getattr(self, name) for name in STATE_ARRAYS if not name.endswith("_f")] + list(self.own_forces())
         return any(bool(getattr(array, "requires_grad", False)) for array in arrays)
 
     def clear_forces(self) -> None:
