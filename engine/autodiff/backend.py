@@ -15,9 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine import config
+from engine.autodiff.deferred_sums import BLOCK, DeferredSums, deferred_sums
 from engine.autodiff.errors import TapeError
 from engine.capture import record_bytes, recording
 from engine.cpu import jit
+from engine.cpu.noted_sums import run_noted
 from engine.cpu.runtime import runtime
 from engine.device import Device
 from engine.kernel import SERIAL, Code
@@ -39,6 +41,12 @@ class Backend(Protocol):
 
     def run(self, code: Any, dims: Sequence[int], total: int, values: Sequence[Any], one_thread: bool) -> None:
         """Runs such code over a grid; `values`: scalars for the parameters from the fifth on."""
+
+    def compile_noted(self, function: ir.Function, arity: int, aliased: bool) -> Any:
+        """Code for `run` of a form with atomic additions, to run on one thread instead; None if there is nothing faster.
+
+        `aliased`: whether arguments share memory.
+        """
 
     def prefers_one_thread(self) -> bool:
         """Whether gradients that meet in one place are better added up by one thread, without atomic additions."""
@@ -68,6 +76,12 @@ class Backend(Protocol):
         """A number that changes when the contents do; None where looking costs too much (changes go unseen)."""
 
 
+class NotedCode(Code):
+    """Machine code that notes additions."""
+
+    sums: DeferredSums
+
+
 class HostBackend:
     """The CPU."""
 
@@ -77,9 +91,20 @@ class HostBackend:
     def compile(self, function: ir.Function, arity: int, one_thread: bool) -> Code:
         return Code(function, arity, aliased=True, independent=not one_thread)
 
+    def compile_noted(self, function: ir.Function, arity: int, aliased: bool) -> NotedCode | None:
+        sums = deferred_sums(function, arity)
+        if sums is None:
+            return None
+        code = NotedCode(sums.function, arity, aliased=aliased)
+        code.sums = sums
+        return code if code.module.in_lanes else None
+
     def run(self, code: Code, dims: Sequence[int], total: int, values: Sequence[Any], one_thread: bool) -> None:
-        block = code.block(*dims, code.error_address, *values)
         graph = recording()
+        if isinstance(code, NotedCode) and graph is None:
+            run_noted(code, code.sums, BLOCK, code.block(*dims, code.error_address, *values, 0, 0), total)
+            return
+        block = code.block(*dims, code.error_address, *values)
         if graph is not None:
             kept = ctypes.create_string_buffer(block, len(block))
             graph.add((code.address, ctypes.addressof(kept), total, SERIAL if one_thread else code.grain), (kept, code))

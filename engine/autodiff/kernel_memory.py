@@ -21,6 +21,9 @@ from engine.lang import ir
 from engine.lang.rewrite import inline
 from engine.structs import scalar_types
 
+#: launches of fewer threads are not worth a form in lanes, which takes longer to compile
+_LEAST_NOTED = 1024
+
 
 def stays_call(callee: ir.Function) -> bool:
     """Whether autodiff does not look inside a function."""
@@ -133,6 +136,19 @@ class KernelMemory:
             active = {groups[n] for n in shadowed} | ({HIDDEN} if hidden else set())
             found = self._adjoints[key] = Adjoint(kernel, active, plain, own)
         return found
+
+    def noted_code(self, form: tuple, total: int) -> Any:
+        """Machine code of a backward form for one thread that adds up at the end; None where the other is better."""
+        shadowed, groups, _, own, hidden = form
+        if hidden or total < _LEAST_NOTED:
+            return None
+        key = ("noted", form)
+        if key not in self._codes:
+            make = getattr(self.backend, "compile_noted", None)
+            adjoint = self.adjoint(shadowed, groups, own, own, hidden)
+            shared = len(set(groups)) < len(groups)
+            self._codes[key] = None if make is None or adjoint.ordered else make(adjoint.function, self.arity, shared)
+        return self._codes[key]
 
     def adjoint_code(self, form: tuple, one_thread: bool) -> Any:
         """Machine code of a backward form; `one_thread`: only one thread runs it, which may add where others did."""

@@ -18,6 +18,7 @@ from engine.autodiff.gradient_map import Gradients, Scopes
 from engine.autodiff.kernel_memory import KernelMemory
 from engine.autodiff.launch_record import LaunchRecord, Layer
 from engine.autodiff.tape_picture import Picture
+from engine.capture import recording
 from engine.kernel import Variant
 
 _LAYER = Layer()
@@ -194,8 +195,8 @@ class Tape:
 
     def _check_unchanged(self) -> None:
         for buffer in self._buffers:
-            same = buffer.fingerprint is None or buffer.fingerprint == buffer.current_fingerprint()
-            if same and not buffer.is_changed_unseen:
+            now = None if buffer.fingerprint is None else buffer.current_fingerprint()
+            if now in (None, buffer.fingerprint) and not buffer.is_changed_unseen:
                 continue
             for record, version in buffer.readers:
                 if version == buffer.version and record.needs(buffer, version):
@@ -258,7 +259,9 @@ class Tape:
         values = list(record.values)
         for n, address in contents.items():
             values[record.memory.pointers[n] - 4] = address
-        code = record.memory.adjoint_code(form, serial)
+        code = record.memory.noted_code(form, record.total) if serial and recording() is None else None
+        if code is None:
+            code = record.memory.adjoint_code(form, serial)
         record.memory.backend.run(code, record.dims, record.total, values + others, serial)
 
     def hidden_gradient(self, a: array) -> int:
