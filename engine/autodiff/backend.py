@@ -18,7 +18,7 @@ from engine import config
 from engine.autodiff.deferred_sums import BLOCK, DeferredSums, deferred_sums
 from engine.autodiff.errors import TapeError
 from engine.capture import record_bytes, recording
-from engine.cpu import jit
+from engine.cpu import emit_llvm, jit
 from engine.cpu.noted_sums import run_noted
 from engine.cpu.runtime import runtime
 from engine.device import Device
@@ -95,9 +95,11 @@ class HostBackend:
         sums = deferred_sums(function, arity)
         if sums is None:
             return None
+        if not emit_llvm.Module(sums.function, arity, aliased).in_lanes:
+            return None
         code = NotedCode(sums.function, arity, aliased=aliased)
         code.sums = sums
-        return code if code.module.in_lanes else None
+        return code
 
     def run(self, code: Code, dims: Sequence[int], total: int, values: Sequence[Any], one_thread: bool) -> None:
         graph = recording()
