@@ -8,6 +8,7 @@ by the number of arguments (`mesh_query_point` with and without out-parameters).
 from __future__ import annotations
 
 import ast
+import inspect
 from typing import Any
 
 from engine.errors import KernelTypeError
@@ -29,10 +30,10 @@ class InOut:
 
     def compile_call(self, caller: Any, args: list, kw: dict, node: ast.Call) -> Any:
         result, *changed = caller.compile_callee(caller, self.function, args, kw, node)
+        names = list(inspect.signature(self.function.function).parameters)
+        named = {k.arg: k.value for k in node.keywords}
         for position, value in zip(self.mutates, changed):
-            if position >= len(node.args):
-                raise caller.fail(f"{self.__name__}() changes argument {position}; pass it by position", node)
-            target = node.args[position]
+            target = node.args[position] if position < len(node.args) else named[names[position]]
             if isinstance(target, (ast.Name, ast.Subscript, ast.Attribute)):  # a temporary has no name to bind anew
                 caller.assign(target, value, node)
         return result

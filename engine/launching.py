@@ -200,7 +200,7 @@ def launch(
     block_dim: int | None = None,
     max_blocks: int = 0,
     **_: Any,
-) -> Launch | None:
+) -> Any:
     """Runs `kernel` once for every index of the grid `dim` (an int or up to four), with `inputs` then `outputs`.
 
     Args:
@@ -210,7 +210,6 @@ def launch(
         record_cmd: Return a bound `Launch` instead of running.
         block_dim: Threads of a block on a GPU, 256 by default; what native code with shared memory relies on.
         max_blocks: Most blocks on a GPU; they stride over the rest of the grid.
-
         adjoint: Run backward instead; `adj_inputs` and `adj_outputs` are gradients of the arguments (None: their `grad`).
 
     Raises:
@@ -223,6 +222,11 @@ def launch(
     if type(inputs) is array or type(outputs) is array:
         raise LaunchError(f"launch: inputs and outputs of '{kernel.__name__}' must be lists; write inputs=[array]")
     args = (*inputs, *outputs)
+    if adjoint:
+        from engine.autodiff.adjoint_launch import AdjointLaunch
+
+        backward = AdjointLaunch(kernel, dim, args, (*adj_inputs, *adj_outputs), device, stream)
+        return backward if record_cmd else backward.launch()
     if record_cmd:
         return Launch(kernel, dim, list(args), device, stream, block_dim, max_blocks)
     place = _device_of(args, device) if stream is None else stream.device
@@ -232,11 +236,6 @@ def launch(
         bound.launch()
         return None
     d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
-    if adjoint:
-        from engine.autodiff.adjoint_launch import launch_adjoint
-
-        launch_adjoint(kernel, (d0, d1, d2, d3), total, args, (*adj_inputs, *adj_outputs), place)
-        return None
     variant, values = kernel.pack(args, place)
     if total == 0:
         return None

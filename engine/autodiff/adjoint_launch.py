@@ -1,7 +1,8 @@
-"""A backward launch without a tape: `launch(kernel, dim, inputs, outputs, adjoint=True, adj_inputs=[...])`."""
+"""Backward launches without a tape: `launch(kernel, dim, inputs, outputs, adjoint=True, adj_inputs=[...])`."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from typing import Any
@@ -10,46 +11,55 @@ from engine import taping
 from engine.arrays import array
 from engine.autodiff.launch_record import LaunchRecord
 from engine.autodiff.tape import Tape
-from engine.device import Device
 from engine.errors import LaunchError
 from engine.kernel import Kernel
+from engine.launching import Launch, _extents
+from engine.streams import ScopedStream
 
 
-def launch_adjoint(
-    kernel: Kernel, dims: Sequence[int], total: int, args: Sequence[Any], adjoints: Sequence[Any], device: Device
-) -> None:
-    """Adds to the gradients of the arguments what goes backward through one launch.
+class AdjointLaunch(Launch):
+    """Adds to the gradients of the arguments what goes backward through one launch of their kernel.
 
-    The kernel's arguments must hold what they held before the launch.
-
-    Args:
-        kernel: The kernel.
-        dims, total: The launch grid, and its size.
-        args: Arguments of the launch.
-        adjoints: By argument, its gradient (an array, or a struct of arrays); None means `grad` of the argument.
-            Missing ones at the end are None.
-        device: Where it runs.
-
-    Raises:
-        LaunchError: More gradients than arguments, or one that does not fit its argument.
-        GradientError: The kernel has no gradient.
+    The kernel's arguments must hold what they held before the launch. An adjoint is an array, or a struct of arrays;
+    None, and a missing one at the end, means `grad` of the argument.
     """
-    names = [name for name, _ in kernel.parameters]
-    if len(adjoints) > len(args):
-        raise LaunchError(f"kernel '{kernel.__name__}' got {len(adjoints)} gradients for {len(args)} arguments")
-    args = list(kernel.adopt(args))
-    for k, given in enumerate(adjoints):
-        if given is not None:
-            args[k] = _with_gradient(f"kernel '{kernel.__name__}': gradient of '{names[k]}'", args[k], given)
-    variant, values = kernel.pack(args, device)
-    with taping.NotTaped():
-        tape = Tape()
-        record = LaunchRecord(kernel.__name__, variant, args, dims, total, values, tape._buffers)
-        for buffer in tape._buffers:
-            buffer.begin_gradient()
-        record.backward(tape)
-        for buffer in tape._buffers:
-            buffer.end_gradient()
+
+    def __init__(
+        self, kernel: Kernel, dim: Any, args: Sequence[Any], adjoints: Sequence[Any], device: Any, stream: Any = None
+    ):
+        """Raises LaunchError: more gradients than arguments, or one that does not fit its argument."""
+        if len(adjoints) > len(args):
+            raise LaunchError(f"kernel '{kernel.__name__}' got {len(adjoints)} gradients for {len(args)} arguments")
+        self.adjoints = list(adjoints)
+        super().__init__(kernel, dim, list(args), device, stream)
+
+    def _bind(self) -> None:
+        *self.dims, self.total = _extents(self.dim, self.kernel.__name__)
+        args = list(self.kernel.adopt(self.args))
+        for k, given in enumerate(self.adjoints):
+            if given is not None:
+                where = f"kernel '{self.kernel.__name__}': gradient of '{self.kernel.parameters[k][0]}'"
+                args[k] = _with_gradient(where, args[k], given)
+        self.bound = args
+        self.variant, self.values = self.kernel.pack(args, self.device)
+
+    def launch(self, stream: Any = None) -> None:
+        """Runs backward, on `stream` or the current one.
+
+        Raises:
+            GradientError: The kernel has no gradient.
+        """
+        stream = stream or self.stream
+        with taping.NotTaped(), contextlib.nullcontext() if stream is None else ScopedStream(stream):
+            tape = Tape()
+            record = LaunchRecord(
+                self.kernel.__name__, self.variant, self.bound, self.dims, self.total, self.values, tape._buffers
+            )
+            for buffer in tape._buffers:
+                buffer.begin_gradient()
+            record.backward(tape)
+            for buffer in tape._buffers:
+                buffer.end_gradient()
 
 
 def _with_gradient(where: str, value: Any, gradient: Any) -> Any:

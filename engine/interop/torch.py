@@ -78,7 +78,7 @@ def from_torch(
         requires_grad: whether the array has a gradient; None: as the tensor does.
         grad: array or tensor to use as gradient. By default that of the tensor, made of zeros if it has none yet.
         return_ctype: no effect; arrays are as quick to launch with.
-        retain_grad: whether an intermediate tensor keeps its gradient, so that it can be shared.
+        retain_grad: whether an intermediate tensor keeps its gradient, so that it can be shared; the array's is kept too.
 
     Raises:
         EngineError: not a tensor, on another device, or only a copy would fit `dtype`.
@@ -99,6 +99,7 @@ def from_torch(
         requires_grad = t.requires_grad or grad is not None
     if requires_grad:
         _share_gradient(out, t, grad)
+        out.retain_grad = retain_grad
     return out
 
 
@@ -152,7 +153,7 @@ def _gradient_of(t: Any) -> Any:
         warnings.simplefilter("ignore")
         if t.grad is None:
             made = torch.zeros_like(t, memory_format=torch.preserve_format, requires_grad=False)
-            if not (t.requires_grad and (t.is_leaf or t.retains_grad)):
+            if not (t.is_leaf or t.retains_grad):
                 return made
             t.grad = made
         return t.grad

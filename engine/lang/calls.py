@@ -247,14 +247,16 @@ class Calls:
 
     def call_builtin(self, row: Builtin, args: list, kw: dict, node: ast.Call) -> Any:
         """The value of a builtin; names that it changes in place are bound anew."""
+        args, kw = row.arranged(args, kw)
         vals = [a if _compile_time(a) else self.value(a, node) for a in args]
         kw = {k: a if _compile_time(a) else self.value(a, node) for k, a in kw.items()}
         out = self.apply(row, vals, kw, node)
         if row.mutates:
             out, *changed = out
+            places, _ = row.arranged(node.args, {k.arg: k.value for k in node.keywords if k.arg})
             for k, v in zip(row.mutates, changed):
-                if not isinstance(node.args[k], ast.Call):  # a temporary has no name to bind anew
-                    self.assign(node.args[k], v, node)
+                if not isinstance(places[k], ast.Call):  # a temporary has no name to bind anew
+                    self.assign(places[k], v, node)
         return out
 
     def apply(self, row: Builtin, vals: list, kw: dict, node: ast.Call) -> Any:

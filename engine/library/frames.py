@@ -11,20 +11,22 @@ _TF, _SPATIAL = "Transform", "Spatial"
 
 
 @library(_TF)
-def transform_from_matrix(m: Any):
+def transform_from_matrix(mat: Any):
     """Transform of a 4×4 matrix [R p; 0 1] whose upper left part is a rotation. Differentiable."""
     r = en.matrix_from_rows(
-        en.vector(m[0, 0], m[0, 1], m[0, 2]), en.vector(m[1, 0], m[1, 1], m[1, 2]), en.vector(m[2, 0], m[2, 1], m[2, 2])
+        en.vector(mat[0, 0], mat[0, 1], mat[0, 2]),
+        en.vector(mat[1, 0], mat[1, 1], mat[1, 2]),
+        en.vector(mat[2, 0], mat[2, 1], mat[2, 2]),
     )
-    return en.transformation(en.vector(m[0, 3], m[1, 3], m[2, 3]), en.quat_from_matrix(r))
+    return en.transformation(en.vector(mat[0, 3], mat[1, 3], mat[2, 3]), en.quat_from_matrix(r))
 
 
 @library(_TF)
-def transform_to_matrix(t: Any):
+def transform_to_matrix(xform: Any):
     """The 4×4 matrix [R p; 0 1] of a transform. Differentiable."""
-    p = en.transform_get_translation(t)
+    p = en.transform_get_translation(xform)
     one = type(p[0])(1.0)
-    return transform_compose(p, en.transform_get_rotation(t), en.vector(one, one, one))
+    return transform_compose(p, en.transform_get_rotation(xform), en.vector(one, one, one))
 
 
 @library(_TF)

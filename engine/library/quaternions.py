@@ -11,12 +11,12 @@ _GROUP = "Quaternion"
 
 
 @library(_GROUP)
-def quat_to_rpy(q: Any):
+def quat_to_rpy(quat: Any):
     """Roll about x, pitch about y, yaw about z (fixed axes) [rad] of a unit quaternion; inverse of `quat_rpy`.
 
     Differentiable away from pitch ±π/2.
     """
-    x, y, z, w = q[0], q[1], q[2], q[3]
+    x, y, z, w = quat[0], quat[1], quat[2], quat[3]
     roll = en.atan2(2.0 * (w * x + y * z), 1.0 - 2.0 * (x * x + y * y))
     pitch = en.asin(en.clamp(2.0 * (w * y - z * x), -1.0, 1.0))
     yaw = en.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
@@ -41,16 +41,16 @@ def quat_from_euler(e: Any, i: int, j: int, k: int):
 
 
 @library(_GROUP)
-def quat_to_euler(q: Any, i: int, j: int, k: int):
-    """Angles e [rad], by axis, with `quat_from_euler(e, i, j, k)` = ±q for a unit quaternion; i, j, k all differ.
+def quat_to_euler(quat: Any, i: int, j: int, k: int):
+    """Angles e [rad], by axis, with `quat_from_euler(e, i, j, k)` = ±quat for a unit quaternion; i, j, k all differ.
 
     Half sums and differences of the outer angles come from two `atan2` (Bernardes and Viollet, PLoS ONE 17(11), 2022).
     At e[j] = ±π/2, where only e[i] ± e[k] is known, e[k] is 0. Differentiable elsewhere.
     """
-    third = q[k]
+    third = quat[k]
     if (j - i + 3) % 3 != 1:  # an odd permutation of x, y, z turns the other way
-        third = -q[k]
-    a, b, c, d = q[3] - q[j], q[i] + third, q[j] + q[3], third - q[i]
+        third = -quat[k]
+    a, b, c, d = quat[3] - quat[j], quat[i] + third, quat[j] + quat[3], third - quat[i]
     low, high = a * a + b * b, c * c + d * d
     middle = 2.0 * en.atan2(en.sqrt(high), en.sqrt(low)) - 1.5707963267948966
     plus, minus = en.atan2(b, a), en.atan2(d, c)

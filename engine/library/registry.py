@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,39 @@ from engine import types as T
 from engine.errors import EngineError, KernelTypeError
 from engine.lang import ir
 from engine.lang.values import Val, lift, lower
+
+#: Other names by which programs know parameters of builtins: builtin → other name → our name.
+_OTHER_NAMES: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("argmax", "argmin", "length", "length_sq", "normalize"), {"a": "v"}),
+    **dict.fromkeys(("determinant", "inverse", "trace", "transpose"), {"a": "m"}),
+    **dict.fromkeys(("isfinite", "isinf", "isnan"), {"a": "x"}),
+    **dict.fromkeys(("bit_count", "popcount"), {"x": "a"}),
+    **dict.fromkeys(("diag", "skew"), {"vec": "v"}),
+    **dict.fromkeys(("get_diag", "quat_from_matrix"), {"mat": "m"}),
+    **dict.fromkeys(("quat_inverse", "quat_to_axis_angle", "quat_to_matrix"), {"quat": "q"}),
+    **dict.fromkeys(("quat_rotate", "quat_rotate_inv"), {"quat": "q", "vec": "v"}),
+    **dict.fromkeys(
+        ("select", "where"), {"cond": "condition", "value_if_true": "if_true", "value_if_false": "if_false"}
+    ),
+    **dict.fromkeys(("spatial_bottom", "spatial_top"), {"svec": "v"}),
+    **dict.fromkeys(("transform_get_rotation", "transform_get_translation", "transform_inverse"), {"xform": "t"}),
+    **dict.fromkeys(("transform_set_rotation", "transform_set_translation"), {"xform": "t"}),
+    "printf": {"fmt": "text"},
+    "smoothstep": {"a": "low", "b": "high"},
+    "transform_point": {"xform": "t", "mat": "t", "point": "x"},
+    "transform_vector": {"xform": "t", "mat": "t", "vec": "x"},
+}
+
+_PLACE = ("arr", "i", "j", "k", "l")
+
+#: Names of the parameters of builtins that take any number of them, in order; all but the needed ones may be missing.
+_ORDERS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("min", "max"), ("a", "b")),
+    **{f"atomic_{name}": (*_PLACE, "value") for name in ("add", "sub", "min", "max", "and", "or", "xor", "exch")},
+    "atomic_cas": (*_PLACE, "compare", "value"),
+    "load": _PLACE,
+    "store": (*_PLACE, "value"),
+}
 
 
 class Builtin:
@@ -36,7 +69,26 @@ class Builtin:
         self.python = python
         self.__name__, self.__doc__ = name, rule.__doc__
 
+    def arranged(self, args: Sequence[Any], kw: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call with names that the rule knows, and in their places where it needs that."""
+        args = list(args)
+        if not kw or self.name[0] == "%":
+            return args, kw
+        others = _OTHER_NAMES.get(self.name, {})
+        named = {others.get(name, name): value for name, value in kw.items()}
+        if len(named) < len(kw):  # one parameter by both of its names
+            return args, kw
+        order = _ORDERS.get(self.name) or ([*self.signature.parameters][1:] if self.mutates else [])
+        for name in order[len(args) :]:
+            if name in named:
+                args.append(named.pop(name))
+            elif self.mutates:
+                break
+        return args, named
+
     def __call__(self, *args, **kw):
+        if kw:
+            args, kw = self.arranged(args, kw)
         if self.python is not None:
             return self.python(*args, **kw)
         out = call_in_python(self.name, args, kw)
@@ -218,3 +270,9 @@ def call_in_python(name: str, args: tuple, kw: dict | None = None) -> Any:
         return lower(row.rule(emit, *map(lifted, args), **{k: lifted(a) for k, a in (kw or {}).items()}))
     except RuleError as error:
         raise KernelTypeError(f"{name}: {error}") from None
+    except TypeError:
+        try:
+            row.signature.bind(None, *args, **(kw or {}))
+        except TypeError as error:
+            raise KernelTypeError(f"{name}() {error}; it takes ({row.parameters})") from None
+        raise

@@ -15,14 +15,14 @@ _GROUP = "Utility"
 def lower_bound(arr: en.array(dtype=Any), value: Any):
     """Index (int32) of the first element of an ascending array that is not below `value`; of the last if all are.
 
-    `lower_bound(arr, first, last, value)` looks among the elements [first, last). Not differentiable.
+    `lower_bound(arr, arr_begin, arr_end, value)` looks among the elements [arr_begin, arr_end). Not differentiable.
     """
     return _lower_bound(arr, 0, len(arr), value)
 
 
 @library(_GROUP)
-def lower_bound(arr: en.array(dtype=Any), first: int, last: int, value: Any):
-    return _lower_bound(arr, first, last, value)
+def lower_bound(arr: en.array(dtype=Any), arr_begin: int, arr_end: int, value: Any):
+    return _lower_bound(arr, arr_begin, arr_end, value)
 
 
 @en.func

@@ -145,6 +145,32 @@ def test_backward_launch_with_structs_of_gradients():
     assert g.pair.x.list() == [50.0] and g.pair.y.list() == [20.0]
 
 
+def test_recorded_backward_launch():
+    a, b = numbers(1.0, 2.0, 3.0), numbers(0.0, 0.0, 0.0)
+    b.grad = en.ones(3, dtype=float)
+    backward = en.launch(square, dim=3, inputs=[a, b], adjoint=True, record_cmd=True)
+    assert a.grad.list() == [0.0, 0.0, 0.0]
+    backward.launch()
+    assert a.grad.list() == [2.0, 4.0, 6.0]
+    other = numbers(5.0, 6.0, 7.0)
+    backward.set_param_by_name("x", other)
+    backward.set_dim(2)
+    b.grad.fill_(1.0)
+    backward.launch()
+    assert other.grad.list() == [10.0, 12.0, 0.0]
+
+
+def test_backward_launch_in_a_graph():
+    a, b = numbers(1.0, 2.0, 3.0), numbers(0.0, 0.0, 0.0)
+    with en.ScopedCapture() as capture:
+        b.grad.fill_(1.0)
+        en.launch(square, dim=3, inputs=[a, b], adjoint=True)
+    assert a.grad.list() == [0.0, 0.0, 0.0]
+    en.capture_launch(capture.graph)
+    en.capture_launch(capture.graph)
+    assert a.grad.list() == [4.0, 8.0, 12.0] and b.list() == [0.0, 0.0, 0.0]
+
+
 def test_gradient_of_another_shape_is_refused():
     a, b = numbers(1.0, 2.0), numbers(0.0, 0.0)
     with pytest.raises(en.LaunchError, match=r"gradient of 'x' is .* of shape \(3,\)"):

@@ -167,16 +167,23 @@ def test_a_name_for_several_functions_goes_by_the_number_of_arguments():
     assert run(k) == [11 * i for i in range(8)]
 
 
-def test_what_cannot_be_changed_or_iterated_is_refused():
+def test_changed_arguments_may_be_given_by_name():
     @en.kernel
-    def by_name(out: en.array(dtype=int)):
+    def k(out: en.array(dtype=int)):
         value = int(0)
         if tick(state=Countdown(1, 1), value=value):
-            out[0] = value
+            out[en.tid()] = value
 
-    with pytest.raises(en.KernelError, match="by position"):
-        run(by_name)
+    @en.kernel
+    def by_position(out: en.array(dtype=int)):
+        value = int(0)
+        if tick(Countdown(1, 1), value):
+            out[en.tid()] = value
 
+    assert run(k) == run(by_position)
+
+
+def test_what_cannot_be_changed_or_iterated_is_refused():
     @en.kernel
     def pairs(out: en.array(dtype=int)):
         for _a, b in Countdown(3, 1):
