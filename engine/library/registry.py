@@ -20,24 +20,26 @@ from engine.lang.values import Val, lift, lower
 
 #: Other names by which programs know parameters of builtins: builtin → other name → our name.
 _OTHER_NAMES: dict[str, dict[str, str]] = {
-    **dict.fromkeys(("argmax", "argmin", "length", "length_sq", "normalize"), {"a": "v"}),
-    **dict.fromkeys(("determinant", "inverse", "trace", "transpose"), {"a": "m"}),
-    **dict.fromkeys(("isfinite", "isinf", "isnan"), {"a": "x"}),
-    **dict.fromkeys(("bit_count", "popcount"), {"x": "a"}),
-    **dict.fromkeys(("diag", "skew"), {"vec": "v"}),
-    **dict.fromkeys(("get_diag", "quat_from_matrix"), {"mat": "m"}),
-    **dict.fromkeys(("quat_inverse", "quat_to_axis_angle", "quat_to_matrix"), {"quat": "q"}),
-    **dict.fromkeys(("quat_rotate", "quat_rotate_inv"), {"quat": "q", "vec": "v"}),
-    **dict.fromkeys(
-        ("select", "where"), {"cond": "condition", "value_if_true": "if_true", "value_if_false": "if_false"}
-    ),
-    **dict.fromkeys(("spatial_bottom", "spatial_top"), {"svec": "v"}),
-    **dict.fromkeys(("transform_get_rotation", "transform_get_translation", "transform_inverse"), {"xform": "t"}),
-    **dict.fromkeys(("transform_set_rotation", "transform_set_translation"), {"xform": "t"}),
-    "printf": {"fmt": "text"},
-    "smoothstep": {"a": "low", "b": "high"},
-    "transform_point": {"xform": "t", "mat": "t", "point": "x"},
-    "transform_vector": {"xform": "t", "mat": "t", "vec": "x"},
+    name: {other: ours for other, ours in (pair.split("=") for pair in pairs.split())}
+    for names, pairs in {
+        "argmax argmin length length_sq normalize": "a=v",
+        "bit_count popcount": "x=a",
+        "determinant inverse trace transpose": "a=m",
+        "diag skew": "vec=v",
+        "get_diag quat_from_matrix": "mat=m",
+        "isfinite isinf isnan": "a=x",
+        "printf": "fmt=text",
+        "quat_inverse quat_to_axis_angle quat_to_matrix": "quat=q",
+        "quat_rotate quat_rotate_inv": "quat=q vec=v",
+        "select where": "cond=condition value_if_true=if_true value_if_false=if_false",
+        "smoothstep": "a=low b=high",
+        "spatial_bottom spatial_top": "svec=v",
+        "transform_get_rotation transform_get_translation transform_inverse": "xform=t",
+        "transform_point": "xform=t mat=t point=x",
+        "transform_set_rotation transform_set_translation": "xform=t",
+        "transform_vector": "xform=t mat=t vec=x",
+    }.items()
+    for name in names.split()
 }
 
 _PLACE = ("arr", "i", "j", "k", "l")
