@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.geometry.rotation import quat_between, rotation_matrix
+from sim.geometry.rotation import rotation_matrix
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document
 from usd_io.mjcf.mesh_assets import MeshAsset, MeshAssets
-from usd_io.mjcf.poses import orientation
+from usd_io.mjcf.poses import orientation, z_towards
 from usd_io.read.shape_mass import MassProperties, unit_density_mass
 from usd_io.records import Box, Capsule, Cylinder, MeshShape, Plane, Shape, Sphere
 from usd_io.xml.attributes import choice, number, numbers
@@ -142,8 +142,7 @@ def _between(element: Element, kind: str, values, size: np.ndarray) -> tuple[np.
         )
     half = 0.5 * length
     size = np.array([size[0], half]) if kind in ("capsule", "cylinder") else np.array([size[0], size[0], half])
-    q = quat_between(np.array([0.0, 0.0, 1.0]), along / length)
-    return np.concatenate([0.5 * (ends[:3] + ends[3:]), q]), size
+    return np.concatenate([0.5 * (ends[:3] + ends[3:]), z_towards(along / length)]), size
 
 
 def _ellipsoid(size: np.ndarray) -> tuple[Shape, MassProperties]:

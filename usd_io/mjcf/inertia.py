@@ -48,7 +48,10 @@ def _inertial(body: Body) -> MassProperties:
         xx, yy, zz, xy, xz, yz = full
         tensor = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
     else:
-        tensor = np.diag(numbers(element, "diaginertia", (0.0, 0.0, 0.0), count=3))
+        diagonal = numbers(element, "diaginertia", count=3)
+        if diagonal is None and mass > 0.0:
+            raise SceneError(element.where, "has no inertia", expected='diaginertia="..." or fullinertia="..."')
+        tensor = np.diag(np.zeros(3) if diagonal is None else diagonal)
     moments = np.linalg.eigvalsh(tensor)
     tolerance = 1e-6 * max(moments[2], 1e-12)
     if moments[0] < -tolerance or (

@@ -67,7 +67,13 @@ def _xyaxes(element, values, compiler) -> np.ndarray:
 
 
 def _zaxis(element, values, compiler) -> np.ndarray:
-    z = direction(element, "zaxis", numbers(element, "zaxis", count=3, source=values))
+    return z_towards(direction(element, "zaxis", numbers(element, "zaxis", count=3, source=values)))
+
+
+def z_towards(z: np.ndarray) -> np.ndarray:
+    """Shortest rotation of the z axis to a unit vector; straight back it goes about x."""
+    if z[2] < -1.0 + 1e-12:
+        return np.array([1.0, 0.0, 0.0, 0.0])
     return quat_between(np.array([0.0, 0.0, 1.0]), z)
 
 
