@@ -45,6 +45,11 @@ class Column:
         """Forgets all rows from ``count`` on."""
         self._count = min(count, self._count)
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Forgets all rows but these."""
+        self._data = self.view[rows]
+        self._count = len(rows)
+
     def __len__(self) -> int:
         return self._count
 

@@ -5,6 +5,7 @@ import numpy as np
 import engine as en
 from sim.builder.bodies import BodyBuilder
 from sim.builder.cloth import ClothBuilder
+from sim.builder.collapse import CollapseBuilder
 from sim.builder.column import Column, PairTable
 from sim.builder.compose import ComposeBuilder
 from sim.builder.elements import ElementBuilder
@@ -30,6 +31,7 @@ class ModelBuilder(
     ShapeBuilder,
     PrimitiveBuilder,
     JointBuilder,
+    CollapseBuilder,
     ComposeBuilder,
 ):
     """Collects particles, elements, bodies and shapes, and turns them into a ``Model``.

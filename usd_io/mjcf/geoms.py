@@ -105,7 +105,8 @@ class GeomReader:
                 shape = self._shapes.setdefault((kind, tuple(size)), shape)
             return shape, shape, solid
         if kind == "plane":
-            return Plane(), Plane(), None
+            plane = Plane()
+            return plane, plane, None
         if kind == "mesh":
             return self._mesh(document, element, values)
         self._warn(element, f"geoms of type {kind} are not supported; left out")

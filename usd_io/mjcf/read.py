@@ -156,7 +156,7 @@ class MjcfReading:
                 self._geoms[path] = (collider, geom)
                 if same:
                     continue
-                path = self._names.path(owner or self.root, f"{geom.name or 'geom'}_visual")
+                path = self._names.path(owner or self.root, f"{path.rsplit('/', 1)[1]}_visual")
             if geom.drawn is not None and geom.group <= LAST_VISIBLE_GROUP:
                 self.record.visuals.append(VisualRecord(path, owner, geom.X_bg, geom.drawn, geom.color))
 
