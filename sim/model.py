@@ -190,6 +190,8 @@ class Model:
         self.up_vector = np.array([0.0, 1.0, 0.0])
         self.up_axis = 1
         # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
+        self.articulation_scratch = None
+        self.joints_noted = False
         self.particle_forces = None
         self.body_wrench = None
         self.shape_placement = None

@@ -35,7 +35,9 @@ class CollapseBuilder:
                 into = "the world" if stays[body] < 0 else self.body_name[stays[body]]
                 print(f"collapse_fixed_joints: {self.body_name[body]} becomes part of {into}")
         for body in np.flatnonzero((stays != np.arange(self.body_count)) & (stays >= 0)):
-            own = MassProperties(float(self.body_mass[body]), self.body_com[body].copy(), self.body_inertia[body].copy())
+            own = MassProperties(
+                float(self.body_mass[body]), self.body_com[body].copy(), self.body_inertia[body].copy()
+            )
             self.add_body_mass(int(stays[body]), own.moved(X_sb[body]), "collapse_fixed_joints()")
         self._rehang(self.shape_body.view, self.shape_transform.view, body_remap, X_sb)
         self._rehang(self.joint_parent.view, self.joint_X_p.view, body_remap, X_sb)

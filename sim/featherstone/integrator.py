@@ -48,6 +48,7 @@ class FeatherstoneIntegrator:
         Raises:
             SimError: A body that carries a joint has no joint of its own, or the joints form loops.
         """
+        model.joints_noted = True
         self._unjointed.simulate(model, state_in, state_out, dt, control)
         if model.joint_count:
             self._step_trees(model, state_in, state_out, dt, control)

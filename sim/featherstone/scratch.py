@@ -55,7 +55,7 @@ class Scratch:
 
 def scratch_of(model) -> Scratch:
     """The model's scratch."""
-    scratch = getattr(model, "articulation_scratch", None)
+    scratch = model.articulation_scratch
     if scratch is None:
         scratch = model.articulation_scratch = Scratch(model)
     return scratch

@@ -2,6 +2,7 @@
 
 import engine as en
 from engine.capture import NotRecorded
+from sim.articulation.unsupported import note_joints
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
@@ -58,6 +59,7 @@ class SemiImplicitIntegrator:
         External forces are read from `state_in.particle_f` and `state_in.body_f`, which stay as they are. Particle
         contacts are those that the last `sim.collide` listed.
         """
+        note_joints(model, "SemiImplicitIntegrator")
         if model.particle_count:
             external = self._grain_forces(model, state_in, dt)
             if model.device.is_cuda:

@@ -1,6 +1,7 @@
 """Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
 
 import engine as en
+from sim.articulation.unsupported import note_joints
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
@@ -89,6 +90,7 @@ class XPBDIntegrator:
 
         Particle contacts are those that the last `sim.collide` listed.
         """
+        note_joints(model, "XPBDIntegrator")
         scratch = self._scratch(model)
         self._predict(model, scratch, state_in, state_out, dt)
         rigid = self._detect_rigid_contacts(model, state_out)

@@ -152,7 +152,9 @@ def test_xacro_files_are_refused_with_the_command_that_expands_them(error):
 def test_broken_mesh_files_are_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     path = tmp_path / "x.urdf"
-    path.write_text(URDF.format(f'<link name="a"><visual><geometry><mesh filename="{name}"/></geometry></visual></link>'))
+    path.write_text(
+        URDF.format(f'<link name="a"><visual><geometry><mesh filename="{name}"/></geometry></visual></link>')
+    )
     with pytest.raises(SceneError, match=rf"x\.urdf:2 <mesh>.*{name}"):
         read_scene(path)
 
@@ -191,7 +193,7 @@ def mutated(text: str, rng: random.Random) -> str:
     if kind == 0:  # another value in the next attribute
         start = text.find('="', at)
         end = text.find('"', start + 2)
-        return text if start < 0 or end < 0 else f'{text[: start + 2]}{rng.choice(POISON)}{text[end:]}'
+        return text if start < 0 or end < 0 else f"{text[: start + 2]}{rng.choice(POISON)}{text[end:]}"
     if kind == 1:  # a piece cut out
         return text[:at] + text[at + rng.randint(1, 200) :]
     if kind == 2:  # a line doubled

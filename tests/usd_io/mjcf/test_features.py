@@ -257,7 +257,9 @@ def test_geoms_touch_by_contype_and_conaffinity(read):
 
 
 def test_includes_are_put_in_place(tmp_path):
-    (tmp_path / "part.xml").write_text('<mujocoinclude><body name="b"><freejoint/><geom size=".1"/></body></mujocoinclude>')
+    (tmp_path / "part.xml").write_text(
+        '<mujocoinclude><body name="b"><freejoint/><geom size=".1"/></body></mujocoinclude>'
+    )
     (tmp_path / "model.xml").write_text('<mujoco><worldbody><include file="part.xml"/></worldbody></mujoco>')
     same_bodies(Pair(tmp_path / "model.xml"))
 
@@ -292,6 +294,8 @@ def test_attached_models_get_prefixes_and_keep_their_own_settings(tmp_path):
     ],
 )
 def test_what_is_not_simulated_is_named_with_its_line(read, text, said):
-    model = f"<mujoco>\n<worldbody><body name='a'><joint name='j'/><geom size='.1'/></body></worldbody>\n{text}</mujoco>"
+    model = (
+        f"<mujoco>\n<worldbody><body name='a'><joint name='j'/><geom size='.1'/></body></worldbody>\n{text}</mujoco>"
+    )
     warnings = [w for w in read(model).warnings if said in w.message]
     assert [w.path for w in warnings] == ["model.xml:3"]

@@ -126,7 +126,9 @@ def test_packages_are_found(tmp_path, place):
     trimesh.creation.box((1, 1, 1)).export(package / "meshes" / "box.stl")
     folder = package / "urdf" if place == "above" else tmp_path / "other"
     folder.mkdir()
-    text = robot(joint("fixed"), b='<visual><geometry><mesh filename="package://my_robot/meshes/box.stl"/></geometry></visual>')
+    text = robot(
+        joint("fixed"), b='<visual><geometry><mesh filename="package://my_robot/meshes/box.stl"/></geometry></visual>'
+    )
     (folder / "robot.urdf").write_text(text)
     search = {"above": [], "search": [package], "inside search": [package.parent]}[place]
     assert len(read_urdf(folder / "robot.urdf", search_paths=search).visuals) == 1
@@ -139,7 +141,9 @@ def test_links_out_of_the_allowed_folders_are_not_followed(tmp_path):
     folder = tmp_path / "arm"
     folder.mkdir()
     (folder / "box.stl").symlink_to(secret / "box.stl")
-    (folder / "robot.urdf").write_text(robot(joint("fixed"), b='<visual><geometry><mesh filename="box.stl"/></geometry></visual>'))
+    (folder / "robot.urdf").write_text(
+        robot(joint("fixed"), b='<visual><geometry><mesh filename="box.stl"/></geometry></visual>')
+    )
     with pytest.raises(SceneError, match="lies outside"):
         read_urdf(folder / "robot.urdf")
     assert read_urdf(folder / "robot.urdf", search_paths=[secret]).visuals
@@ -150,7 +154,9 @@ def test_links_out_of_the_allowed_folders_are_not_followed(tmp_path):
     [("<mimic joint='k'/>", "mimic"), ("<safety_controller k_velocity='1'/>", "safety")],
 )
 def test_what_is_not_simulated_is_named(read, inside, said):
-    assert any(said in w.message and w.path == "robot.urdf:1" for w in read(robot(joint("continuous", inside))).warnings)
+    assert any(
+        said in w.message and w.path == "robot.urdf:1" for w in read(robot(joint("continuous", inside))).warnings
+    )
 
 
 def test_a_thing_without_moving_joints_is_free(read):
@@ -160,6 +166,8 @@ def test_a_thing_without_moving_joints_is_free(read):
 
 def test_reading_does_not_depend_on_the_working_directory(tmp_path, monkeypatch):
     trimesh.creation.box((1, 1, 1)).export(tmp_path / "box.stl")
-    (tmp_path / "robot.urdf").write_text(robot(joint("fixed"), b='<visual><geometry><mesh filename="box.stl"/></geometry></visual>'))
+    (tmp_path / "robot.urdf").write_text(
+        robot(joint("fixed"), b='<visual><geometry><mesh filename="box.stl"/></geometry></visual>')
+    )
     monkeypatch.chdir(tmp_path)
     assert read_urdf(Path("robot.urdf")).visuals
