@@ -39,7 +39,8 @@ class CudaDevice(Device):
         self.sm_count = ask(attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
         self.max_shared_memory_per_block = ask(attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
         self.is_mempool_supported = bool(ask(attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED))
-        self.pci_bus_id = f"{ask(attribute.CU_DEVICE_ATTRIBUTE_PCI_BUS_ID):02X}"
+        place = [ask(getattr(attribute, f"CU_DEVICE_ATTRIBUTE_PCI_{k}_ID")) for k in ("DOMAIN", "BUS", "DEVICE")]
+        self.pci_bus_id = "{:08X}:{:02X}:{:02X}".format(*place)
         self.is_started = self._has_heap = False
         self.memory: Any = None
         #: graphs being captured on this device, innermost last
@@ -80,6 +81,12 @@ class CudaDevice(Device):
         self.enter = replaced or entry.launch_entry()
         self._table = None if replaced else entry.launch_table(int(self.context))
         self.table = 0 if replaced else ctypes.addressof(self._table)
+
+    @property
+    def uuid(self) -> str:
+        """The driver's name for this very card, such as "GPU-0123abcd-…"."""
+        raw = bytes(call("cuDeviceGetUuid", self.handle).bytes)[:16].hex()
+        return "GPU-" + "-".join((raw[:8], raw[8:12], raw[12:16], raw[16:20], raw[20:]))
 
     # properties ------------------------------------------------------------------------------------------------
     @property

@@ -120,6 +120,14 @@ class OrderedSums:
         source = emit_cuda.Source(flat, arity, sites=sites)
         self.loaded, self.entry = device.load(nvrtc.compile_text(source.text(), f"sm_{device.arch}", name), "kernel")
 
+    def __del__(self) -> None:
+        loaded = getattr(self, "loaded", None)
+        if loaded is not None:
+            try:
+                self.device.release("cuModuleUnload", loaded)
+            except Exception:
+                pass  # the driver is shutting down
+
     def run(self, total: int, data: bytes, stream: Any, blocks: int, block: int) -> None:
         """Runs the kernel over `total` threads and adds up what it logs, on a stream."""
         with ScopedStream(stream, sync_enter=False):

@@ -59,10 +59,10 @@ class CudaCode:
         self.is_serial, self.has_float_atomics = self.module.has_prints, self.module.has_float_atomics
 
     def __del__(self) -> None:
-        loaded, device = getattr(self, "loaded", None), self.device
+        loaded = getattr(self, "loaded", None)
         if loaded is not None:
             try:
-                device.release("cuModuleUnload", loaded)
+                self.device.release("cuModuleUnload", loaded)
             except Exception:
                 pass  # the driver is shutting down
 
