@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 import engine as en
+from sim.collide.body_lists import BodyLists, key_particle_slots
 from sim.collide.shape_types import PLANE
 from sim.collide.shapes import ShapePlacement
 from sim.collide.signed_distance import FAR, distance_function
@@ -47,6 +48,7 @@ class ParticleContacts:
             flags[model.ground_shape] = 0  # the integrators treat the ground plane themselves
         self.shape_enabled = en.array(flags, dtype=int)
         self.enabled_count = int(flags.sum())
+        self._lists: BodyLists | None = None
         self._distance = distance_function(model.shape_geo.type.numpy())
 
     def total_dropped(self) -> int:
@@ -66,13 +68,29 @@ class ParticleContacts:
             ],
             outputs=[self.count, self.shape, self.distance, self.point_b, self.normal_b, self.dropped],
         )  # fmt: skip
-        if model.body_count:
+        if model.body_count and model.device.is_cuda:
+            self.list_by_sorting(model)
+        elif model.body_count:
             en.launch(
                 list_slots_per_body,
                 dim=1,
                 inputs=[model.particle_count, model.body_count, model.shape_body, self.count, self.shape],
                 outputs=[self.body_start, self.body_entry],
             )
+
+    def list_by_sorting(self, model) -> None:
+        """What `list_slots_per_body` does, with all threads."""
+        n, k = model.particle_count, self.max_per_particle
+        if self._lists is None:
+            self._lists = BodyLists(model.body_count, n * k)
+            self.body_entry = self._lists.entry
+        en.launch(
+            key_particle_slots,
+            dim=n * k,
+            inputs=[n, k, model.body_count, model.shape_body, self.count, self.shape],
+            outputs=[self._lists.key, self._lists.entry],
+        )
+        self._lists.sort(self.body_start)
 
 
 @cache

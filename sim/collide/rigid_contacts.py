@@ -7,6 +7,8 @@ Everything is stored in fixed slots numbered in pair order, so the contacts are 
 import numpy as np
 
 import engine as en
+from engine.capture import NotRecorded
+from sim.collide.body_lists import BodyLists, key_pair_sides, number_near_pairs
 from sim.collide.box_pairs import collide_boxes
 from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
 from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
@@ -75,6 +77,8 @@ class RigidContacts:
         self.old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.body_start = en.zeros(model.body_count + 1, dtype=int)
         self.body_entry = en.zeros(2 * c, dtype=int)
+        self._lists: BodyLists | None = None
+        self._before = None
         # per active slot: wrench on body a and on body b about their centres of mass (torque, force)
         self.wrench_a = en.zeros(c, dtype=en.spatial_vector)
         self.wrench_b = en.zeros(c, dtype=en.spatial_vector)
@@ -95,12 +99,7 @@ class RigidContacts:
             ],
             outputs=[self.near],
         )  # fmt: skip
-        en.launch(
-            list_near_pairs,
-            dim=1,
-            inputs=[self.pair_count, self.capacity, self.near],
-            outputs=[self.pair_slot, self.active_count, self.active_pair, self.previous_slot, self.dropped],
-        )
+        self._list_near_pairs(model.device.is_cuda)
         en.copy(self.old_count, self.points.count)
         en.copy(self.old_point_a, self.points.point_a)
         en.copy(self.old_slip, self.slip)
@@ -121,12 +120,33 @@ class RigidContacts:
             ],
             outputs=[self.slip],
         )  # fmt: skip
-        en.launch(
-            list_pairs_per_body,
-            dim=1,
-            inputs=[model.body_count, self.active_count, self.active_pair, self.pair_shapes, model.shape_body],
-            outputs=[self.body_start, self.body_entry],
-        )
+        self._list_by_body(model, model.device.is_cuda)
+
+    def _list_near_pairs(self, parallel: bool) -> None:
+        """Numbers the near pairs; by one thread, or `parallel` with the same result."""
+        outputs = [self.pair_slot, self.active_count, self.active_pair, self.previous_slot, self.dropped]
+        if not parallel:
+            en.launch(list_near_pairs, dim=1, inputs=[self.pair_count, self.capacity, self.near], outputs=outputs)
+            return
+        if self._before is None:
+            with NotRecorded():
+                self._before = en.zeros(self.pair_count, dtype=int)
+        en.utils.array_scan(self.near, self._before, inclusive=False)
+        inputs = [self.pair_count, self.capacity, self.near, self._before]
+        en.launch(number_near_pairs, dim=self.pair_count, inputs=inputs, outputs=outputs)
+
+    def _list_by_body(self, model, parallel: bool) -> None:
+        """Lists the active slots of each body, likewise."""
+        inputs = [model.body_count, self.active_count, self.active_pair, self.pair_shapes, model.shape_body]
+        if not parallel:
+            en.launch(list_pairs_per_body, dim=1, inputs=inputs, outputs=[self.body_start, self.body_entry])
+            return
+        if self._lists is None:
+            self._lists = BodyLists(model.body_count, 2 * self.capacity)
+            self.body_entry = self._lists.entry
+        outputs = [self._lists.key, self._lists.entry]
+        en.launch(key_pair_sides, dim=2 * self.capacity, inputs=inputs, outputs=outputs)
+        self._lists.sort(self.body_start)
 
 
 def candidate_pairs(model) -> tuple[np.ndarray, list, np.ndarray]:
