@@ -12,11 +12,13 @@ from sim.collide.body_lists import BodyLists, key_pair_sides, number_near_pairs
 from sim.collide.box_pairs import collide_boxes
 from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
 from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
+from sim.collide.islands import pair_islands
 from sim.collide.round_pairs import collide_capsule, collide_sphere
 from sim.collide.sampled_pairs import collide_samples
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
 from sim.collide.shapes import ShapePlacement
 from sim.errors import SimError
+from sim.geometry.integer_order import stable_order
 
 # Shape a of a pair is the one that comes first here.
 ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, MESH, PLANE)
@@ -38,7 +40,9 @@ class RigidContacts:
     """Contacts found by the last detection.
 
     Attributes:
-        pair_shapes: Candidate pairs (a, b), shape [pair_count, 2]; the contact normal points from b to a.
+        pair_shapes: Candidate pairs (a, b), island after island, shape [pair_count, 2]; the contact normal points from b
+            to a.
+        island_start: First pair of each island (see `sim.collide.islands`) and the number of pairs, [island_count + 1].
         step_margin: Margin that is enough when contacts are found anew in every step [m].
         active_count: Number of pairs that are near, shape [1].
         active_pair: Pair of each active slot, shape [capacity].
@@ -51,6 +55,13 @@ class RigidContacts:
     def __init__(self, model, capacity: int | None = None):
         pairs, self.kernels, kinds = candidate_pairs(model)
         self.pair_count = len(pairs)
+        bodies = model.shape_body.numpy()[pairs].reshape(-1, 2)
+        island = pair_islands(bodies[:, 0], bodies[:, 1], model.body_count)
+        order = stable_order(island)
+        pairs, kinds = pairs[order], kinds[order]
+        starts = np.concatenate([[0], np.cumsum(np.bincount(island))]) if len(pairs) else np.zeros(1)
+        self.island_count = len(starts) - 1
+        self.island_start = en.array(starts.astype(np.int32), dtype=int)
         room = min(self.pair_count, max(1024, 24 * model.shape_count))
         self.capacity = max(1, room if capacity is None else capacity)
         radius = model.shape_collision_radius.numpy()[np.unique(pairs)]

@@ -5,11 +5,13 @@ dynamics". Corrections are impulses: each changes pose and velocity together, so
 momentum-conserving free flight. Friction is solved at position level inside the Coulomb cone of the accumulated push,
 and what displacement remains while sticking is carried to the next step (`slip`), so resting bodies do not creep.
 
-One thread solves all contacts in pair order: deterministic, and better converged than averaging.
+One thread solves the contacts of an island in pair order: deterministic, and better converged than averaging. Islands, as
+the copies of a replicated scene, share no body and are solved in parallel.
 """
 
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
+from sim.collide.islands import first_slot_from
 from sim.forces.body_contact import pair_average
 from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
 
@@ -78,6 +80,7 @@ def kick_body(
 
 @en.kernel
 def solve_rigid_positions(
+    island_start: en.array(dtype=int),
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
     pair_shapes: en.array2d(dtype=int),
@@ -96,7 +99,10 @@ def solve_rigid_positions(
     drag: en.array(dtype=en.vec3),
 ):
     """One sweep; `push` and `drag` accumulate the normal and tangential positional impulses [kg m] of the step."""
-    for slot in range(active_count[0]):
+    island = en.tid()
+    first = first_slot_from(island_start[island], active_count[0], active_pair)
+    last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
+    for slot in range(first, last):
         pair = active_pair[slot]
         shape_a = pair_shapes[pair, 0]
         shape_b = pair_shapes[pair, 1]
@@ -165,6 +171,7 @@ def solve_rigid_positions(
 
 @en.kernel
 def bounce_rigid_contacts(
+    island_start: en.array(dtype=int),
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
     pair_shapes: en.array2d(dtype=int),
@@ -182,7 +189,10 @@ def bounce_rigid_contacts(
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """One sweep of restitution, which also removes the speed that undoing an overlap made (equation 34)."""
-    for slot in range(active_count[0]):
+    island = en.tid()
+    first = first_slot_from(island_start[island], active_count[0], active_pair)
+    last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
+    for slot in range(first, last):
         pair = active_pair[slot]
         shape_a = pair_shapes[pair, 0]
         shape_b = pair_shapes[pair, 1]

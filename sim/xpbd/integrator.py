@@ -228,9 +228,9 @@ class XPBDIntegrator:
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         en.launch(
             solve_rigid_positions,
-            dim=1,
+            dim=contacts.island_count,
             inputs=[
-                contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
+                contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                 model.shape_materials.mu, *body_masses(model), contacts.points, contacts.slip, dt, keep,
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
@@ -253,9 +253,9 @@ class XPBDIntegrator:
         for _ in range(self.iterations):
             en.launch(
                 bounce_rigid_contacts,
-                dim=1,
+                dim=contacts.island_count,
                 inputs=[
-                    *pairs, mat.restitution, state_in.body_qd, *body_masses(model), contacts.points,
+                    contacts.island_start, *pairs, mat.restitution, state_in.body_qd, *body_masses(model), contacts.points,
                     self._rest_speed(model, dt), dt,
                 ],
                 outputs=[push, state_out.body_q, state_out.body_qd],
