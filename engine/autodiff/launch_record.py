@@ -37,7 +37,7 @@ class LaunchRecord:
     """One launch on a tape."""
 
     __slots__ = (
-        "arrays", "buffers", "dims", "first", "hidden", "memory", "name", "plan", "total", "values", "versions"
+        "args", "arrays", "buffers", "dims", "first", "hidden", "memory", "name", "plan", "total", "values", "variant", "versions"
     )  # fmt: skip
 
     def __init__(
@@ -52,7 +52,7 @@ class LaunchRecord:
     ):
         """Notes the arguments and their memory as it is before the launch."""
         self.name, self.dims, self.total, self.values = name, tuple(dims), total, tuple(values)
-        self.memory = KernelMemory.of(variant)
+        self.memory, self.variant, self.args = KernelMemory.of(variant), variant, tuple(args)
         self.arrays = pointer_arguments(variant.types, args)
         self.buffers = [known.of(a) if isinstance(a, array) and a.size else None for a in self.arrays]
         first: dict[int, int] = {}
