@@ -17,6 +17,7 @@ from engine.arrays import (
     empty_like,
     fixedarray,
     from_numpy,
+    from_ptr,
     full,
     full_like,
     ones,
@@ -47,6 +48,7 @@ from engine.constants import *  # noqa: F403
 from engine.cpu.runtime import get_threads, set_threads
 from engine.device import (
     Device,
+    DeviceLike,
     ScopedDevice,
     get_cuda_device,
     get_cuda_device_count,
@@ -93,6 +95,8 @@ from engine.errors import (
     LaunchError,
     WarpCodegenAttributeError,
     WarpCodegenError,
+    WarpCodegenIndexError,
+    WarpCodegenKeyError,
     WarpCodegenTypeError,
     WarpCodegenValueError,
 )
@@ -157,6 +161,7 @@ from engine.types import (
     int64,
     matrix,
     quaternion,
+    transform_expand,
     transformation,
     uint8,
     uint16,
@@ -177,6 +182,7 @@ globals().update({name: row for name, row in _BUILTINS.items() if name[0] != "%"
 
 # written in the kernel language itself, so it needs the names above
 from engine.library import (  # noqa: E402
+    articulations,
     decomposition_gradients,
     decompositions,
     frames,

@@ -862,6 +862,11 @@ def _span(a: array, first: int, count: int) -> array:
     return (a if a.ndim == 1 else a.flatten())[first : first + count]
 
 
+def from_ptr(ptr: int, length: int, dtype: Any = Any, shape: Any = None, device: Any = None) -> array:
+    """Array over memory that something else owns, and keeps alive; `array(ptr=…, shape=…)` says the same."""
+    return array(ptr=ptr, shape=(length,) if shape is None else shape, dtype=dtype, device=device)
+
+
 def from_numpy(
     arr: np.ndarray, dtype: Any = Any, shape: Any = None, device: Any = None, requires_grad: bool = False
 ) -> array:

@@ -6,6 +6,8 @@ A type describes itself by `scalar` (its element type), `count` (how many scalar
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import math
 from typing import Any
 
@@ -109,6 +111,9 @@ class Composite(metaclass=CompositeMeta):
         return _object_array(self._values, self.shape)
 
     def __getitem__(self, index):
+        if type(index) is int and len(self.shape) == 1 and 0 <= index < self.count:
+            part = self._values[index]
+            return self.scalar.in_python(part) if self.scalar.is_float else part
         try:
             part = self._grid()[self._checked(index)]
         except IndexError as error:
@@ -308,7 +313,20 @@ def _apply(name: str, *args):
     return registry.call_in_python(name, args)
 
 
+@functools.cache
 def _converter(scalar: ScalarType):
+    """What turns a Python number into a component; it raises TypeError for text, which `int` and `float` would read."""
+    convert = _conversion(scalar)
+
+    def checked(x: Any) -> Any:
+        if isinstance(x, (str, bytes)):
+            raise TypeError(f"got {x!r} where a number ({scalar.name}) is needed")
+        return convert(x)
+
+    return checked
+
+
+def _conversion(scalar: ScalarType):
     if scalar.is_bool:
         return bool
     if not scalar.is_float:
@@ -317,6 +335,8 @@ def _converter(scalar: ScalarType):
         return float
     if scalar.name == "bfloat16":
         return rounded
+    if scalar.bits == 32:
+        return lambda x: ctypes.c_float(x).value
     narrow = scalar.np_dtype.type
 
     def convert(x):

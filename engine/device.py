@@ -169,6 +169,10 @@ def pop_device() -> None:
     _stack[-1].start()
 
 
+#: What names a device: itself, its alias, or None for the current one.
+DeviceLike = Device | str | None
+
+
 class ScopedDevice:
     """Makes a device current inside a `with` block; None keeps the current one."""
 

@@ -71,3 +71,4 @@ WarpCodegenError = KernelError
 WarpCodegenTypeError = KernelTypeError
 WarpCodegenValueError = KernelValueError
 WarpCodegenAttributeError = KernelAttributeError
+WarpCodegenIndexError = WarpCodegenKeyError = KernelError  # no kinds of their own here

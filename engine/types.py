@@ -117,6 +117,11 @@ def transformation(*args: Any, dtype: Any = float32) -> Any:
     return composite("transform", _scalar("transformation", dtype), (7,), "transform" + letter(dtype))
 
 
+def transform_expand(t: Any) -> Any:
+    """The transform (float32) of seven numbers, or of a position and a rotation, in one sequence."""
+    return transformation()(*t)
+
+
 def _scalar(what: str, dtype: Any) -> ScalarType:
     if not isinstance(dtype, ScalarType):
         raise TypeError(f"{what}() got dtype {type_name(dtype)}; expected a scalar type such as float32")

@@ -437,14 +437,21 @@ def _copysign(e: Emit, x: Val, y: Val) -> Val:
 
 @builtin("div_approx", _MATH)
 def _div_approx(e: Emit, x: Val, y: Val) -> Val:
-    """Quotient where speed matters more than the last bit; on the CPU the exact quotient. Differentiable."""
+    """Quotient of numbers, or of a composite and a number, where speed matters more than the last bit; as exact as `/`.
+
+    Differentiable.
+    """
+    if not (x.is_scalar and y.is_scalar):
+        return e.call("div", x, y)
     x, y = e.floating("div_approx()", x, y)
     return e.scalar(e.op("div", x.value, y.value))
 
 
 @builtin("inverse_approx", _MATH)
 def _inverse_approx(e: Emit, x: Val) -> Val:
-    """1/x where speed matters more than the last bit; on the CPU exact. Differentiable."""
+    """1/x, or the inverse of a matrix, where speed matters more than the last bit; as exact as `/`. Differentiable."""
+    if x.kind == "mat":
+        return e.call("inverse", x)
     (x,) = e.floating("inverse_approx()", x)
     return e.scalar(e.op("div", e.const(1, x.type), x.value))
 

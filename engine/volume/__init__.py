@@ -14,6 +14,7 @@ from engine.volume.volume_access import (
     volume_store_f,
     volume_store_i,
     volume_store_v,
+    volume_voxel_count,
     volume_world_to_index,
     volume_world_to_index_dir,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "volume_store_v",
     "volume_transform",
     "volume_transform_inv",
+    "volume_voxel_count",
     "volume_world_to_index",
     "volume_world_to_index_dir",
 ]

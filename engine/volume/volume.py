@@ -141,7 +141,7 @@ class Volume:
         if not self.is_index:
             d[words.LEAF_VALUES] = layout.leaf.fields["values"][1]
         d[words.BACKGROUND] = base + p.root_at + layout.root.fields["background"][1]
-        d[words.TILE_VALUES] = p.has_tile_values
+        d[words.TILE_VALUES], d[words.VOXELS] = p.has_tile_values, self.get_voxel_count()
         if self._map is not None:
             d[words.MAP] = self._map[1].ptr
             signed = d.view(np.int64)

@@ -192,6 +192,12 @@ def index_in_leaf(id: en.uint64, leaf: en.uint64, slot: int) -> int:
 
 
 @en.func
+def volume_voxel_count(id: en.uint64) -> int:
+    """Number of voxels of the leaves; of an `OnIndex` grid only the active ones, as `Volume.get_voxel_count()`."""
+    return int(_word(id, layout.VOXELS))
+
+
+@en.func
 def volume_lookup_index(id: en.uint64, i: int, j: int, k: int) -> int:
     """Number of a voxel in the order of `Volume.get_voxels()`, for arrays of voxel data; -1 outside."""
     index = -1

@@ -29,6 +29,9 @@ values in tiles and leaves and of tables in nodes; whether values exist outside 
 MAP_ORIGIN, MAP_SIZE = 17, 20
 """First tile of the map along x, y, z (int32, tile coordinates) and its tiles along x, y, z."""
 
+VOXELS = 23
+"""How many voxels the grid has."""
+
 VOXELS_OF_LEAF = 512
 NO_LEAF = -1
 """Entry of the map where no leaf is."""

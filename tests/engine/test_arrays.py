@@ -256,3 +256,11 @@ def test_other_libraries_see_the_array():
         assert a.__cuda_array_interface__["data"] == (a.ptr, False)
         assert np.asarray(a).tolist() == [0, 1, 2, 3]
     assert "float32" in repr(a) and "(4,)" in repr(a)
+
+
+def test_array_over_memory_of_others():
+    owner = en.array([1.0, 2.0, 3.0, 4.0], dtype=float)
+    assert en.from_ptr(owner.ptr, 4, dtype=float).list() == owner.list()
+    shared = en.from_ptr(owner.ptr, 4, dtype=float, shape=(2, 2))
+    shared.fill_(5.0)
+    assert shared.shape == (2, 2) and owner.list() == [5.0] * 4

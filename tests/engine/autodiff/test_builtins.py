@@ -160,12 +160,13 @@ CONSTANT = {
     "hash_grid_query", "hash_grid_query_next", "hash_grid_query_point", "mesh_get_index", "mesh_query_aabb", "mesh_query_aabb_next",
     "mesh_query_inside", "bvh_get_group_root", "mesh_get_bvh", "mesh_get_group_root", "mesh_query_next",
     "mesh_query_ray_anyhit", "mesh_query_ray_count_intersections", "mesh_query_sphere", "volume_lookup", "volume_lookup_f", "volume_lookup_i", "volume_lookup_index", "volume_lookup_v",
-    "volume_sample_i", "volume_store", "volume_store_f", "volume_store_i", "volume_store_v",
+    "volume_sample_i", "volume_store", "volume_store_f", "volume_store_i", "volume_store_v", "volume_voxel_count",
 }  # fmt: skip
 #: tested where control flow and memory are
 MEMORY = {name for name, row in BUILTINS.items() if row.group == "Memory"}
 #: by file, what is tested there because it needs a structure
 WITH_STRUCTURES = {
+    "../library/test_articulations.py": {"spatial_jacobian", "spatial_mass"},
     "test_mesh_queries.py": {
         "mesh_eval_face_normal",
         "mesh_eval_position",

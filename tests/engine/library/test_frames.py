@@ -136,3 +136,10 @@ def test_parts_of_a_transform_are_set_in_place():
     x = en.transform()
     en.transform_set_translation(x, en.vec3(1, 2, 3))
     assert x == en.transform(1, 2, 3, 0, 0, 0, 1)
+
+
+def test_transform_from_one_sequence():
+    t = en.transform(en.vec3(1.0, 2.0, 3.0), en.quat(0.0, 0.6, 0.0, 0.8))
+    assert en.transform_expand((1.0, 2.0, 3.0, 0.0, 0.6, 0.0, 0.8)) == t
+    assert en.transform_expand((t.p, t.q)) == t
+    assert en.transform_expand(t) == t

@@ -143,3 +143,28 @@ def test_vectors_and_matrices_convert_as_a_whole():
     en.launch(convert_whole, 1, [en.vec3(1.0, 2.0, 3.0), en.mat22(1.0, 20.0, 3.0, 4.0)], [out])
     assert out.numpy()[0] == 24.0
     assert en.types.vector(en.vec3(1.0, 2.0, 3.0), dtype=en.float16) == en.vec3h(1.0, 2.0, 3.0)
+
+
+def test_approximate_inverse_and_quotient_take_matrices_and_vectors():
+    m = np.array([[4.0, 1.0], [2.0, 3.0]])
+    np.testing.assert_allclose(
+        evaluate(en.mat22d, "en.inverse_approx(m)", m=(en.mat22d, m)), np.linalg.inv(m), rtol=1e-12
+    )
+    v = np.array([1.0, 2.0, 3.0])
+    got = evaluate(en.vec3, "en.div_approx(v, en.inverse_approx(s))", v=(en.vec3, v), s=(en.float32, 2.0))
+    np.testing.assert_allclose(got, 2.0 * v, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda v: en.vec3("1", "2", "3"),
+        lambda v: en.mat22(1, "2", 3, 4),
+        lambda v: v.__setitem__(0, "1"),
+        lambda v: v.__setitem__(slice(0, 2), ("1", "2")),
+        lambda v: setattr(v, "x", "1"),
+    ],
+)
+def test_text_is_no_component(change):
+    with pytest.raises(TypeError, match="where a number"):
+        change(en.vec3i(1, 2, 3))

@@ -44,6 +44,11 @@ def look_up_index(id: en.uint64, ijk: en.array(dtype=en.vec3i), out: en.array(dt
 
 
 @en.kernel
+def count_voxels(id: en.uint64, out: en.array(dtype=int)):
+    out[0] = en.volume_voxel_count(id)
+
+
+@en.kernel
 def store(id: en.uint64, ijk: en.array(dtype=en.vec3i), values: en.array(dtype=Any)):
     t = en.tid()
     p = ijk[t]
@@ -264,6 +269,15 @@ def test_an_index_grid_numbers_its_voxels():
     known = {tuple(v) for v in voxels.numpy().tolist()}
     others = [v for v in rng.integers(-300, 300, (300, 3)).tolist() if tuple(v) not in known]
     assert np.all(run(look_up_index, volume, vec3i(others), int) == -1)
+
+
+@pytest.mark.parametrize("make", [en.Volume.allocate_by_voxels, en.Volume.allocate_by_tiles])
+def test_kernels_know_how_many_voxels_there_are(make):
+    points = vec3i([[0, 0, 0], [0, 0, 1], [7, 7, 7], [-1, -1, -1], [0, 0, 1]])
+    volume = make(points, voxel_size=0.5)
+    out = en.zeros(1, dtype=int)
+    en.launch(count_voxels, 1, [volume.id, out])
+    assert out.list() == [volume.get_voxel_count()]
 
 
 @pytest.mark.parametrize("bg_value", [None, 0.0, 0, (0.0, 0.0, 0.0)], ids=str)
