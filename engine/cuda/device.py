@@ -76,6 +76,7 @@ class CudaDevice(Device):
         non_blocking = driver.CUstream_flags.CU_STREAM_NON_BLOCKING
         self.side_stream = call("cuStreamCreate", non_blocking)
         self.null_stream = Stream(self, cuda_stream=0)
+        self.stream_count = 0
         self._stream = Stream(self)
         replaced = getattr(driver, "launch_entry", None)  # a stand-in for the driver brings its own
         self.enter = replaced or entry.launch_entry()
@@ -158,6 +159,7 @@ class CudaDevice(Device):
         self._aside.append((self.captures, self._stream))
         self.captures = []
         self._stream = Stream(self, cuda_stream=int(self.side_stream))
+        self.stream_count -= 1  # its work is done before others go on
 
     def step_back(self) -> None:
         """Ends what `step_aside` began, once the work is done."""
