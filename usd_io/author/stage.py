@@ -1,21 +1,23 @@
-"""A stage with the bodies and the geometry of a scene record, for a recorder to move."""
+"""A stage with the bodies and the geometry of a scene record, and on request its physics."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from pxr import Gf, Sdf, Usd, UsdGeom
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics
 
+from usd_io.author.physics import author_physics
 from usd_io.author.shapes import author_shape
 from usd_io.errors import SceneError
 from usd_io.records import SceneRecord
 
 
-def author_stage(scene: SceneRecord, path: str | Path) -> None:
+def author_stage(scene: SceneRecord, path: str | Path, *, physics: bool = False) -> None:
     """Writes a stage with an Xform for each body and a gprim for each geometry, at the record's paths.
 
-    Units are metres and kilograms, the up axis is the record's.
+    Units are metres and kilograms, the up axis is the record's. With ``physics`` it also says, as UsdPhysics, all that
+    the record says of masses, colliders and joints; what USD cannot say is added to ``scene.warnings``.
 
     Raises:
         SceneError: The file cannot be written.
@@ -30,6 +32,9 @@ def author_stage(scene: SceneRecord, path: str | Path) -> None:
         place(UsdGeom.Xform.Define(stage, body.path), body.X_wb)
     for geometry in (*(c for c in scene.colliders if not c.hidden), *scene.visuals):
         author_shape(stage, geometry)
+    if physics and scene.bodies:
+        UsdPhysics.SetStageKilogramsPerUnit(stage, 1.0)
+        author_physics(stage, scene, f"/{scene.bodies[0].path.split('/')[1]}")
     _set_roots(stage)
     if not layer.Export(str(path)):
         raise SceneError(str(path), "cannot be written", expected="a place for the scene's geometry")

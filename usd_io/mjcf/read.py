@@ -15,6 +15,7 @@ from usd_io.mjcf.bodies import Body, BodyWalk
 from usd_io.mjcf.contacts import read_contacts
 from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
+from usd_io.mjcf.ignored import name_ignored
 from usd_io.mjcf.inertia import body_mass
 from usd_io.mjcf.joints import JointGroup, anchor_frame, group_joints
 from usd_io.mjcf.mesh_assets import MeshAssets
@@ -161,7 +162,8 @@ class MjcfReading:
                 self.record.visuals.append(VisualRecord(path, owner, geom.X_bg, geom.drawn, geom.color))
 
     def _name_unsupported(self, documents) -> None:
-        for document, _, _ in documents:
+        for document in {id(document): document for document, _, _ in documents}.values():
+            name_ignored(document.root, self.warn)
             for section in document.root.children:
                 if section.tag in SECTIONS:
                     continue

@@ -109,7 +109,7 @@ class JointReader:
         cones = [scalar(self._reading, prim, f"physics:coneAngle{i}Limit", -1.0) for i in (0, 1)]
         if max(cones) >= 0.0:
             self._reading.log.add(record.path, "the cone limit of spherical joints is not simulated", kind="cone limit")
-        self._fill(prim, record, angular=True)
+        self._fill(prim, record, "ball", angular=True)
 
     def _distance(self, prim: Usd.Prim, record: JointRecord) -> None:
         record.kind = "distance"
@@ -160,7 +160,7 @@ class JointReader:
             value = scalar(reading, prim, f"physxLimit:{dof}:{suffix}", low=0.0)
             if value:
                 setattr(record, field, value * gain)
-        self._fill(prim, record, angular=kind == "angular")
+        self._fill(prim, record, dof, angular=kind == "angular")
         return record
 
     def _gain_unit(self, kind: str) -> float:
@@ -187,12 +187,18 @@ class JointReader:
             acceleration=acceleration,
         )
 
-    def _fill(self, prim: Usd.Prim, record, *, angular: bool) -> None:
-        """Passive forces and armature from the attributes of other programs."""
+    def _fill(self, prim: Usd.Prim, record, dof: str, *, angular: bool) -> None:
+        """Passive forces and armature: from ``simrun:<dof>:…`` (SI, per radian), else from other programs' attributes."""
         reading = self._reading
+        if isinstance(record, JointAxisRecord):
+            record.spring_ref = scalar(reading, prim, f"simrun:{dof}:springRef", 0.0)
         mass = reading.inertia_unit if angular else reading.kilograms
         units = {"friction": mass if angular else mass * reading.meters}
         for field, names in _EXTRA.items():
+            own = scalar(reading, prim, f"simrun:{dof}:{field}", low=0.0)
+            if own is not None:
+                setattr(record, field, own)
+                continue
             for name, per_degree in names:
                 value = scalar(reading, prim, name, low=0.0)
                 if value is not None:

@@ -291,6 +291,8 @@ def test_attached_models_get_prefixes_and_keep_their_own_settings(tmp_path):
         ("<keyframe><key qpos='0'/></keyframe>", "keyframes"),
         ("<option density='1.2'/>", "density"),
         ("<nonsense/>", "<nonsense>"),
+        ("<default><geom solref='.1 1'/></default>", "softness"),
+        ("<actuator><position joint='j' dampratio='1'/></actuator>", "damping ratio"),
     ],
 )
 def test_what_is_not_simulated_is_named_with_its_line(read, text, said):

@@ -1,0 +1,114 @@
+"""The physics of a scene record as UsdPhysics: scene, masses, colliders, materials, filters, joints."""
+
+from __future__ import annotations
+
+import numpy as np
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade
+
+from usd_io.author.joints import author_joint
+from usd_io.author.shapes import author_shape
+from usd_io.emit.joint_trees import spanning_trees
+from usd_io.read.frames import quaternion_from_matrix
+from usd_io.records import BodyRecord, ColliderRecord, MaterialRecord, MeshShape, Plane, SceneRecord
+
+WEIGHTLESS_MASS, WEIGHTLESS_INERTIA = 1e-9, 1e-12
+"""[kg], [kg m^2]: USD takes 0 for "not said", so a body without mass gets one that changes nothing."""
+
+
+def author_physics(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
+    """Adds physics to a stage that has the record's bodies and what is seen of its geometry."""
+    _author_scene(stage, scene, root)
+    for body in scene.bodies:
+        _author_body(stage.GetPrimAtPath(body.path), body)
+    materials: dict[MaterialRecord, UsdShade.Material] = {}
+    for collider in scene.colliders:
+        _author_collider(stage, collider, root, materials)
+    for record in scene.joints:
+        author_joint(stage, scene, record)
+    for joint in spanning_trees(scene):
+        if joint.parent_path is None and any(j.parent_path == joint.child_path for j in scene.joints):
+            UsdPhysics.ArticulationRootAPI.Apply(stage.GetPrimAtPath(joint.child_path))
+    _author_filters(stage, scene, root)
+
+
+def _author_scene(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
+    prim = UsdPhysics.Scene.Define(stage, f"{root}/physicsScene")
+    magnitude = float(np.linalg.norm(scene.gravity))
+    direction = scene.gravity / magnitude if magnitude > 0.0 else np.zeros(3)
+    prim.CreateGravityDirectionAttr(Gf.Vec3f(*direction.tolist()))
+    prim.CreateGravityMagnitudeAttr(magnitude)
+    if scene.settings.substeps is not None:
+        prim.GetPrim().CreateAttribute("simrun:substeps", Sdf.ValueTypeNames.Int).Set(scene.settings.substeps)
+
+
+def _author_body(prim: Usd.Prim, body: BodyRecord) -> None:
+    rigid = UsdPhysics.RigidBodyAPI.Apply(prim)
+    if body.kinematic:
+        rigid.CreateKinematicEnabledAttr(True)
+    mass = UsdPhysics.MassAPI.Apply(prim)
+    mass.CreateMassAttr(max(body.mass, WEIGHTLESS_MASS))
+    mass.CreateCenterOfMassAttr(Gf.Vec3f(*np.asarray(body.com).tolist()))
+    moments, axes = np.linalg.eigh(body.inertia)
+    if np.linalg.det(axes) < 0.0:
+        axes[:, 2] *= -1.0
+    mass.CreateDiagonalInertiaAttr(Gf.Vec3f(*np.maximum(moments, WEIGHTLESS_INERTIA).tolist()))
+    x, y, z, w = quaternion_from_matrix(axes).tolist()
+    mass.CreatePrincipalAxesAttr(Gf.Quatf(w, x, y, z))
+
+
+def _author_collider(stage: Usd.Stage, collider: ColliderRecord, root: str, materials: dict) -> None:
+    prim = stage.GetPrimAtPath(collider.path)
+    if isinstance(collider.shape, Plane):
+        # What is seen of a plane ends somewhere; what collides does not.
+        prim = UsdGeom.Plane.Define(stage, _free(stage, f"{collider.path}_plane")).GetPrim()
+        plane = UsdGeom.Plane(prim)
+        plane.CreateAxisAttr(collider.shape.axis)
+        x, y, z, w = np.asarray(collider.X_bs[3:]).tolist()
+        plane.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(collider.X_bs[:3]).tolist()))
+        plane.AddOrientOp(UsdGeom.XformOp.PrecisionFloat).Set(Gf.Quatf(w, x, y, z))
+        UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)
+    elif not prim:
+        prim = author_shape(stage, collider).GetPrim()
+        UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)
+    UsdPhysics.CollisionAPI.Apply(prim)
+    if isinstance(collider.shape, MeshShape):
+        token = UsdPhysics.Tokens.convexHull if collider.shape.convex else UsdPhysics.Tokens.none
+        UsdPhysics.MeshCollisionAPI.Apply(prim).CreateApproximationAttr(token)
+    if collider.material != MaterialRecord():
+        if collider.material not in materials:
+            materials[collider.material] = _author_material(stage, collider.material, root, len(materials))
+        binding = UsdShade.MaterialBindingAPI.Apply(prim)
+        binding.Bind(materials[collider.material], UsdShade.Tokens.weakerThanDescendants, "physics")
+
+
+def _author_material(stage: Usd.Stage, record: MaterialRecord, root: str, number: int) -> UsdShade.Material:
+    material = UsdShade.Material.Define(stage, _free(stage, f"{root}/physicsMaterial_{number}"))
+    api = UsdPhysics.MaterialAPI.Apply(material.GetPrim())
+    for value, create in (
+        (record.static_friction, api.CreateStaticFrictionAttr),
+        (record.dynamic_friction, api.CreateDynamicFrictionAttr),
+        (record.restitution, api.CreateRestitutionAttr),
+    ):
+        if value is not None:
+            create(value)
+    return material
+
+
+def _author_filters(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
+    for a, b in scene.filtered_pairs:
+        UsdPhysics.FilteredPairsAPI.Apply(stage.GetPrimAtPath(a)).CreateFilteredPairsRel().AddTarget(b)
+    paths = {g.path: f"{root}/collisionGroups/{g.path.strip('/').replace('/', '_')}" for g in scene.collision_groups}
+    for record in scene.collision_groups:
+        group = UsdPhysics.CollisionGroup.Define(stage, paths[record.path])
+        members = Usd.CollectionAPI.Apply(group.GetPrim(), "colliders")
+        for member in sorted(record.members):
+            plane = f"{member}_plane"
+            members.CreateIncludesRel().AddTarget(plane if stage.GetPrimAtPath(plane) else member)
+        group.CreateFilteredGroupsRel().SetTargets([paths[other] for other in sorted(record.filtered_groups)])
+
+
+def _free(stage: Usd.Stage, path: str) -> str:
+    unique, number = path, 1
+    while stage.GetPrimAtPath(unique):
+        unique, number = f"{path}_{number}", number + 1
+    return unique

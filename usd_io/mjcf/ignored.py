@@ -1,0 +1,39 @@
+"""Attributes that change the motion in MuJoCo and nothing here: each named once, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from usd_io.mjcf.defaults import ACTUATORS
+from usd_io.xml.element import Element
+
+SOFTNESS = "the softness of contacts and limits (solref, solimp) is not used; it follows from masses and the time step"
+IGNORED: dict[str, dict[str, str]] = {
+    "body": {"gravcomp": "gravity compensation is not simulated"},
+    "joint": {
+        "solreflimit": SOFTNESS,
+        "solimplimit": SOFTNESS,
+        "actuatorfrcrange": "the force range of all actuators of a joint is not applied",
+        "actuatorgravcomp": "gravity compensation is not simulated",
+    },
+    "geom": {
+        "solref": SOFTNESS,
+        "solimp": SOFTNESS,
+        "gap": "contact gaps are not used",
+        "fluidshape": "forces of the surrounding medium are not simulated",
+    },
+}
+ACTUATOR = {
+    "dampratio": "the damping ratio of actuators is not used; give kv",
+    "timeconst": "activation dynamics of actuators is not simulated",
+    "dyntype": "activation dynamics of actuators is not simulated",
+}
+
+
+def name_ignored(root: Element, warn: Callable[[Element, str], None]) -> None:
+    """Warns about every attribute of the table in a model, defaults included."""
+    for element in root.walk():
+        table = ACTUATOR if element.tag in ACTUATORS else IGNORED.get(element.tag, {})
+        for name, message in table.items():
+            if element.attributes.get(name, "none") not in ("none", "0", "false"):
+                warn(element, message)
