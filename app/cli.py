@@ -25,6 +25,7 @@ examples:
   simrun scene.usda --solver xpbd --substeps 16      another solver than the stage asks for
   simrun scene.usda --flatten -o portable.usd        one self-contained file
   simrun robot.xml --seconds 3                       a robot: MJCF, or URDF with --floating for a free base
+  simrun convert robot.urdf robot.usda               a robot as a UsdPhysics stage, without simulating it
   simrun scene.usda --json --quiet | jq .ms_per_frame
 
 The stage's own settings are the defaults: timeCodesPerSecond, startTimeCode and endTimeCode, and simrun:substeps,
@@ -44,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, see `app.errors`.
     """
     began = process_start()
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["convert"]:
+        return convert(argv[1:])
     arguments = make_parser().parse_args(argv)
     report = RunReport(status="error", exit_code=EXIT_USAGE, scene=str(arguments.scene))
     try:
@@ -65,6 +69,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif report.output and not arguments.quiet:
         print(report.line())
     return report.exit_code
+
+
+def convert(argv: Sequence[str]) -> int:
+    """Run `simrun convert` and turn every failure into one message and an exit code."""
+    from app.convert import run_convert
+
+    try:
+        return run_convert(argv)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if os.environ.get("SIMRUN_DEBUG") == "1":
+            raise
+        if not is_users_mistake(error):
+            report_bug()
+            raise
+        print(f"simrun: error: {one_line(error)}", file=sys.stderr)
+        return getattr(error, "exit_code", EXIT_USAGE)
 
 
 def _device_name(text: str) -> str:

@@ -105,3 +105,30 @@ def test_an_error_names_file_and_line(arm, capsys):
     assert main([str(arm), "-o", str(arm.with_name("out.usd"))]) == 2
     error = capsys.readouterr().err
     assert "arm.xml:5 <geom name='rod'> type: got 'banana'" in error and len(error.splitlines()) == 1
+
+
+def test_convert_writes_a_stage_that_simulates_the_same(arm):
+    stage = arm.with_name("arm.usda")
+    assert main(["convert", str(arm), str(stage), "--quiet"]) == 0
+    assert new_errors(stage) == []
+    direct = Usd.Stage.Open(str(run(arm)))
+    through = Usd.Stage.Open(str(run(stage, "--fps", "60", "--overwrite")))
+    for path in ("/arm/lower", "/arm/loose"):
+        assert np.allclose(position(direct, path, 30), position(through, path, 30), atol=2e-3), path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.xml", "out.usda"], "no such file"),
+        (["arm.usda", "out.usda"], "is USD already"),
+        (["arm.xml", "out.obj"], "suffix"),
+        (["arm.xml", "nowhere/out.usda"], "does not exist"),
+        (["arm.xml", "arm.usda"], "exists"),
+    ],
+)
+def test_convert_says_what_is_wrong(arm, capsys, monkeypatch, arguments, said):
+    monkeypatch.chdir(arm.parent)
+    Path("arm.usda").write_text("#usda 1.0\n")
+    assert main(["convert", *arguments]) == 2
+    assert said in capsys.readouterr().err

@@ -23,7 +23,9 @@ def author_joint(stage: Usd.Stage, scene: SceneRecord, record: JointRecord) -> N
     if record.kind == "axes":
         aligned = aligned_axes(record.axes)
         if aligned is None:
-            scene.warnings.append(SceneWarning(record.path, "its axes are not perpendicular, which USD cannot say; left out"))
+            scene.warnings.append(
+                SceneWarning(record.path, "its axes are not perpendicular, which USD cannot say; left out")
+            )
             return
         turn = quaternion_from_matrix(aligned.rotation)
         schema = SINGLE[record.axes[0].kind] if len(record.axes) == 1 else UsdPhysics.Joint
@@ -57,7 +59,9 @@ def _single_axis(joint, axis: JointAxisRecord, letter: str, sign: float) -> None
 
 
 def _generic_axes(prim: Usd.Prim, axes: list[JointAxisRecord], aligned) -> None:
-    names = [f"{'rot' if a.kind == 'angular' else 'trans'}{'XYZ'[c]}" for a, c in zip(axes, aligned.column, strict=True)]
+    names = [
+        f"{'rot' if a.kind == 'angular' else 'trans'}{'XYZ'[c]}" for a, c in zip(axes, aligned.column, strict=True)
+    ]
     for kind in ("trans", "rot"):
         for letter in "XYZ":
             if f"{kind}{letter}" not in names:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
-from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics
+from pxr import Gf, Sdf, Tf, Usd, UsdGeom, UsdPhysics
 
 from usd_io.author.physics import author_physics
 from usd_io.author.shapes import author_shape
@@ -36,8 +37,20 @@ def author_stage(scene: SceneRecord, path: str | Path, *, physics: bool = False)
         UsdPhysics.SetStageKilogramsPerUnit(stage, 1.0)
         author_physics(stage, scene, f"/{scene.bodies[0].path.split('/')[1]}")
     _set_roots(stage)
-    if not layer.Export(str(path)):
-        raise SceneError(str(path), "cannot be written", expected="a place for the scene's geometry")
+    _export(layer, Path(path))
+
+
+def _export(layer: Sdf.Layer, path: Path) -> None:
+    """Writes beside the path and renames, so that no half-written file ever stands there."""
+    unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
+    try:
+        if not layer.Export(str(unfinished)):
+            raise SceneError(str(path), "cannot be written", expected="a place for the stage")
+        os.replace(unfinished, path)
+    except (OSError, Tf.ErrorException) as error:
+        raise SceneError(str(path), f"cannot be written ({error})", expected="a place for the stage") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def place(prim: UsdGeom.Xformable, X: np.ndarray) -> None:
