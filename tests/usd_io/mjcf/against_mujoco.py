@@ -8,6 +8,7 @@ velocity) along the parent's axes and xyzw.
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ import sim
 from usd_io import emit, read_scene
 
 mujoco = pytest.importorskip("mujoco")
+# Else it writes MUJOCO_LOG.TXT into the working directory.
+mujoco.set_mju_user_warning(lambda message: warnings.warn(f"MuJoCo: {message}", RuntimeWarning, stacklevel=2))
 
 MODELS = Path(__file__).parents[3].parent / "shared" / "models"
 if not MODELS.exists():
