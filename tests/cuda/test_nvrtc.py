@@ -34,6 +34,7 @@ def made_kernels():
 
     yield pytest.param(find_candidates(shape_distance), id="find_candidates")
     yield pytest.param(find_candidates(meshless_distance), id="find_candidates_meshless")
+    yield pytest.param(find_candidates(meshless_distance, True), id="find_candidates_in_tree")
     for name, (_, forces) in MEMBRANES.items():
         yield pytest.param(eval_elements(True, forces, True, True, True, True, False), id=f"eval_elements_{name}")
     yield pytest.param(eval_elements(True, None, False, False, False, False, True), id="eval_elements_springs")
