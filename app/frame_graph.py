@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -51,11 +52,29 @@ class FrameGraph:
         with engine.ScopedCapture(model.device) as capture:
             self._record(model, state, settings)
         self._graph = capture.graph
-        self._recorded_model = model_inputs(model)
+        self._remember(model)
 
     def fits(self, model: Model) -> bool:
         """Whether the model still is what was recorded: the same arrays (their contents may change) and numbers."""
-        return model_inputs(model) == self._recorded_model
+        values = vars(model).values()
+        same_objects = len(values) == len(self._objects) and all(map(operator.is_, values, self._objects))
+        if same_objects and all(_input(getattr(model, name)) == value for name, value in self._changeable):
+            return True
+        if model_inputs(model) != self._inputs:
+            return False
+        self._remember(model)
+        return True
+
+    def _remember(self, model: Model) -> None:
+        self._inputs = model_inputs(model)
+        self._objects = list(vars(model).values())  # held, so that no other object takes the place of one
+        #: what may change while it stays the same object
+        self._changeable = [
+            (name, self._inputs[name])
+            for name, value in vars(model).items()
+            if name in self._inputs
+            and (isinstance(value, (np.ndarray, list)) or hasattr(type(value), "__engine_struct__"))
+        ]
 
     def replay(self) -> None:
         """Advance the state by one frame."""

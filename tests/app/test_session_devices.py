@@ -110,3 +110,16 @@ def test_replaced_arrays_are_recorded_anew(device):
     session.step()
     assert session._graph is not first
     session.finish()
+
+
+def test_gravity_changed_in_place_is_recorded_anew(tmp_path, device):
+    session = Session.open(write_ball(tmp_path), RunOptions(device=str(device), substeps=4))
+    session.model.gravity = [0.0, -10.0, 0.0]
+    session.step()
+    session.finish()
+    speed = float(session.state.body_qd.numpy()[0, 4])
+    session.model.gravity[1] = 0.0
+    session.step()
+    session.finish()
+    assert speed < -0.1
+    assert float(session.state.body_qd.numpy()[0, 4]) == pytest.approx(speed, rel=1e-4)
