@@ -14,8 +14,8 @@ import numpy as np
 from engine import taping
 from engine import types as T
 from engine.arrays import array, from_numpy
+from engine.autodiff.buffers import has_float
 from engine.autodiff.gradcheck import float_parts
-from engine.autodiff.kernel_memory import has_float
 from engine.autodiff.launch_record import LaunchRecord
 from engine.autodiff.tape import Tape
 from engine.errors import EngineValueError

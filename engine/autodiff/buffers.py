@@ -180,6 +180,12 @@ def memory_of(a: array) -> tuple[int, int, Any]:
     return (*byte_bounds(a), data)
 
 
+def has_float(dtype: Any) -> bool:
+    if dtype.kind == "struct":
+        return any(has_float(t) for t in dtype.fields.values() if t.kind != "array")
+    return dtype.scalar.is_float
+
+
 def is_brain(a: array) -> bool:
     """Whether an array holds bfloat16, which memory shows as bits."""
     return a.dtype.kind != "struct" and a.dtype.scalar is T.bfloat16

@@ -97,9 +97,11 @@ class _Recorder:
             launch.plan.refuse_raw_stores()
         self._note(_described(launch), [b for b in launch.buffers if b is not None])
         for r in launch.hidden:
-            self.record.note_structure(r)
+            if r.structure is not None:
+                self.record.note_structure(r)
             if launch.memory.writes_raw:
-                taping.structures.changed(r.structure)
+                if r.structure is not None:
+                    taping.structures.changed(r.structure)
                 for b, _ in r.reads or ():
                     self._write(b, False, None)
         for b, _ in launch.hidden_reads:

@@ -9,8 +9,9 @@ import numpy as np
 
 from engine import taping
 from engine.arrays import array
+from engine.autodiff.buffers import has_float
 from engine.autodiff.errors import GradientError
-from engine.autodiff.kernel_memory import KernelMemory, has_float, pointer_arguments
+from engine.autodiff.kernel_memory import KernelMemory, pointer_arguments
 from engine.autodiff.tape import Tape
 from engine.kernel import Kernel
 from engine.launching import launch

@@ -10,6 +10,7 @@ from engine import types as T
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, access_forms
 from engine.autodiff.backend import backend
+from engine.autodiff.buffers import has_float
 from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
@@ -232,9 +233,3 @@ def pointer_arguments(types: Sequence[Any], args: Sequence[Any]) -> list[array |
         elif t.kind == "struct":
             out += pointer_arguments(list(t.fields.values()), [getattr(a, name) for name in t.fields])
     return out
-
-
-def has_float(dtype: Any) -> bool:
-    if dtype.kind == "struct":
-        return any(has_float(t) for t in dtype.fields.values() if t.kind != "array")
-    return dtype.scalar.is_float

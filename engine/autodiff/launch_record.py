@@ -9,11 +9,11 @@ from typing import Any
 from engine.arrays import array
 from engine.autodiff.access_forms import Access, is_own, overwrites
 from engine.autodiff.buffers import Buffer, Buffers, Copy
-from engine.autodiff.errors import TapeError
+from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.kernel_memory import KernelMemory, pointer_arguments
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
 from engine.autodiff.reverse import Adjoint
-from engine.autodiff.structure_reads import StructureRead
+from engine.autodiff.structure_reads import HeldRead, StructureRead, held_arrays
 from engine.kernel import Variant
 from engine.taping import structures
 
@@ -58,9 +58,12 @@ class LaunchRecord:
         first: dict[int, int] = {}
         groups = tuple(n if b is None else first.setdefault(id(b), n) for n, b in enumerate(self.buffers))
         #: spatial structures that the kernel may read or write without having them as arguments
-        self.hidden: list[StructureRead] = []
+        self.hidden: list[StructureRead | HeldRead] = []
         if self.memory.reads_raw or self.memory.writes_raw:
             self.hidden = [StructureRead(found, known) for found in self._structures().values()]
+            held = [x for a in self.arrays if isinstance(a, array) for x in held_arrays(a)]
+            if held:
+                self.hidden.append(HeldRead(held, known))
         varied = tuple(None if b is None else b.varied for b in self.buffers)
         self.plan = self.memory.plan(groups, varied, self.is_moving)
         self.versions = [0 if b is None else b.version for b in self.buffers]
@@ -116,6 +119,12 @@ class LaunchRecord:
     def backward(self, tape: Any) -> None:
         buffers, plan = self.buffers, self.plan
         arriving = [n for n in plan.written if buffers[n].has_gradient and n in self.memory.floats]
+        held = [b for r in self.hidden if isinstance(r, HeldRead) for b in r.smooth]
+        if held and (arriving or (self.memory.writes_raw and any(b.has_gradient for b in held))):
+            raise GradientError(
+                f"kernel '{self.name}' reaches arrays with a gradient through the elements of an array of structs, and the "
+                "gradient cannot follow; pass these arrays, or structs of them, as arguments"
+            )
         if not arriving:
             return
         if any(r.is_lost() for r in self.hidden):

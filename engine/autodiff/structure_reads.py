@@ -7,12 +7,12 @@ since, both are put back for as long as the backward form of the launch runs.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from engine.arrays import array
 from engine.autodiff.backend import backend
-from engine.autodiff.buffers import Buffer, Buffers, Copy
+from engine.autodiff.buffers import Buffer, Buffers, Copy, has_float
 from engine.taping import DESCRIPTOR_WORDS, structures
 
 _WORDS_BYTES = 8 * DESCRIPTOR_WORDS
@@ -22,6 +22,68 @@ def words_of(structure: Any) -> Copy:
     """A copy of the descriptor of a structure."""
     at = int(structure.id)
     return Copy(backend(structure.device), at, at + _WORDS_BYTES, at)
+
+
+class HeldRead:
+    """Arrays that a launch may reach through elements of an array of structs, as it found them.
+
+    Attributes:
+        reads: Their memory, with its version then.
+        smooth: Those of them with a gradient, which does not go through the element.
+    """
+
+    structure = None
+    gradients: tuple = ()
+
+    def __init__(self, held: list[array], known: Buffers):
+        self.reads = [(b, b.version) for b in (known.of(a) for a in held if a.size)]
+        self.smooth = [b for a in held if a.size and has_float(a.dtype) and (b := known.of(a)).varied]
+
+    def is_lost(self) -> bool:
+        return False
+
+    @contextlib.contextmanager
+    def restored(self, tape: Any) -> Iterator[None]:
+        """Inside this `with` block their contents are those that the launch found."""
+        with _put_back(self.reads):
+            yield
+
+
+def held_arrays(a: array) -> list[array]:
+    """The arrays that elements of an array of structs refer to, as far as it is known."""
+    if a.dtype.kind != "struct" or not _has_arrays(a.dtype):
+        return []
+    found: dict[int, array] = {}
+
+    def visit(owner: Any, inside: bool) -> None:
+        if isinstance(owner, (tuple, list)):
+            for item in owner:
+                visit(item, True)
+        elif isinstance(owner, array):
+            if inside and owner.dtype is not a.dtype:
+                found[id(owner)] = owner
+            elif not inside or owner.dtype is a.dtype:
+                visit(owner._owner, False)
+
+    visit(a._owner, False)
+    return list(found.values())
+
+
+def _has_arrays(t: Any) -> bool:
+    return any(f.kind == "array" or (f.kind == "struct" and _has_arrays(f)) for f in t.fields.values())
+
+
+@contextlib.contextmanager
+def _put_back(reads: Iterable[tuple[Buffer, int]]) -> Iterator[None]:
+    stale = [(b, v) for b, v in reads if b.version != v]
+    present = [b.copy(b.version) for b, _ in stale]
+    try:
+        for b, version in stale:
+            b.snapshots[version].put_back()
+        yield
+    finally:
+        for c in present:
+            c.put_back()
 
 
 class StructureRead:
@@ -61,18 +123,13 @@ class StructureRead:
     def restored(self, tape: Any) -> Iterator[None]:
         """Inside this `with` block kernels find it as the launch did, and the gradients of its arrays."""
         changed = self._version != structures.version(int(self.structure.id))
-        stale = [(b, v) for b, v in self.reads or () if b.version != v]
-        present = [b.copy(b.version) for b, _ in stale]
         words = words_of(self.structure)
-        try:
-            if changed:
-                self.words.put_back()
-            for b, version in stale:
-                b.snapshots[version].put_back()
-            for word, a in self.gradients:
-                words.put_word(word, tape.hidden_gradient(a))
-            yield
-        finally:
-            words.put_back()
-            for c in present:
-                c.put_back()
+        with _put_back(self.reads or ()):
+            try:
+                if changed:
+                    self.words.put_back()
+                for word, a in self.gradients:
+                    words.put_word(word, tape.hidden_gradient(a))
+                yield
+            finally:
+                words.put_back()

@@ -132,7 +132,8 @@ class Tape:
                 record.plan.refuse_raw_stores()
             written |= {id(b): b for b, _ in record.hidden_reads}
             for r in record.hidden:
-                taping.structures.changed(r.structure)
+                if r.structure is not None:
+                    taping.structures.changed(r.structure)
         for buffer in written.values():
             self.before_write(buffer)
             buffer.varied = buffer.varied or (record.carries and not buffer.is_internal)

@@ -369,6 +369,44 @@ def test_what_has_no_known_gradient_is_refused():
         en.launch(through_raw_address, dim=2, inputs=[x, en.uint64(y.ptr)])
 
 
+@en.struct
+class Chunk:
+    x: en.array(dtype=f64)
+    weight: f64
+
+
+@en.kernel
+def through_elements(chunks: en.array(dtype=Chunk), z: en.array(dtype=f64), y: en.array(dtype=f64)):
+    i = en.tid()
+    chunk = chunks[i]
+    y[i] = chunk.x[0] * chunk.x[1] * chunk.weight * z[i]
+
+
+def chunks_of(*arrays):
+    return en.array([Chunk(a, 2.0) for a in arrays], dtype=Chunk)
+
+
+def test_gradient_through_the_elements_of_an_array_of_structs_is_refused():
+    x, z, y = leaf([2, 3]), leaf([1]), en.zeros(1, dtype=f64)
+    with en.Tape() as tape:
+        en.launch(through_elements, dim=1, inputs=[chunks_of(x), z, y])
+    with pytest.raises(en.GradientError, match="through the elements of an array of structs"):
+        tape.backward(grads={y: np.ones(1)})
+
+
+def test_arrays_in_elements_are_put_back_as_they_were_read():
+    x, z, y = en.array([2.0, 3.0], dtype=f64), leaf([5]), en.zeros(1, dtype=f64)
+    chunks = chunks_of(x)
+    chunks.requires_grad = True
+    with en.Tape() as tape:
+        en.launch(through_elements, dim=1, inputs=[chunks, z, y])
+        x.fill_(100.0)
+    tape.backward(grads={y: np.ones(1)})
+    np.testing.assert_allclose(z.grad.numpy(), 12.0)
+    np.testing.assert_allclose(chunks.grad.numpy()["weight"], 30.0)
+    assert x.list() == [100.0, 100.0]
+
+
 def test_memory_does_not_grow_over_tape_cycles():
     x, y, loss = leaf(np.ones(1000)), en.zeros(1000, dtype=f64), scalar()
 
