@@ -7,6 +7,7 @@ from usd_io.mjcf import read_mjcf
 from usd_io.read.scene import read_stage, read_usd
 from usd_io.reading import is_usd, read_scene
 from usd_io.records import SceneRecord
+from usd_io.robots import add_robot
 from usd_io.sim_renderer import SimRenderer
 from usd_io.urdf import read_urdf
 
@@ -18,6 +19,7 @@ __all__ = [
     "SceneError",
     "SceneRecord",
     "SimRenderer",
+    "add_robot",
     "emit",
     "is_usd",
     "read_mjcf",
