@@ -172,6 +172,10 @@ def byte_bounds(a: array) -> tuple[int, int]:
 
 def memory_of(a: array) -> tuple[int, int, Any]:
     """Bounds of the memory block that an array lies in, and its owner."""
+    if isinstance(a._owner, array) and a._owner.device is a.device:
+        found, (low, high) = memory_of(a._owner), byte_bounds(a)
+        if found[0] <= low and high <= found[1]:
+            return found
     data = a._data
     while isinstance(data.base, np.ndarray):
         data = data.base
@@ -256,13 +260,18 @@ class Buffers:
         low, high, owner = memory_of(a)
         buffer = self._by_low.get(low)
         if buffer is None or buffer.high != high:
+            buffer = None
             for other in self._by_low.values():
+                if other.low <= low and high <= other.high and low < high:
+                    buffer = other  # other arrays saw more of the same memory
+                    break
                 if low < other.high and other.low < high:
                     raise TapeError(
                         f"two arrays on the tape share a part of their memory ({a.dtype.__name__}, shape {a.shape}); "
                         "make them views of one array, or copies"
                     )
-            buffer = self._by_low[low] = self.make(low, high, owner, a.device)
+            if buffer is None:
+                buffer = self._by_low[low] = self.make(low, high, owner, a.device)
         self._by_array[id(a)] = (buffer, a)
         buffer.use(a)
         self._note_leaf(buffer, a)

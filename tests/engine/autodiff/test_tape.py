@@ -407,6 +407,32 @@ def test_arrays_in_elements_are_put_back_as_they_were_read():
     assert x.list() == [100.0, 100.0]
 
 
+def test_sums_and_conversions_of_whole_arrays_have_gradients():
+    x, z = leaf(np.linspace(-1, 2, 3000)), leaf(np.linspace(3, 1, 3000))
+    loss, narrow, scanned = scalar(), en.zeros(3000, dtype=float), en.zeros(3000, dtype=f64)
+    with en.Tape() as tape:
+        en.utils.array_sum(x, out=loss)
+        en.utils.array_cast(x, narrow)
+        en.utils.array_scan(x, scanned)
+        product = scalar()
+        en.utils.array_inner(x, z, out=product)
+    tape.backward(grads={loss: np.ones(1), narrow: np.full(3000, 2.0), scanned: np.eye(3000)[1], product: np.ones(1)})
+    expected = 3.0 + z.numpy()
+    expected[:2] += 1.0
+    np.testing.assert_allclose(x.grad.numpy(), expected)
+    np.testing.assert_allclose(z.grad.numpy(), x.numpy())
+
+
+def test_array_over_part_of_known_memory_is_part_of_it():
+    x, loss = leaf([1, 2, 3, 4]), scalar()
+    tail = en.array(ptr=x.ptr + 16, shape=2, dtype=f64, device=x.device)
+    with en.Tape() as tape:
+        en.launch(square, dim=4, inputs=[x], outputs=[x])
+        en.launch(total, dim=2, inputs=[tail], outputs=[loss])
+    tape.backward(loss)
+    np.testing.assert_allclose(x.grad.numpy(), [0, 0, 6, 8])
+
+
 def test_memory_does_not_grow_over_tape_cycles():
     x, y, loss = leaf(np.ones(1000)), en.zeros(1000, dtype=f64), scalar()
 
