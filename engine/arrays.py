@@ -194,6 +194,27 @@ class Arithmetic:
     def __rpow__(self, o):
         return _operate("pow", o, self)
 
+    def __iadd__(self, o):
+        return _change("add", self, o)
+
+    def __isub__(self, o):
+        return _change("sub", self, o)
+
+    def __imul__(self, o):
+        return _change("mul", self, o)
+
+    def __itruediv__(self, o):
+        return _change("div", self, o)
+
+    def __ifloordiv__(self, o):
+        return _change("floordiv", self, o)
+
+    def __imod__(self, o):
+        return _change("mod", self, o)
+
+    def __ipow__(self, o):
+        return _change("pow", self, o)
+
     def __neg__(self):
         return _operate("neg", self)
 
@@ -605,7 +626,28 @@ def _operate(name: str, *operands: Any) -> Any:
     from engine.elementwise import map
     from engine.library.registry import BUILTINS
 
-    return map(BUILTINS[name], *operands)
+    like = next(o for o in operands if isinstance(o, Arithmetic))
+    return map(BUILTINS[name], *(_adapted(o, like) for o in operands))
+
+
+def _adapted(operand: Any, like: Any) -> Any:
+    """A plain number as one of the array's scalar type, if it is one; else the operand itself."""
+    if type(operand) not in (int, float) or like.dtype.kind == "struct":
+        return operand
+    scalar = like.dtype.scalar
+    fits = scalar.is_float or (scalar.is_int and type(operand) is int and scalar.low <= operand <= scalar.high)
+    return scalar(operand) if fits else operand
+
+
+def _change(name: str, place: Any, operand: Any) -> Any:
+    """A builtin on every element of an array and an operand, stored into that array."""
+    from engine.elementwise import map
+    from engine.library.registry import BUILTINS
+
+    if isinstance(operand, np.ndarray) and operand.ndim:
+        operand = array(operand, dtype=place.dtype, device=place.device)
+    map(BUILTINS[name], place, _adapted(operand, place), out=place)
+    return place
 
 
 _NUMPY_NAMES = {"sub": "subtract", "mul": "multiply", "div": "divide", "floordiv": "floor_divide", "mod": "fmod",

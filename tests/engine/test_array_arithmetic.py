@@ -66,3 +66,52 @@ def test_rows_of_several_elements_and_lists_as_fill_values():
     assert a.shape == (4, 2)
     b = en.full((2, 2), [1.0, 2.0, 3.0])
     assert b.dtype is en.vec3 and (b.numpy() == [1, 2, 3]).all()
+
+
+def test_operators_in_place_change_the_memory():
+    a = en.array([1.0, 2.0, 3.0, 4.0], dtype=float)
+    same, part = a, a[2:]
+    a += 1.0
+    a *= a
+    assert a is same and a.list() == [4.0, 9.0, 16.0, 25.0]
+    part -= en.array([1.0, 2.0], dtype=float)
+    part /= 5.0
+    part //= 2.0
+    part **= 3.0
+    part %= 5.0
+    assert a.list() == [4.0, 9.0, 1.0, 3.0]
+    a += np.array([1.0, 1.0, 0.0, 0.0])
+    assert a.list() == [5.0, 10.0, 1.0, 3.0]
+
+
+def test_indexed_arrays_change_in_place():
+    a = en.array(np.arange(4, dtype=np.float32))
+    part = a[en.array([1, 3], dtype=int)]
+    part += 10.0
+    assert isinstance(part, en.indexedarray) and a.list() == [0.0, 11.0, 2.0, 13.0]
+
+
+def test_operators_in_place_have_gradients():
+    x = en.array([2.0, 3.0], dtype=en.float64, requires_grad=True)
+    with en.Tape() as tape:
+        y = x * x
+        y += x
+        y *= y
+    tape.backward(grads={y: en.ones(2, dtype=en.float64)})
+    assert x.grad.list() == [2.0 * (v + v * v) * (1.0 + 2.0 * v) for v in (2.0, 3.0)]
+
+
+@pytest.mark.parametrize("dtype", [en.float16, en.float64, en.bfloat16, en.uint8, en.int64, en.int32])
+def test_plain_numbers_take_the_type_of_the_array(dtype):
+    a = en.array([1, 2], dtype=dtype)
+    assert (a + 1).dtype is dtype and (a + 1).list() == (1 + a).list() == [2, 3]
+    a *= 3
+    assert a.list() == [3, 6]
+
+
+def test_what_does_not_fit_in_place_is_refused():
+    a = en.array([1, 2, 3], dtype=int)
+    with pytest.raises(TypeError, match="int32 and float32"):
+        a += 1.5
+    with pytest.raises(en.EngineError, match=r"\(3,\)"):
+        a += en.zeros((2, 3), dtype=int)
