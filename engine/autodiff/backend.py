@@ -58,7 +58,7 @@ class Backend(Protocol):
         """Copies bytes of the device."""
 
     def zero(self, target: np.ndarray, index: Any = ...) -> None:
-        """Sets memory of any strides, or its part at `index`, to zero."""
+        """Sets memory of any strides, or its part at `index` (without integers), to zero."""
 
     def add(self, target: np.ndarray, values: np.ndarray) -> None:
         """Adds memory of the same type and shape to memory, the floats only (field by field for structs)."""
@@ -133,7 +133,10 @@ class HostBackend:
             ctypes.memmove(to, source, size)
 
     def zero(self, target: np.ndarray, index: Any = ...) -> None:
-        self.write(target[index], np.zeros((), target.dtype))
+        if recording() is None:
+            target[index] = np.zeros((), target.dtype)  # of chosen elements, too
+        else:
+            self.write(target[index], np.zeros((), target.dtype))
 
     def add(self, target: np.ndarray, values: np.ndarray) -> None:
         if target.dtype.names:

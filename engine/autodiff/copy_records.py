@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from engine.arrays import array
 from engine.autodiff.buffers import Buffers, add_from, packed, refuse_brain
 from engine.autodiff.errors import TapeError
@@ -36,6 +38,15 @@ class CopyRecord:
             add_from(there, values, here, source)
 
 
+def without_integers(index: Any) -> Any:
+    """An index that gives a part of an array, never an element."""
+    if isinstance(index, tuple):
+        return tuple(map(without_integers, index))
+    if isinstance(index, (int, np.integer)) and not isinstance(index, (bool, np.bool_)):
+        return slice(index, index + 1 or None)
+    return index
+
+
 class FillRecord:
     """An array, or a part of one, that was set to values without a gradient."""
 
@@ -43,7 +54,7 @@ class FillRecord:
     carries = False
 
     def __init__(self, dest: array, index: Any, buffers: Buffers):
-        self.dest, self.index, self.buffer = dest, index, buffers.of(dest)
+        self.dest, self.index, self.buffer = dest, without_integers(index), buffers.of(dest)
         self.changed = [self.buffer]
 
     def backward(self, tape: Any) -> None:

@@ -15,6 +15,7 @@ from engine import taping
 from engine.arrays import array
 from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Copy, add_from, packed, set_values
+from engine.autodiff.copy_records import without_integers
 from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.forward import Tangent
 from engine.autodiff.kernel_memory import KernelMemory, is_constant
@@ -163,7 +164,7 @@ class DualTape(Tape):
     def record_fill(self, dest: array, index: Any = ...) -> None:
         super().record_fill(dest, index)
         if dest.size:
-            self._buffers.of(dest).backend.zero(self._tangent(dest), index)
+            self._buffers.of(dest).backend.zero(self._tangent(dest), without_integers(index))
 
     def record_func(self, backward: Callable[[], None], arrays: Sequence[array] = ()) -> None:
         raise TapeError("record_func: a function of one's own has no forward mode, so no second derivatives")

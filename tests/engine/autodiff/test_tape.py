@@ -433,6 +433,45 @@ def test_array_over_part_of_known_memory_is_part_of_it():
     np.testing.assert_allclose(x.grad.numpy(), [0, 0, 6, 8])
 
 
+@pytest.mark.parametrize(
+    ("index", "kept"),
+    [
+        (1, [1, 0, 1, 1, 1, 1]), (-1, [1, 1, 1, 1, 1, 0]), (slice(0, 6, 2), [0, 1, 0, 1, 0, 1]),
+        (slice(None), [0] * 6),
+    ],
+)  # fmt: skip
+def test_elements_set_from_python_have_no_gradient(index, kept):
+    x, loss = leaf([1, 2, 3, 4, 5, 6]), scalar()
+    with en.Tape() as tape:
+        y = en.clone(x)
+        y[index] = 7.0
+        en.launch(total, dim=6, inputs=[y], outputs=[loss])
+    tape.backward(loss)
+    np.testing.assert_allclose(x.grad.numpy(), kept)
+
+
+def test_elements_of_rows_set_from_python_have_no_gradient():
+    x, loss = leaf([[1, 2, 3], [4, 5, 6]]), scalar()
+    with en.Tape() as tape:
+        y = en.clone(x)
+        y[1, 2] = 7.0
+        y[0, 0:2] = 1.0
+        en.launch(total, dim=6, inputs=[y.flatten()], outputs=[loss])
+    tape.backward(loss)
+    np.testing.assert_allclose(x.grad.numpy(), [[0, 0, 1], [1, 1, 0]])
+
+
+@pytest.mark.cpu_only("elements chosen by an array can be set on the CPU only")
+def test_chosen_elements_set_from_python_have_no_gradient():
+    x, loss = leaf([1, 2, 3, 4]), scalar()
+    with en.Tape() as tape:
+        y = en.clone(x)
+        y[np.array([0, 2])] = 7.0
+        en.launch(total, dim=4, inputs=[y], outputs=[loss])
+    tape.backward(loss)
+    np.testing.assert_allclose(x.grad.numpy(), [0, 1, 0, 1])
+
+
 def test_memory_does_not_grow_over_tape_cycles():
     x, y, loss = leaf(np.ones(1000)), en.zeros(1000, dtype=f64), scalar()
 
