@@ -307,7 +307,8 @@ class Expressions(Calls, Indexing):
                     raise AttributeError
                 found = getattr(base, node.attr)
             except AttributeError:
-                hint = did_you_mean(node.attr, dir(base))
+                known = ("dtype", "name") if isinstance(base, T.ScalarType) else dir(base)
+                hint = did_you_mean(node.attr, (n for n in known if n[0] != "_"))
                 kind = KernelNameError if isinstance(base, pytypes.ModuleType) else KernelAttributeError
                 raise self.fail(f"{self.describe(base)} has no attribute '{node.attr}'{hint}", node, kind) from None
             self.note_use(node, found)

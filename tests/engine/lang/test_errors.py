@@ -127,3 +127,13 @@ def test_calling_a_kernel_says_how_to_launch_it():
 
     with pytest.raises(en.EngineError, match="launch"):
         k(en.zeros(1, dtype=float))
+
+
+def test_suggested_names_can_be_used():
+    @en.kernel
+    def k(a: en.array(dtype=float)):
+        a[0] = float(a.dtype.shape)
+
+    with pytest.raises(en.KernelError) as caught:
+        en.launch(k, dim=1, inputs=[en.zeros(1, dtype=float)])
+    assert "did you mean" not in str(caught.value)
