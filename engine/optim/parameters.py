@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import types as T
 from engine.arrays import array
-from engine.errors import EngineError
+from engine.errors import EngineError, EngineTypeError, EngineValueError
 
 
 def flat(a: array, what: str) -> array:
@@ -53,10 +53,11 @@ class Parameters:
         if len(given) != len(self.arrays):
             raise EngineError(f"{self.owner}: got {len(given)} gradients for {len(self.arrays)} parameters")
         for k, (g, a) in enumerate(zip(given, self.arrays)):
-            if not isinstance(g, array) or g.dtype is not a.dtype or g.size != a.size:
-                got = f"{g.size} of {T.type_name(g.dtype)}" if isinstance(g, array) else type(g).__name__
-                raise EngineError(
-                    f"{self.owner}: gradient {k} is {got}; its parameter is {a.size} of {T.type_name(a.dtype)}"
+            if not isinstance(g, array) or g.dtype is not a.dtype or g.shape != a.shape:
+                got = f"{g.shape} of {T.type_name(g.dtype)}" if isinstance(g, array) else type(g).__name__
+                same_type = isinstance(g, array) and g.dtype is a.dtype
+                raise (EngineValueError if same_type else EngineTypeError)(
+                    f"{self.owner}: gradient {k} is {got}; its parameter is {a.shape} of {T.type_name(a.dtype)}"
                 )
         return [flat(g, f"{self.owner}: gradient {k}") for k, g in enumerate(given)]
 

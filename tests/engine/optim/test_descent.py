@@ -132,7 +132,7 @@ def test_reset_forgets_the_past(problem):
         (lambda: SGD([en.zeros((4, 4), dtype=float)[:, 1]]), "strided view"),
         (lambda: Adam([en.zeros(3, dtype=float)]).step(), "no gradients given; make the parameters with requires_grad"),
         (lambda: Adam([en.zeros(3, dtype=float)]).step([]), "got 0 gradients for 1 parameters"),
-        (lambda: SGD([en.zeros(3, dtype=float)]).step([en.zeros(4, dtype=float)]), "gradient 0 is 4 of float"),
+        (lambda: SGD([en.zeros(3, dtype=float)]).step([en.zeros(4, dtype=float)]), r"gradient 0 is \(4,\) of float32"),
         (lambda: Adam().step([]), "no parameters; pass them"),
         (lambda: Adam([3.0]), "got float; expected an engine array"),
     ],
@@ -140,3 +140,12 @@ def test_reset_forgets_the_past(problem):
 def test_refusals_say_why(call, message):
     with pytest.raises(en.EngineError, match=message):
         call()
+
+
+@pytest.mark.parametrize("optimiser", [en.optim.SGD, en.optim.Adam])
+def test_gradient_that_does_not_fit_its_parameter_is_refused(optimiser):
+    steps = optimiser([en.zeros(2, dtype=float)])
+    with pytest.raises(TypeError, match=r"gradient 0 is \(2,\) of int32; its parameter is \(2,\) of float32"):
+        steps.step([en.zeros(2, dtype=int)])
+    with pytest.raises(ValueError, match=r"gradient 0 is \(2, 1\) of float32"):
+        steps.step([en.zeros((2, 1), dtype=float)])
