@@ -50,7 +50,7 @@ def test_mjcf_comes_out_as_valid_usd_with_geometry(arm):
         "/arm/upper/rod": "Capsule",
         "/arm/lower/geom": "Cube",
         "/arm/lower/geom_1": "Cylinder",
-        "/arm/lower/geom_2": "Mesh",
+        "/arm/lower/geom_2_visual": "Mesh",
         "/arm/lower/geom_3_visual": "Mesh",
         "/arm/loose/geom": "Sphere",
     }

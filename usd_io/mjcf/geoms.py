@@ -16,7 +16,7 @@ from usd_io.read.shape_mass import MassProperties, unit_density_mass
 from usd_io.records import Box, Capsule, Cylinder, MeshShape, Plane, Shape, Sphere
 from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
-from usd_io.xml.ellipsoid import ellipsoid_mesh
+from usd_io.xml.ellipsoid import COLLIDING, SEEN, ellipsoid_mesh
 
 TYPES = ("plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf")
 LAST_VISIBLE_GROUP = 2
@@ -101,8 +101,11 @@ class GeomReader:
                     f"{element.where} size", f"got {size.tolist()}", expected=f"{needed} positive numbers for a {kind}"
                 )
             shape, solid = make(size)
-            if isinstance(shape, MeshShape):
-                shape = self._shapes.setdefault((kind, tuple(size)), shape)
+            if kind == "ellipsoid":
+                key = (kind, tuple(size[:3]))
+                shape = self._shapes.setdefault(key, shape)
+                colliding = self._shapes.setdefault((*key, "collides"), ellipsoid_mesh(size[:3], *COLLIDING))
+                return shape, colliding, solid
             return shape, shape, solid
         if kind == "plane":
             plane = Plane()
@@ -150,7 +153,7 @@ def _ellipsoid(size: np.ndarray) -> tuple[Shape, MassProperties]:
     a, b, c = size[:3]
     mass = 4.0 / 3.0 * np.pi * a * b * c
     moments = mass / 5.0 * np.array([b * b + c * c, a * a + c * c, a * a + b * b])
-    return ellipsoid_mesh(size[:3]), MassProperties(mass, np.zeros(3), np.diag(moments))
+    return ellipsoid_mesh(size[:3], *SEEN), MassProperties(mass, np.zeros(3), np.diag(moments))
 
 
 def _solid(shape: Shape) -> tuple[Shape, MassProperties]:

@@ -14,6 +14,8 @@ from usd_io.xml.element import Element
 
 DEFAULT_TIMESTEP = 0.002
 """[s]"""
+LONGEST_STEP = 1.0 / 1920.0
+"""[s]; MuJoCo solves contacts for their forces, ours are explicit and need shorter steps than models were made for."""
 
 
 def read_options(document: Document, record: SceneRecord, warn: Callable[[Element, str], None]) -> None:
@@ -26,4 +28,4 @@ def read_options(document: Document, record: SceneRecord, warn: Callable[[Elemen
             if number(option, name, 0.0):
                 warn(option, f"the {name} of the surrounding medium is not simulated")
     record.gravity = gravity
-    record.settings.substeps = max(1, math.ceil(1.0 / (record.fps * timestep) - 1e-6))
+    record.settings.substeps = max(1, math.ceil(1.0 / (record.fps * min(timestep, LONGEST_STEP)) - 1e-6))
