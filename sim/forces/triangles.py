@@ -81,32 +81,6 @@ def neo_hookean_force(
     return g1 + g2 + air, air - g1, air - g2
 
 
-@en.kernel
-def eval_triangles_neo_hookean(
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    tri_indices: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat22),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
-):
-    """Writes the force on each corner [N]."""
-    t = en.tid()
-    i = tri_indices[t, 0]
-    j = tri_indices[t, 1]
-    k = tri_indices[t, 2]
-    f0, f1, f2 = neo_hookean_force(
-        x[i], x[j], x[k], v[i], v[j], v[k], pose[t], activation[t],
-        en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]), materials[t, 3], materials[t, 4],
-    )  # fmt: skip
-    set_slot(slots, slot_base + t, f0)
-    set_slot(slots, slot_base + slot_stride + t, f1)
-    set_slot(slots, slot_base + 2 * slot_stride + t, f2)
-
-
 @en.func
 def stvk_force(
     x0: en.vec3,
@@ -155,27 +129,36 @@ def stvk_force(
     return g1 + g2 + air, air - g1, air - g2
 
 
-@en.kernel
-def eval_triangles_stvk(
-    x: en.array(dtype=en.vec3),
-    v: en.array(dtype=en.vec3),
-    tri_indices: en.array2d(dtype=int),
-    pose: en.array(dtype=en.mat22),
-    activation: en.array(dtype=float),
-    materials: en.array2d(dtype=float),
-    slot_base: int,
-    slot_stride: int,
-    slots: en.array2d(dtype=float),
-):
-    """Writes the force on each corner [N]."""
-    t = en.tid()
-    i = tri_indices[t, 0]
-    j = tri_indices[t, 1]
-    k = tri_indices[t, 2]
-    f0, f1, f2 = stvk_force(
-        x[i], x[j], x[k], v[i], v[j], v[k], pose[t], activation[t],
-        en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]), materials[t, 3], materials[t, 4],
-    )  # fmt: skip
-    set_slot(slots, slot_base + t, f0)
-    set_slot(slots, slot_base + slot_stride + t, f1)
-    set_slot(slots, slot_base + 2 * slot_stride + t, f2)
+def _kernel_of(force: en.Function) -> en.Kernel:
+    """The kernel that writes the force of one membrane law on each corner."""
+
+    @en.kernel
+    def eval_triangles(
+        x: en.array(dtype=en.vec3),
+        v: en.array(dtype=en.vec3),
+        tri_indices: en.array2d(dtype=int),
+        pose: en.array(dtype=en.mat22),
+        activation: en.array(dtype=float),
+        materials: en.array2d(dtype=float),
+        slot_base: int,
+        slot_stride: int,
+        slots: en.array2d(dtype=float),
+    ):
+        """Writes the force on each corner [N]."""
+        t = en.tid()
+        i = tri_indices[t, 0]
+        j = tri_indices[t, 1]
+        k = tri_indices[t, 2]
+        f0, f1, f2 = force(
+            x[i], x[j], x[k], v[i], v[j], v[k], pose[t], activation[t],
+            en.vec3(materials[t, 0], materials[t, 1], materials[t, 2]), materials[t, 3], materials[t, 4],
+        )  # fmt: skip
+        set_slot(slots, slot_base + t, f0)
+        set_slot(slots, slot_base + slot_stride + t, f1)
+        set_slot(slots, slot_base + 2 * slot_stride + t, f2)
+
+    return eval_triangles
+
+
+eval_triangles_neo_hookean = _kernel_of(neo_hookean_force)
+eval_triangles_stvk = _kernel_of(stvk_force)
