@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.cuda import nvrtc
 from engine.cuda.driver import error_of
+from engine.taping import active_tape
 
 #: Sums over the threads of a warp and of a block, in a fixed order.
 PRELUDE = r"""
@@ -34,6 +35,11 @@ template <class A, int THREADS> __device__ A before_in_block(A mine, A* shared, 
 def runs_on(device: Any) -> bool:
     """Whether a device can run CUDA C++ (a stand-in for the driver cannot)."""
     return device.is_cuda and device.start().table != 0
+
+
+def may_skip_launches(device: Any) -> bool:
+    """Whether an algorithm may use kernels of its own instead of launches: not while a tape has to see what it does."""
+    return runs_on(device) and active_tape() is None
 
 
 def keep_for_graph(device: Any, *used: Any) -> None:

@@ -235,10 +235,10 @@ def radix_sort_pairs(keys: Any, values: Any, count: int, *, begin_bit: int = 0, 
 
 def _sorts_by_hand(keys: Any, values: Any, count: int, begin_bit: int, end_bit: int | None) -> bool:
     """Sorts with kernels whose threads work together, where the GPU can; returns whether it did."""
-    from engine.cuda.native import runs_on
+    from engine.cuda.native import may_skip_launches
     from engine.cuda.sort import sort_pairs
 
-    if not runs_on(keys.device):
+    if not may_skip_launches(keys.device):
         return False
     end = keys.dtype.bits if end_bit is None else min(int(end_bit), keys.dtype.bits)
     if begin_bit < end:

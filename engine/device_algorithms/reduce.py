@@ -155,10 +155,10 @@ def _adds_by_hand(a: Any, b: Any, result: Any) -> bool:
     arrays = [x for x in (a, b, result) if x is not None]
     if not all(x.device.is_cuda and x.is_contiguous for x in arrays):
         return False
-    from engine.cuda.native import runs_on
+    from engine.cuda.native import may_skip_launches
     from engine.cuda.scan import SCALARS
 
-    return a.dtype.scalar.name in SCALARS and runs_on(a.device)
+    return a.dtype.scalar.name in SCALARS and may_skip_launches(a.device)
 
 
 def _three(what: str, a: Any, shape: tuple[int, int, int], used: int) -> Any:

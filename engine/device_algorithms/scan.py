@@ -114,7 +114,7 @@ def _scans_by_hand(values: Any, sums: Any) -> bool:
     """Whether a GPU scans these with kernels whose threads work together."""
     if not (values.device.is_cuda and values.is_contiguous and sums.is_contiguous):
         return False
-    from engine.cuda.native import runs_on
+    from engine.cuda.native import may_skip_launches
     from engine.cuda.scan import SCALARS
 
-    return values.dtype.scalar.name in SCALARS and runs_on(values.device)
+    return values.dtype.scalar.name in SCALARS and may_skip_launches(values.device)

@@ -19,7 +19,7 @@ from engine.errors import EngineError, EngineTypeError, EngineValueError
 from engine.in_out import InOut
 from engine.spatial.cell_sort import CellSorter, keep_for_graph, runs_on
 from engine.spatial.descriptor import take_descriptor
-from engine.taping import structures
+from engine.taping import active_tape, structures
 
 STARTS, IDS, POINT_COUNT, DIM_X, DIM_Y, DIM_Z, CELLS_PER_METRE, GROUPS = range(8)
 """Descriptor words: addresses of int32[cell_count + 1] and int32[point_count]; counts; 1 / cell width as float32;
@@ -275,6 +275,8 @@ class HashGrid:
                 f"HashGrid.build: points are on {points.device}; expected {self.device}, where the grid is"
             )
         structures.changed(self)
+        if self._native and active_tape() is not None:
+            self._build_by_launches()
         points = points.contiguous()
         points = points.flatten() if points.ndim > 1 else points
         n = points.shape[0]
@@ -309,6 +311,10 @@ class HashGrid:
             [self._bucket_starts, self._bucket_cells, self._bucket_points, n, cell_count, self._shift],
             [self._starts, self._ids],
         )
+
+    def _build_by_launches(self) -> None:
+        """From now on builds are launches, which a tape can see and put back."""
+        self._native, self._cells, self._capacity = False, None, 0
 
     def _set_groups(self, groups: Any, count: int) -> None:
         if groups is None:

@@ -168,3 +168,23 @@ def test_voxels_stored_on_the_tape_are_put_back_and_outside_are_refused():
     if en.get_device().is_cpu:  # on a GPU the tape looks for such changes in debug mode only
         with pytest.raises(en.TapeError, match=r"changed.*where the tape did not see it"):
             tape.backward(grads={y: np.ones(5)})
+
+
+def test_a_grid_that_hand_written_kernels_build_is_built_by_launches_under_a_tape(monkeypatch):
+    """On a GPU grids sort with kernels that no tape can see; simulated here by a sorter that fails."""
+    grid = en.HashGrid(8, 8, 8)
+    monkeypatch.setattr(grid, "_native", True)
+    points = en.array(np.random.default_rng(0).random((20, 3)), dtype=en.vec3, requires_grad=True)
+    with en.Tape():
+        grid.build(points, 0.2)
+    assert grid.kernel_arrays() is not None and not grid._native
+    found = en.zeros(20, dtype=int)
+
+    @en.kernel
+    def count(id: en.uint64, p: en.array(dtype=en.vec3), out: en.array(dtype=int)):
+        i = en.tid()
+        for j in en.hash_grid_query(id, p[i], 2.0):
+            out[i] += 1
+
+    en.launch(count, 20, inputs=[grid.id, points, found])
+    assert (found.numpy() == 20).all()
