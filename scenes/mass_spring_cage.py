@@ -6,14 +6,19 @@ that it is at the target after 2 s. `python scenes/mass_spring_cage.py [cage.usd
 
 from __future__ import annotations
 
+import argparse
 import itertools
-import sys
+from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
 
 import engine as en
 import sim
+
+try:
+    from scipy.optimize import minimize
+except ImportError:
+    raise SystemExit("mass_spring_cage.py needs SciPy for its L-BFGS; run: pip install scipy") from None
 
 DURATION, STEPS = 2.0, 480
 TARGET = np.array([0.25, 0.15, -0.2])
@@ -117,11 +122,16 @@ def write_usd(filename: str, paths: list[np.ndarray]) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("output", nargs="?", help="USD file for the motion: .usd, .usda or .usdc")
+    output = parser.parse_args().output
+    if output is not None and Path(output).suffix not in (".usd", ".usda", ".usdc"):
+        parser.error(f"output '{output}': expected a name that ends in .usd, .usda or .usdc")
     distances, paths = optimise()
     for k, d in enumerate(distances):
         print(f"iteration {k}: {1000 * d:8.3f} mm from the target")
-    if len(sys.argv) > 1:
-        write_usd(sys.argv[1], paths)
+    if output is not None:
+        write_usd(output, paths)
 
 
 if __name__ == "__main__":
