@@ -67,6 +67,8 @@ class Tape:
 
     def __exit__(self, *_: Any) -> None:
         taping.end(self)
+        for buffer in self._buffers:
+            buffer.check_found()
         self._take_fingerprints()
 
     def reset(self) -> None:
@@ -124,6 +126,7 @@ class Tape:
             self._records.append(record)
             for buffer, version in record.needed_versions():
                 buffer.readers.append((record, version))
+                buffer.note_found()
         for b in record.buffers:
             if b is not None:
                 b.touched = True
@@ -180,6 +183,9 @@ class Tape:
     def before_write(self, buffer: Buffer) -> None:
         """Saves the contents of a buffer if the backward pass needs them."""
         if any(v == buffer.version and r.needs(buffer, v) for r, v in buffer.readers):
+            buffer.check_found()
+            if buffer.is_changed_unseen:
+                self._refuse_changed(buffer)
             buffer.snapshot()
         buffer.version += 1
         buffer.is_changed_unseen = False
@@ -199,13 +205,18 @@ class Tape:
             now = None if buffer.fingerprint is None else buffer.current_fingerprint()
             if now in (None, buffer.fingerprint) and not buffer.is_changed_unseen:
                 continue
-            for record, version in buffer.readers:
-                if version == buffer.version and record.needs(buffer, version):
-                    raise TapeError(
-                        f"{record.describe(buffer)} was changed where the tape did not see it (after the tape ended, "
-                        "or through NumPy); the gradient needs its old contents: call backward() first, or change it "
-                        "inside the tape with a kernel, copy(), assign() or fill_()"
-                    )
+            self._refuse_changed(buffer)
+
+    @staticmethod
+    def _refuse_changed(buffer: Buffer) -> None:
+        """Raises TapeError if the backward pass needs contents of a buffer that were changed unseen."""
+        for record, version in buffer.readers:
+            if version == buffer.version and record.needs(buffer, version):
+                raise TapeError(
+                    f"{record.describe(buffer)} was changed where the tape did not see it (after the tape ended, "
+                    "or through NumPy); the gradient needs its old contents: call backward() first, or change it "
+                    "inside the tape with a kernel, copy(), assign() or fill_()"
+                )
 
     # backward --------------------------------------------------------------------------------------------------
     def backward(self, loss: array | None = None, grads: dict[array, Any] | None = None) -> None:
