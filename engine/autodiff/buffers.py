@@ -40,8 +40,8 @@ class Buffer:
         self.readers: list[Any] = []
         self.varied = self.has_gradient = self.touched = self.is_internal = self.is_changed_unseen = False
         self.fingerprint: int | None = None
-        #: bounds and fingerprint of what the first launch on the tape found, before the tape wrote anything
-        self.found: tuple[int, int, int] | None = None
+        #: version, bounds and fingerprint of what the first launch that read this version found
+        self.found: tuple[int, int, int, int] | None = None
         self.leaves: list[array] = []
         self._delta: int | None = None
         self._memory: Any = None
@@ -69,16 +69,16 @@ class Buffer:
         return self.backend.fingerprint(self.used_low, self.used_high - self.used_low)
 
     def note_found(self) -> None:
-        """Remembers the contents that a launch is about to read, unless that was done or the tape wrote them."""
-        if self.found is None and self.version == 0 and not self.is_internal:
+        """Remembers the contents that a launch is about to read, unless an earlier one did."""
+        if (self.found is None or self.found[0] != self.version) and not self.is_internal:
             low, high = self.used_low, self.used_high
             now = self.backend.fingerprint(low, high - low)
-            self.found = None if now is None else (low, high, now)
+            self.found = None if now is None else (self.version, low, high, now)
 
     def check_found(self) -> None:
         """Marks the buffer as changed unseen if it no longer holds what was found."""
-        if self.found is not None and self.version == 0:
-            low, high, then = self.found
+        if self.found is not None and self.found[0] == self.version:
+            _, low, high, then = self.found
             self.is_changed_unseen = self.is_changed_unseen or self.backend.fingerprint(low, high - low) != then
 
     # gradient --------------------------------------------------------------------------------------------------

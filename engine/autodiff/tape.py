@@ -126,7 +126,8 @@ class Tape:
             self._records.append(record)
             for buffer, version in record.needed_versions():
                 buffer.readers.append((record, version))
-                buffer.note_found()
+                if version == buffer.version:  # not what this launch is about to write
+                    buffer.note_found()
         for b in record.buffers:
             if b is not None:
                 b.touched = True

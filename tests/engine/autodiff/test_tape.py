@@ -536,6 +536,7 @@ def test_forward_and_backward_pass_inside_a_graph(way):
     assert np.abs(expected).min() > 0.0
 
 
+@pytest.mark.cpu_only("memory shared with the host")
 @pytest.mark.parametrize("then", ["nothing", "a launch", "a write"])
 def test_input_changed_through_numpy_while_the_tape_records_is_refused(then):
     a, b, c = leaf([1.0, 2.0]), leaf([0.0, 0.0]), leaf([0.0, 0.0])
@@ -554,3 +555,21 @@ def test_input_changed_through_numpy_while_the_tape_records_is_refused(then):
             if then == "a write":
                 en.copy(a, c)
         tape.backward(grads={b: np.ones(2)})
+
+
+@pytest.mark.cpu_only("memory shared with the host")
+def test_result_changed_through_numpy_while_the_tape_records_is_refused():
+    a, b, c = leaf([1.0, 2.0]), leaf([0.0, 0.0]), leaf([0.0, 0.0])
+
+    @en.kernel
+    def squared(x: en.array(dtype=f64), y: en.array(dtype=f64)):
+        i = en.tid()
+        y[i] = x[i] * x[i]
+
+    with pytest.raises(en.TapeError, match="argument 'x' of kernel 'squared' was changed"):
+        with en.Tape() as tape:
+            en.launch(squared, 2, inputs=[a], outputs=[b])
+            en.launch(squared, 2, inputs=[b], outputs=[c])
+            b.numpy()[:] = 100.0
+            en.launch(squared, 2, inputs=[a], outputs=[b])
+        tape.backward(grads={c: np.ones(2)})
