@@ -316,9 +316,9 @@ class array(Arithmetic):
             for item in value:
                 self._keep(item)
         elif hasattr(type(value), "__engine_struct__"):
-            held = self.dtype.arrays(value)
-            if held:
-                self._owner = (self._owner, held)
+            from engine.held_arrays import hold
+
+            hold(self, self.dtype.arrays(value))
 
     @classmethod
     def _view(cls, data: np.ndarray, dtype: Any, device: Device, owner: Any = None) -> array:
@@ -435,6 +435,7 @@ class array(Arithmetic):
         if isinstance(source, array) and source.dtype.np_dtype == self.dtype.np_dtype and source.size == self.size:
             copy(self, source)
             return self
+        self._keep(source)
         values = storable(self.dtype, np.asarray(numbers(source)))
         _note_write(self, source)
         refuse_host_write(self.device, "assign() from Python data")
@@ -837,6 +838,10 @@ def copy(
 def _transfer(dest: array, src: array) -> None:
     """Moves contents between arrays that fit each other, each on any device."""
     to, come = dest.device, src.device
+    if dest.dtype.kind == "struct":
+        from engine.held_arrays import held_arrays, hold
+
+        hold(dest, held_arrays(src))
     if record_copy(dest, src):
         return
     dense = dest.is_contiguous and src.is_contiguous

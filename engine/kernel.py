@@ -510,7 +510,8 @@ def kernel(
     """Decorator: makes an annotated Python function a kernel.
 
     Args:
-        enable_backward: whether the kernel may be differentiated; None follows its module.
+        enable_backward: kept with the options of the kernel. Adjoints are compiled when a tape asks for them, so there
+            is nothing to save by False, and a tape differentiates the kernel all the same.
         module: module that the kernel belongs to, a name, or "unique" for one of its own.
         name: key of the kernel; the function's qualified name by default.
         module_options: options of that module for this kernel, such as `{"max_unroll": 4}`.

@@ -13,7 +13,8 @@ from engine.autodiff.errors import GradientError, TapeError
 from engine.autodiff.kernel_memory import KernelMemory, pointer_arguments
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
 from engine.autodiff.reverse import Adjoint
-from engine.autodiff.structure_reads import HeldRead, StructureRead, held_arrays
+from engine.autodiff.structure_reads import HeldRead, StructureRead
+from engine.held_arrays import held_arrays
 from engine.kernel import Variant
 from engine.taping import structures
 

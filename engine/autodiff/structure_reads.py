@@ -49,30 +49,6 @@ class HeldRead:
             yield
 
 
-def held_arrays(a: array) -> list[array]:
-    """The arrays that elements of an array of structs refer to, as far as it is known."""
-    if a.dtype.kind != "struct" or not _has_arrays(a.dtype):
-        return []
-    found: dict[int, array] = {}
-
-    def visit(owner: Any, inside: bool) -> None:
-        if isinstance(owner, (tuple, list)):
-            for item in owner:
-                visit(item, True)
-        elif isinstance(owner, array):
-            if inside and owner.dtype is not a.dtype:
-                found[id(owner)] = owner
-            elif not inside or owner.dtype is a.dtype:
-                visit(owner._owner, False)
-
-    visit(a._owner, False)
-    return list(found.values())
-
-
-def _has_arrays(t: Any) -> bool:
-    return any(f.kind == "array" or (f.kind == "struct" and _has_arrays(f)) for f in t.fields.values())
-
-
 @contextlib.contextmanager
 def _put_back(reads: Iterable[tuple[Buffer, int]]) -> Iterator[None]:
     stale = [(b, v) for b, v in reads if b.version != v]
