@@ -1,0 +1,71 @@
+"""An OpenGL 3.3 context to draw with: of a window that has one, or of EGL where there is no display.
+
+Drawing goes through moderngl, in both cases: it attaches to whatever context is current, costs a tenth of a call through
+ctypes, and is kept up with drivers by others.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from app.render.errors import NoGraphics
+
+if TYPE_CHECKING:
+    import moderngl
+
+INSTALL = 'pip install "simrun[view]"'
+MESA = "install a graphics driver, or Mesa's software one: apt install libegl1 libgl1 libgl1-mesa-dri"
+
+
+def attach_context() -> moderngl.Context:
+    """The context of the window that is current in this thread.
+
+    Raises:
+        NoGraphics: if there is none, or it is older than 3.3.
+    """
+    moderngl = _moderngl()
+    try:
+        return moderngl.create_context(require=330, **_libraries())
+    except Exception as error:
+        raise NoGraphics(f"the window has no OpenGL 3.3 ({_plain(error)}); {MESA}") from None
+
+
+def headless_context() -> moderngl.Context:
+    """A context without window or display.
+
+    On Linux this is EGL, on a GPU or in software; elsewhere an invisible window of the system.
+
+    Raises:
+        NoGraphics: if the machine has none.
+    """
+    moderngl = _moderngl()
+    try:
+        if sys.platform.startswith("linux"):
+            return moderngl.create_context(standalone=True, backend="egl", require=330, **_libraries())
+        return moderngl.create_context(standalone=True, require=330)
+    except Exception as error:
+        raise NoGraphics(f"no OpenGL 3.3 to draw with ({_plain(error)}); {MESA}") from None
+
+
+def is_software(context: moderngl.Context) -> bool:
+    """Whether the processor draws, so that samples and shadows are to be chosen sparingly."""
+    name = context.info["GL_RENDERER"].lower()
+    return any(word in name for word in ("llvmpipe", "softpipe", "swrast", "software", "swiftshader"))
+
+
+def _moderngl():
+    try:
+        import moderngl
+    except ImportError:
+        raise NoGraphics(f"the package moderngl is not installed; {INSTALL}") from None
+    return moderngl
+
+
+def _libraries() -> dict[str, str]:
+    # The names without a number belong to development packages.
+    return {"libgl": "libGL.so.1", "libegl": "libEGL.so.1"} if sys.platform.startswith("linux") else {}
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

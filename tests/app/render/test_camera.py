@@ -1,0 +1,65 @@
+"""Cameras: projection, rays, framing."""
+
+import numpy as np
+import pytest
+
+from app.render.camera import Bounds, Camera, pose_matrices
+
+BOX = Bounds(np.array([-1.0, 0.0, -2.0]), np.array([3.0, 1.0, 2.0]))
+
+
+def clip(camera: Camera, points: np.ndarray, aspect: float) -> np.ndarray:
+    homogeneous = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    out = homogeneous @ (camera.projection_matrix(aspect, BOX) @ camera.view_matrix()).T
+    return out[:, :3] / out[:, 3:]
+
+
+@pytest.mark.parametrize("up_axis", [0, 1, 2])
+@pytest.mark.parametrize("height", [None, 1.0])
+@pytest.mark.parametrize("aspect", [0.5, 1.78])
+def test_framing_puts_the_box_inside_the_picture_and_fills_it(up_axis, height, aspect):
+    camera = Camera.framing(BOX, up_axis=up_axis, aspect=aspect)
+    camera.orthographic_height = height
+    corners = clip(camera.frame(BOX, aspect=aspect), BOX.corners(), aspect)
+    assert np.abs(corners).max() <= 1.0
+    assert np.abs(corners[:, :2]).max() > 0.8
+
+
+@pytest.mark.parametrize("height", [None, 3.0])
+def test_ray_through_a_projected_point_passes_the_point(height):
+    camera = Camera(np.array([4.0, 3.0, 5.0]), np.array([0.0, 0.5, 0.0]), np.array([0.0, 1.0, 0.0]))
+    camera.orthographic_height = height
+    points = np.array([[0.3, 0.7, -0.2], [-1.0, 0.1, 1.0]])
+    for point, (x, y, depth) in zip(points, camera.project(points, 640, 360)):
+        origin, direction = camera.ray(x, y, 640, 360)
+        along = np.dot(point - origin, direction)
+        np.testing.assert_allclose(origin + along * direction, point, atol=1e-9)
+        assert depth > 0.0
+
+
+def test_project_agrees_with_the_matrices():
+    camera = Camera(np.array([4.0, 3.0, 5.0]), np.array([0.0, 0.5, 0.0]), np.array([0.0, 1.0, 0.0]))
+    points = np.random.default_rng(1).normal(size=(10, 3))
+    x, y = (clip(camera, points, 640 / 360)[:, k] for k in range(2))
+    pixels = camera.project(points, 640, 360)
+    np.testing.assert_allclose(pixels[:, 0], (x + 1) * 320, atol=1e-6)
+    np.testing.assert_allclose(pixels[:, 1], (1 - y) * 180, atol=1e-6)
+
+
+def test_stage_camera_keeps_its_roll_and_a_level_one_turns_about_the_up_axis():
+    roll = np.array([[0.8, -0.6, 0, 1], [0.6, 0.8, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1.0]])
+    np.testing.assert_allclose(Camera.from_matrix(roll, fov=1.0, world_up=np.eye(3)[1]).up, [-0.6, 0.8, 0.0])
+    tilted = np.array([[1, 0, 0, 0], [0, 0.8, -0.6, 0], [0, 0.6, 0.8, 0], [0, 0, 0, 1.0]]).T
+    np.testing.assert_allclose(Camera.from_matrix(tilted, fov=1.0, world_up=np.eye(3)[1]).up, [0.0, 1.0, 0.0])
+
+
+def test_bounds_leave_out_points_that_flew_to_infinity():
+    box = Bounds.around(np.array([[0, 0, 0], [1, 2, 3], [np.nan, 0, 0], [0, np.inf, 0], [1e30, 0, 0]]))
+    np.testing.assert_array_equal(box.upper, [1, 2, 3])
+    assert Bounds.empty().is_empty and not box.is_empty
+
+
+def test_pose_matrices_rotate_as_the_quaternion_says():
+    half = np.sqrt(0.5)
+    (matrix,) = pose_matrices([[1, 2, 3, 0, 0, half, half]])
+    np.testing.assert_allclose(matrix @ [1, 0, 0, 1], [1, 3, 3, 1], atol=1e-12)
