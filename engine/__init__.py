@@ -5,17 +5,10 @@ from builtins import int as int
 
 from engine import config as config
 from engine import types as types
-from engine.arrays import (
-    array,
-    array1d,
-    array2d,
-    array3d,
-    array4d,
-    clone,
-    copy,
+from engine.array_copies import clone, copy
+from engine.array_making import (
     empty,
     empty_like,
-    fixedarray,
     from_numpy,
     from_ptr,
     full,
@@ -24,7 +17,9 @@ from engine.arrays import (
     ones_like,
     zeros,
     zeros_like,
-)  # fmt: skip
+)
+from engine.array_types import fixedarray
+from engine.arrays import array, array1d, array2d, array3d, array4d
 from engine.autodiff.checkpoint import checkpoint
 from engine.autodiff.custom_gradient import adjoint, func_grad, func_replay
 from engine.autodiff.dual_tape import hvp, jvp

@@ -13,7 +13,8 @@ import numpy as np
 
 from engine import taping
 from engine import types as T
-from engine.arrays import array, from_numpy
+from engine.array_making import from_numpy
+from engine.arrays import array
 from engine.autodiff.buffers import has_float
 from engine.autodiff.gradcheck import float_parts
 from engine.autodiff.launch_record import LaunchRecord

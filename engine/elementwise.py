@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import arrays
 from engine import types as T
+from engine.array_making import empty
+from engine.array_types import ArrayType
 from engine.arrays import array
 from engine.errors import EngineError, EngineTypeError, EngineValueError
 from engine.function import Function, parameter, type_of_value
@@ -123,7 +124,7 @@ def _make(func: Callable, types: tuple, indices: tuple[str, ...], ndim: int, giv
     called = f"function({', '.join(f'x{k}{index}' for k, index in enumerate(indices))})"
     stored = ", ".join(f"{y}[{tids}]" for y in outs)
     hints = dict(zip([f"x{k}" for k in range(len(types))], types))
-    made = [arrays.ArrayType(t, ndim) for t in results]
+    made = [ArrayType(t, ndim) for t in results]
     hints |= dict(zip(outs, given if len(given) == len(made) else made))
     text = f"def mapped({', '.join(hints)}):\n    {tids} = tid()\n    {f'{stored} = ' if outs else ''}{called}\n"
     mapped = _define(text, "mapped", function=callee)
@@ -144,7 +145,7 @@ def _outputs(out: Any, results: tuple, shape: tuple[int, ...], given: list[array
     if out is None:
         wanted = any(a.requires_grad for a in given)
         place = device or given[0].device
-        return [arrays.empty(shape, t, place, wanted and t.kind != "struct" and t.scalar.is_float) for t in results]
+        return [empty(shape, t, place, wanted and t.kind != "struct" and t.scalar.is_float) for t in results]
     outs = list(out) if isinstance(out, (list, tuple)) else [out]
     if not all(isinstance(a, _ARRAYS) for a in outs):
         raise EngineTypeError(f"map: out got {', '.join(type(a).__name__ for a in outs)}; expected arrays")

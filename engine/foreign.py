@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
-from engine.arrays import MAX_DIMS, array
+from engine.array_types import MAX_DIMS
+from engine.arrays import array
 from engine.device import get_device
 from engine.errors import EngineError
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from engine import config
 from engine import types as T
-from engine.arrays import ArrayType, FixedArrayType, array
+from engine.array_types import ArrayType, FixedArrayType
+from engine.arrays import array
 from engine.brain_float import BFloat16
 from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray

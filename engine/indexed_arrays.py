@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
+from engine.array_arithmetic import Arithmetic
 from engine.array_data import element, numbers
-from engine.arrays import MAX_DIMS, Arithmetic, ArrayType, array, empty
+from engine.array_making import empty
+from engine.array_types import MAX_DIMS, ArrayType
+from engine.arrays import array
 from engine.capture import recording, recording_of
 from engine.device import Device
 from engine.errors import EngineError

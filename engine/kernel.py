@@ -17,7 +17,8 @@ import numpy as np
 
 from engine import config
 from engine import types as T
-from engine.arrays import ArrayType, array
+from engine.array_types import ArrayType
+from engine.arrays import array
 from engine.cpu import emit_llvm, jit, native_code
 from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError

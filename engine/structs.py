@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
-from engine.arrays import ArrayType, array
+from engine.array_types import ArrayType
+from engine.arrays import array
 from engine.brain_float import from_bits, to_bits
 from engine.errors import EngineError, EngineTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.arrays import ArrayType, array
+from engine.array_types import ArrayType
+from engine.arrays import array
 from engine.composite_types import Composite
 from engine.scalar_types import ScalarType
 from engine.type_patterns import ScalarPattern, is_generic

@@ -44,10 +44,10 @@ class CudaCode:
         self.errors: Any = None
         self.error_address = 0
         if self.module.checks:
-            from engine import arrays
             from engine import types as T
+            from engine.array_making import zeros
 
-            self.errors = arrays.zeros(4, dtype=T.int64, device=device)
+            self.errors = zeros(4, dtype=T.int64, device=device)
             self.error_address = self.errors.ptr
         #: whether `after_launch` has something to do
         self.observed = self.module.has_prints or config.mode == "debug"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
-from engine.arrays import array, empty, zeros
+from engine.array_making import empty, zeros
+from engine.arrays import array
 from engine.device import Device, get_device, is_cuda_available
 from engine.errors import EngineError
 from engine.foreign import scalar_type_of, share

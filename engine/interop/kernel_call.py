@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine import types as T
-from engine.arrays import array, zeros
+from engine.array_making import zeros
+from engine.arrays import array
 from engine.errors import EngineError
 from engine.kernel import Kernel
 from engine.launching import launch

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.arrays import empty
+from engine.array_making import empty
 from engine.cpu import jit
 from engine.cuda.entry import launch_table
 from engine.device import get_device

@@ -8,9 +8,9 @@ import math
 import types as pytypes
 from typing import Any
 
-from engine import arrays
+from engine import array_making, arrays
 from engine import types as T
-from engine.arrays import ArrayType
+from engine.array_types import ArrayType
 from engine.errors import KernelSyntaxError, KernelTypeError, KernelValueError
 from engine.in_out import out_places
 from engine.lang import ir
@@ -20,7 +20,7 @@ from engine.references import address_of
 
 #: Python functions that mean a builtin inside kernels.
 _PYTHON = {builtins.min: "min", builtins.max: "max", builtins.abs: "abs", builtins.round: "round", builtins.len: "len",
-           builtins.print: "print", builtins.pow: "pow", arrays.zeros: "zeros", arrays.empty: "empty",
+           builtins.print: "print", builtins.pow: "pow", array_making.zeros: "zeros", array_making.empty: "empty",
            T.vector: "vector", T.matrix: "matrix", T.quaternion: "quaternion", T.transformation: "transformation",
            math.fabs: "abs"}  # fmt: skip
 _PYTHON |= {getattr(math, name): name for name in ("sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "exp",

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import config
 from engine import types as T
-from engine.arrays import FixedArrayType, FixedValue
+from engine.array_types import FixedArrayType, FixedValue
 from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
 from engine.lang import exits, ir
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import types as T
-from engine.arrays import ArrayType
+from engine.array_types import ArrayType
 from engine.errors import KernelValueError
 from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir

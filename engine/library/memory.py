@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from engine import types as T
-from engine.arrays import ArrayType, FixedArrayType
+from engine.array_types import ArrayType, FixedArrayType
 from engine.lang import ir
 from engine.lang.expressions import Expressions
 from engine.lang.ir import GradientBeside

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import types as T
-from engine.arrays import FixedArrayType, FixedValue
+from engine.array_types import FixedArrayType, FixedValue
 from engine.errors import EngineError, KernelTypeError
 from engine.function import Function, parameter
 from engine.indexed_arrays import IndexedArrayType
