@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 import engine
+from app.pull import Pull
 from app.settings import RunSettings
-from sim import FeatherstoneIntegrator, Model, SemiImplicitIntegrator, State, XPBDIntegrator, collide
+from sim import Control, FeatherstoneIntegrator, Model, SemiImplicitIntegrator, State, XPBDIntegrator, collide
 from sim.diagnostics import DivergenceWatch
 
 
@@ -30,7 +31,16 @@ class FrameGraph:
     buffer, so the recording finishes with a copy back: whoever reads `state` always finds the newest.
     """
 
-    def __init__(self, model: Model, state: State, settings: RunSettings, watch: DivergenceWatch | None = None):
+    def __init__(
+        self,
+        model: Model,
+        state: State,
+        settings: RunSettings,
+        watch: DivergenceWatch | None = None,
+        *,
+        control: Control | None = None,
+        pull: Pull | None = None,
+    ):
         """Record a frame.
 
         Args:
@@ -38,8 +48,10 @@ class FrameGraph:
             state: read and written by every replay.
             settings: substeps, step length and solver.
             watch: looks at the state at the end of the frame.
+            control: inputs of the integrator; their contents may change between frames.
+            pull: a hand that adds its force in every substep.
         """
-        self._watch = watch
+        self._watch, self._control, self._pull = watch, control, pull
         self._other = model.state()
         self._integrator = make_integrator(settings)
         if model.device.is_cuda:
@@ -85,7 +97,9 @@ class FrameGraph:
         collide(model, now, horizon=settings.frame_dt)
         for _ in range(settings.substeps):
             now.clear_forces()
-            self._integrator.simulate(model, now, after, settings.step_dt)
+            if self._pull is not None:
+                self._pull.apply(now)
+            self._integrator.simulate(model, now, after, settings.step_dt, self._control)
             now, after = after, now
         if now is not state:
             copy_state(now, state)

@@ -15,11 +15,15 @@ from typing import Protocol
 import numpy as np
 
 import engine
-from app.errors import SimulationFailed
+from app.contact_view import count_contacts, find_contacts
+from app.errors import SimulationFailed, UsageError
 from app.frame_graph import FrameGraph, copy_state
+from app.frame_history import Frame, FrameHistory
 from app.frame_readback import FrameData, FrameReadback
+from app.hands import Hands
+from app.pull import Pull
 from app.settings import RunOptions, RunSettings, decide_settings, find_device
-from sim import Model, ModelBuilder, State, eval_fk, find_divergence
+from sim import Control, Model, ModelBuilder, State, eval_fk, find_divergence
 from sim.diagnostics import Divergence, DivergenceWatch
 from usd_io import SceneBindings, SceneRecord, emit, read_scene
 
@@ -51,6 +55,8 @@ class SessionEvent(Enum):
 
     STEPPED = "stepped"
     RESET = "reset"
+    MOVED = "moved"
+    """Something was placed by hand, or the present is another frame of the history."""
     SETTINGS_CHANGED = "settings changed"
     FAILED = "failed"
 
@@ -66,10 +72,20 @@ class Session:
         settings: frame rate, substeps, solver.
         frame: frames simulated since the start.
         recording_seconds: wall time spent handing frames to the recording [s].
+        control: drive targets and forces of joints, activations.
+        history: the frames simulated so far; None in a run that nobody looks at.
+        pull: the hand that can take hold of something; None in a run that nobody looks at.
+        hands: placing by hand what does not follow from physics; None in a run that nobody looks at.
+        show_contacts: whether frames of the history keep their contacts.
     """
 
-    def __init__(self, scene: SceneRecord, options: RunOptions | None = None):
+    def __init__(self, scene: SceneRecord, options: RunOptions | None = None, *, interactive: bool = False):
         """Build the model of a scene that was read.
+
+        Args:
+            scene: what `usd_io.read_scene` made of a file.
+            options: what to override in the scene's settings.
+            interactive: keep a history, and let something be taken hold of.
 
         Raises:
             UsageError: if the stage stores settings that cannot be carried out.
@@ -82,6 +98,7 @@ class Session:
         self.model: Model = builder.finalize(device=find_device(self.settings.device))
         self.bindings.configure(self.model)
         self.state: State = self.model.state()
+        self.control: Control | None = self.model.control() if interactive else None
         self._initial = self.model.state()
         for state in (self.state, self._initial):
             eval_fk(self.model, state.joint_q, state.joint_qd, None, state)
@@ -95,9 +112,14 @@ class Session:
             self._readback = FrameReadback(self.state, self._watch)
         self._recording: Recording | None = None
         self._subscribers: list[Callable[[SessionEvent], None]] = []
+        self.history = FrameHistory() if interactive else None
+        self.pull = Pull(self.model) if interactive else None
+        self.hands = Hands(self.model, self.state) if interactive else None
+        self.show_contacts = False
+        self._remember({})
 
     @classmethod
-    def open(cls, path: str | Path, options: RunOptions | None = None) -> Session:
+    def open(cls, path: str | Path, options: RunOptions | None = None, *, interactive: bool = False) -> Session:
         """Read a scene file and build its model.
 
         Raises:
@@ -105,7 +127,7 @@ class Session:
         """
         options = options or RunOptions()
         scene = read_scene(path, search_paths=options.search_paths, floating_base=options.floating_base)
-        return cls(scene, options)
+        return cls(scene, options, interactive=interactive)
 
     @property
     def time(self) -> float:
@@ -125,7 +147,9 @@ class Session:
     def prepare(self) -> None:
         """Compile and record the frame now rather than in the next `step`."""
         if self._graph is None:
-            self._graph = FrameGraph(self.model, self.state, self.settings, self._watch)
+            self._graph = FrameGraph(
+                self.model, self.state, self.settings, self._watch, control=self.control, pull=self.pull
+            )
 
     def step(self) -> None:
         """Simulate one frame, and record it when a recording is on.
@@ -138,15 +162,24 @@ class Session:
         """
         if self._graph is not None and not self._graph.fits(self.model):
             self._graph = None
+        began = perf_counter()
         self.prepare()
+        if self.hands is not None:
+            self.hands.before_frame(self.settings.frame_dt)
+        prepared = perf_counter()
         self._graph.replay()
+        simulated = perf_counter()
         self.frame += 1
         if self._readback is None:
             self._check(self._find_divergence(), self.frame)
             self._record()
         else:
             self._readback.take(self.frame, self.time_code, self._recorded_arrays())
-            self._hand_out(waiting=1)
+            self._hand_out(waiting=1 if self.history is None else 0)
+        if self.hands is not None:
+            self.hands.after_frame()
+        times = {"prepare": prepared - began, "simulate": simulated - prepared, "record": perf_counter() - simulated}
+        self._remember({name: 1000.0 * seconds for name, seconds in times.items()})
         self._tell(SessionEvent.STEPPED)
 
     def finish(self) -> None:
@@ -163,11 +196,85 @@ class Session:
         if self._readback is not None:
             self._readback.forget()
         copy_state(self._initial, self.state)
+        self._forget_contacts()
+        if self.pull is not None:
+            self.pull.release()
+            self.hands.forget()
+        self.frame = 0
+        self._start_history()
+        self._tell(SessionEvent.RESET)
+
+    def go_to(self, number: int) -> int:
+        """Make a frame of the history the present, from which the next step goes on; later frames are forgotten.
+
+        A recording that is on is closed, since time cannot run backwards in it.
+
+        Returns:
+            The number of the frame, which is the nearest kept one before the number asked for.
+        """
+        frame = self.history.at(number) if self.history is not None else None
+        if frame is None:
+            raise UsageError(f"go_to({number}): this session keeps no history; make it with interactive=True")
+        if frame.number == self.frame and frame.number == self.history.last:
+            return frame.number
+        self.stop_recording()
+        frame.put_into(self.state)
+        self._forget_contacts()
+        self.history.forget_after(frame.number)
+        self.frame = frame.number
+        self.hands.forget()
+        self._tell(SessionEvent.MOVED)
+        return frame.number
+
+    def set_initial_state(self) -> None:
+        """Make the present state the one that `reset` goes back to, and its time the start."""
+        self.stop_recording()
+        copy_state(self.state, self._initial)
+        self.frame = 0
+        self._start_history()
+        self._tell(SessionEvent.RESET)
+
+    def place_body(self, body: int, pose: np.ndarray, *, at_once: bool = True) -> None:
+        """Move a body by hand.
+
+        Args:
+            body: its index.
+            pose: position [m] and rotation (x, y, z, w) of its origin, world frame.
+            at_once: put it there now, at rest; else a kinematic body travels there in the next frame, with the
+                velocity that this takes, so that it pushes what is in its way.
+        """
+        if not at_once and self.model.body_inv_mass.numpy()[body] == 0.0:
+            self.hands.send_body(body, pose)
+            return
+        self.hands.put_body(body, pose)
+        self.note_change()
+
+    def place_joint(self, joint_coordinate: int, value: float) -> None:
+        """Set a coordinate of a joint [m or rad], at rest, and move the bodies along."""
+        self.hands.put_joint(joint_coordinate, value)
+        self.note_change()
+
+    def note_change(self) -> None:
+        """The state was changed from outside: the frame of the history that shows it is taken anew."""
+        self._remember({})
+        self._tell(SessionEvent.MOVED)
+
+    def _forget_contacts(self) -> None:
         # Contacts remember how far they have slipped; fresh tables, and a recording that uses them, forget it.
         self.model.particle_contacts = self.model.rigid_contacts = None
         self._graph = None
-        self.frame = 0
-        self._tell(SessionEvent.RESET)
+
+    def _start_history(self) -> None:
+        if self.history is not None:
+            self.history.clear()
+            self._remember({})
+
+    def _remember(self, times: dict[str, float]) -> None:
+        if self.history is None:
+            return
+        contacts = find_contacts(self.model, self.state) if self.show_contacts else None
+        numbers = {**times, "contacts": float(count_contacts(self.model)) if times else 0.0}
+        self.history.add(Frame.of(self.state, self.frame, self.time, numbers=numbers, contacts=contacts))
 
     def change_settings(self, settings: RunSettings) -> None:
         """Go on from the present state with other settings; the next step records the frame anew."""
