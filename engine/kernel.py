@@ -20,6 +20,8 @@ from engine import types as T
 from engine.array_types import ArrayType
 from engine.arrays import array
 from engine.cpu import emit_llvm, jit, native_code
+from engine.cpu.emit_lanes import LaneModule
+from engine.cpu.lane_shapes import NotInLanes
 from engine.device import Device, get_device
 from engine.errors import EngineError, KernelAssertionError, LaunchError
 from engine.foreign import adopt
@@ -48,16 +50,18 @@ def block_format(types: list[T.ScalarType]) -> str:
 class Code:
     """Machine code of a kernel's IR, with its argument block and launch properties."""
 
-    def __init__(self, function: ir.Function, arity: int, aliased: bool = False, independent: bool = True):
+    def __init__(
+        self, function: ir.Function, arity: int, aliased: bool = False, independent: bool = True, lanes: int = 0
+    ):
         self.function, self.arity, self.aliased = function, arity, aliased
-        self.module = emit_llvm.Module(function, arity, aliased, independent)
+        self.lanes = lanes
+        self.module, self.text = self._emit(independent)
         self.alias_sensitive = self.module.alias_sensitive
-        self.text = self.module.text()
         self.format = block_format([p.type for p in function.params[4:]])
         cost = self.module.size * (
             0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0
         )
-        self.grain = max(32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
+        self.grain = max(self.lanes or 32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
         if self.module.has_prints:
             self.grain = SERIAL
         data = jit.compile_text(self.text, pack=self.module.packs)
@@ -71,6 +75,19 @@ class Code:
         self.error_address = ctypes.addressof(self.errors) if self.errors is not None else 0
         #: argument block of a launch, from four extents, the address for errors and the scalars of the arguments
         self.block = struct.Struct(self.format).pack
+        if self.lanes:
+            self.block = functools.partial(_block_of_lanes, self.block, self.lanes, max(arity, 1) - 1)
+
+    def _emit(self, independent: bool) -> tuple[emit_llvm.Module, str]:
+        """The LLVM module and its text: in lock-step lanes if asked for and possible."""
+        if self.lanes:
+            try:
+                module = LaneModule(self.function, self.arity, self.lanes)
+                return module, module.text()
+            except NotInLanes:
+                self.lanes = 0
+        module = emit_llvm.Module(self.function, self.arity, self.aliased, independent)
+        return module, module.text()
 
     def new_block(self) -> tuple[Any, Any, int]:
         """An empty argument block, a job that points to it, and the address of the job."""
@@ -101,6 +118,15 @@ class Code:
             raise KernelAssertionError(self.module.checks[code - 1].replace("{0}", str(a)).replace("{1}", str(b)))
 
 
+def _block_of_lanes(pack: Callable, lanes: int, innermost: int, *values: Any) -> bytes:
+    """The argument block of a launch in lock-step lanes, whose groups must be whole."""
+    if values[innermost] % lanes:
+        raise LaunchError(
+            f"innermost launch dim {values[innermost]}; a kernel made with lanes={lanes} expects a multiple of that"
+        )
+    return pack(*values)
+
+
 @functools.cache
 def _c_flush() -> Callable:
     return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(jit.llvm.address_of_symbol("fflush"))
@@ -117,7 +143,7 @@ class Variant(Code):
     def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
         self.types, self.layout = types, layout
         function, arity = kernel.lower(types, layout, debug)
-        super().__init__(function, arity, aliased)
+        super().__init__(function, arity, aliased, lanes=int(kernel.options.get("lanes", 0)))
 
 
 class Kernel:
@@ -516,6 +542,8 @@ def kernel(
         module: module that the kernel belongs to, a name, or "unique" for one of its own.
         name: key of the kernel; the function's qualified name by default.
         module_options: options of that module for this kernel, such as `{"max_unroll": 4}`.
+        options: Further ones. `lanes=16`: on the CPU, 16 neighbouring threads are one vector even through loops, where
+            those are the same for all of them; the innermost launch dimension must then be a multiple of 16.
     """
     options |= module_options or {}
     if enable_backward is not None:

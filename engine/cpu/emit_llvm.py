@@ -290,14 +290,7 @@ class FunctionText(Operations, Effects):
                 )
             )
             self.lines.append("")
-        less = "slt" if index.type.family == "int" else "ult"
-        if isinstance(step, ir.Const):
-            go = self.put(f"icmp {less if step.value > 0 else less.replace('lt', 'gt')} {t} %i{k}, {self.ref(stop)}")
-        else:
-            up = self.put(f"icmp sgt {t} {self.ref(step)}, 0")
-            below = self.put(f"icmp {less} {t} %i{k}, {self.ref(stop)}")
-            above = self.put(f"icmp {less.replace('lt', 'gt')} {t} %i{k}, {self.ref(stop)}")
-            go = self.put(f"select i1 {up}, i1 {below}, i1 {above}")
+        go = self.loop_goes_on(index, step, f"%i{k}", self.ref(stop), t)
         self.lines.append(f"  br i1 {go}, label %loop{k}, label %exit{k}")
         self.label(f"loop{k}")
         self.region(body)
@@ -311,6 +304,17 @@ class FunctionText(Operations, Effects):
         self.label(f"exit{k}")
         for r, p in zip(i.results, params):
             self.names[id(r)] = self.names[id(p)]
+
+    def loop_goes_on(self, index: ir.Value, step: ir.Value, at: str, stop: str, t: str) -> str:
+        """Whether a `for` loop at index `at` has not come to its end."""
+        less = "slt" if index.type.family == "int" else "ult"
+        more = less.replace("lt", "gt")
+        if isinstance(step, ir.Const):
+            return self.put(f"icmp {less if step.value > 0 else more} {t} {at}, {stop}")
+        up = self.put(f"icmp sgt {t} {self.ref(step)}, 0")
+        below = self.put(f"icmp {less} {t} {at}, {stop}")
+        above = self.put(f"icmp {more} {t} {at}, {stop}")
+        return self.put(f"select i1 {up}, i1 {below}, i1 {above}")
 
     def emit_while(self, i: ir.Instr) -> None:
         guard, body = i.regions
