@@ -3,6 +3,9 @@
 from sim.articulation.forward import eval_fk
 from sim.articulation.inverse import eval_ik
 from sim.articulation.joint_types import (
+    EQUALITY_CONNECT,
+    EQUALITY_JOINT,
+    EQUALITY_WELD,
     JOINT_BALL,
     JOINT_COMPOUND,
     JOINT_D6,
@@ -50,6 +53,9 @@ from sim.xpbd import XPBDIntegrator
 
 __all__ = [
     "BODY_FLAG_KINEMATIC",
+    "EQUALITY_CONNECT",
+    "EQUALITY_JOINT",
+    "EQUALITY_WELD",
     "GEO_BOX",
     "GEO_CAPSULE",
     "GEO_CONE",

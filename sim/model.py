@@ -144,6 +144,13 @@ class Model:
         joint_qd: Initial velocities, float [joint_dof_count].
         joint_armature: Inertia added to a degree of freedom [kg or kg m^2], float [joint_dof_count]; likewise
             joint_damping, joint_stiffness, joint_spring_ref, joint_friction (passive forces).
+        joint_ball_limit: Largest swings about the joint frames' y and z axes and largest rotation [rad] of ball joints,
+            negative for none, float [joint_count, 3].
+        equality_type: ``EQUALITY_*`` of each equality constraint, int32 [equality_count].
+        equality_body: The two bodies held together, -1 for the world, int32 [equality_count, 2]; equality_X_1 and
+            equality_X_2 are the frames in them.
+        equality_dof: The two degrees of freedom that are coupled, int32 [equality_count, 2]; equality_coef the polynomial.
+        equality_compliance: [m/N or rad/(N m)], float [equality_count]; equality_enabled: int32.
         articulation_start: First joint of each articulation that was begun, int32 [articulation_count + 1].
 
         soft_contact_margin: Distance at which particle-shape contacts are made [m].
@@ -191,6 +198,7 @@ class Model:
         self.up_axis = 1
         # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
         self.articulation_scratch = None
+        self.constraint_scratch = None
         self.joints_noted = False
         self.particle_forces = None
         self.body_wrench = None
@@ -199,7 +207,7 @@ class Model:
         self.rigid_contacts = None
         for family in (
             "particle", "spring", "tri", "edge", "tet", "body", "shape",
-            "joint", "joint_axis", "joint_coord", "joint_dof", "articulation",
+            "joint", "joint_axis", "joint_coord", "joint_dof", "articulation", "equality",
         ):  # fmt: skip
             setattr(self, f"{family}_count", 0)
 

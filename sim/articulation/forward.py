@@ -39,7 +39,9 @@ def trees_of_mask(model, mask):
     trees = model.kinematic_trees
     articulation = np.searchsorted(start, np.arange(model.joint_count), side="right") - 1
     picked = np.zeros(trees.count, dtype=np.int32)
-    picked[trees.tree_of_joint] = np.where(articulation >= 0, mask[np.maximum(articulation, 0)], True)
+    inner = trees.tree_of_joint >= 0
+    wanted = np.where(articulation >= 0, mask[np.maximum(articulation, 0)], True)
+    picked[trees.tree_of_joint[inner]] = wanted[inner]
     return picked
 
 

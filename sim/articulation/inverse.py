@@ -109,7 +109,20 @@ def measure_joints(
     joint_q: en.array(dtype=float),
     joint_qd: en.array(dtype=float),
 ):
-    j = en.tid()
+    measure_joint(joints, en.tid(), body_q, body_qd, body_com, joint_q, joint_qd)
+
+
+@en.func
+def measure_joint(
+    joints: JointTable,
+    j: int,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    joint_q: en.array(dtype=float),
+    joint_qd: en.array(dtype=float),
+):
+    """Coordinates and velocities of one joint from the poses and velocities of its bodies."""
     parent = joints.parent[j]
     child = joints.child[j]
     X_wpj = joints.X_p[j]

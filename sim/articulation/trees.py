@@ -45,20 +45,29 @@ class KinematicTrees:
         lanes: Trees in a block of scratch.
         table: ``TreeTable`` on the model's device.
         joint_items: Number of scratch items, one a joint, padding included; likewise dof_items.
-        tree_of_joint: Tree of each joint, host int array [joint_count].
+        tree_of_joint: Tree of each joint, -1 for those that close loops, host int array [joint_count].
+        place: Position of each joint in the table's ``order``, likewise.
+        loops: The joints that close loops: their child is moved by an earlier joint. A host array.
+        first: First position of each tree, and the end, a host array.
         row: Row of each tree in mass matrices and Jacobians, host int array [count].
         dof_count: Degrees of freedom of each tree, host int array [count].
+        dof_at: First degree of freedom of the joint at each position, within the tree, a host array.
         loose_parents: Bodies that carry a joint but have none of their own, a host array.
     """
 
     def __init__(self, model):
         self.lanes = self.block_size(model.device)
         host = {name: getattr(model, f"joint_{name}").numpy() for name in ("type", "parent", "child", "axis_dim")}
-        dofs = joint_dofs(host["type"], host["axis_dim"])
-        ancestor = ancestors(host["parent"], host["child"], model)
-        root, depth = roots(ancestor, model)
-        order, first, shape = sorted_trees(root, depth, ancestor, np.column_stack([host["type"], host["axis_dim"]]))
-        self.count = len(first) - 1
+        mover, self.loops = movers(host["child"], model.body_count)
+        inner = np.setdiff1d(np.arange(len(host["child"])), self.loops)
+        number = np.full(len(host["child"]) + 1, -1, dtype=np.int64)  # the last entry answers for -1
+        number[inner] = np.arange(len(inner))
+        dofs = joint_dofs(host["type"], host["axis_dim"])[inner]
+        ancestor = number[mover[host["parent"][inner]]]
+        root, depth = roots(ancestor, [model.joint_name[j] for j in inner])
+        kind = np.column_stack([host["type"], host["axis_dim"]])[inner]
+        order, first, shape = sorted_trees(root, depth, ancestor, kind)
+        self.count, self.first = len(first) - 1, first
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         start = np.repeat(first[:-1], np.diff(first))
@@ -67,8 +76,11 @@ class KinematicTrees:
         dof_at = total - total[start] if len(order) else total
         self.row = np.argsort(np.argsort(root[order[first[:-1]]])) if self.count else np.zeros(0, int)
         self.dof_count = np.add.reduceat(dofs[order], first[:-1]) if self.count else np.zeros(0, int)
-        self.tree_of_joint = np.empty(len(order), dtype=np.int64)
+        self.tree_of_joint, self.place = np.full((2, len(host["child"])), -1, dtype=np.int64)
+        order = inner[order]
         self.tree_of_joint[order] = np.repeat(np.arange(self.count), np.diff(first))
+        self.place[order] = np.arange(len(order))
+        self.dof_at = dof_at
         joint_base, lane, self.joint_items = blocks(shape, np.diff(first), self.lanes)
         dof_base, _, self.dof_items = blocks(shape, self.dof_count, self.lanes)
         self.loose_parents = np.setdiff1d(host["parent"][host["parent"] >= 0], host["child"])
@@ -94,28 +106,18 @@ def joint_dofs(types: np.ndarray, axis_dim: np.ndarray) -> np.ndarray:
     return own[types] + axis_dim.sum(axis=1)
 
 
-def ancestors(parent: np.ndarray, child: np.ndarray, model) -> np.ndarray:
-    """The joint that moves the parent body of each joint, -1 at roots.
+def movers(child: np.ndarray, body_count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The joint that moves each body, -1 for none (and for the world, the last entry); joints that close loops.
 
-    Raises:
-        SimError: A body is the child of two joints.
+    Of several joints with one child the first one moves it, and the others close loops.
     """
-    mover = np.full(model.body_count + 1, -1, dtype=np.int64)
-    mover[child] = np.arange(len(child))
-    twice = np.flatnonzero(np.bincount(child, minlength=1) > 1) if len(child) else []
-    if len(twice):
-        body = int(twice[0])
-        names = [model.joint_name[j] for j in np.flatnonzero(child == body)]
-        raise SimError(
-            f"joints {', '.join(names)}",
-            f"all of them have the child body {model.body_name[body]!r}",
-            "one joint that moves each body (closed loops are not simulated yet)",
-            "swap parent and child of one of them, or leave out the joint that closes the loop",
-        )
-    return mover[parent]  # parent -1 reads the last entry, which is -1
+    mover = np.full(body_count + 1, -1, dtype=np.int64)
+    bodies, first = np.unique(child, return_index=True)
+    mover[bodies] = first
+    return mover, np.setdiff1d(np.arange(len(child)), first)
 
 
-def roots(ancestor: np.ndarray, model) -> tuple[np.ndarray, np.ndarray]:
+def roots(ancestor: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Root joint and depth of every joint.
 
     Raises:
@@ -130,7 +132,7 @@ def roots(ancestor: np.ndarray, model) -> tuple[np.ndarray, np.ndarray]:
         depth += moving
         root = np.where(moving, above, root)
         above = np.where(moving, ancestor[above], -1)
-    circle = [model.joint_name[j] for j in np.flatnonzero(above >= 0)[:10]]
+    circle = [names[j] for j in np.flatnonzero(above >= 0)[:10]]
     raise SimError(f"joints {', '.join(circle)}", "each moves the parent of the next, in a circle", "a tree of bodies")
 
 

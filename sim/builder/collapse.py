@@ -41,6 +41,9 @@ class CollapseBuilder:
             self.add_body_mass(int(stays[body]), own.moved(X_sb[body]), "collapse_fixed_joints()")
         self._rehang(self.shape_body.view, self.shape_transform.view, body_remap, X_sb)
         self._rehang(self.joint_parent.view, self.joint_X_p.view, body_remap, X_sb)
+        for side in (0, 1):
+            frames = self.equality_X_2 if side else self.equality_X_1
+            self._rehang(self.equality_body.view[:, side], frames.view, body_remap, X_sb)
         self.joint_child.view[:] = body_remap[self.joint_child.view]
         before = np.append(0, np.cumsum(gone))
         self.articulation_start.view[:] -= before[self.articulation_start.view].astype(np.int32)

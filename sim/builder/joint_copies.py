@@ -47,4 +47,26 @@ def _shift(source, joint: int, poses: np.ndarray) -> np.ndarray:
     return transform_multiply(transform_multiply(transform_inverse(X_p), poses[:, 0]), X_p)
 
 
-MOVES = {"joint_anchor": moved_anchors, "joint_position": moved_positions, "joint_velocity": moved_velocities}
+def _moved_frames(source, poses: np.ndarray, side: int) -> np.ndarray:
+    frames = getattr(source, f"equality_X_{side + 1}").view
+    in_world = (source.equality_body.view[:, side] < 0) & (source.equality_dof.view[:, 0] < 0)
+    return np.where(in_world[:, None], transform_multiply(poses, frames), frames)
+
+
+def moved_frames_1(source, poses: np.ndarray) -> np.ndarray:
+    """``equality_X_1`` under every pose: frames in the world move, those on bodies stay."""
+    return _moved_frames(source, poses, 0)
+
+
+def moved_frames_2(source, poses: np.ndarray) -> np.ndarray:
+    """Likewise ``equality_X_2``."""
+    return _moved_frames(source, poses, 1)
+
+
+MOVES = {
+    "joint_anchor": moved_anchors,
+    "joint_position": moved_positions,
+    "joint_velocity": moved_velocities,
+    "equality_frame_1": moved_frames_1,
+    "equality_frame_2": moved_frames_2,
+}

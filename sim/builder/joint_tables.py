@@ -16,6 +16,7 @@ def add_joint_tables(model, builder, device) -> None:
         starts = np.append(getattr(builder, name).view, end)
         setattr(model, name, device_array(starts, "int32", device))
     model.joint_name = list(builder.joint_name)
+    model.equality_name = list(builder.equality_name)
 
 
 def kept_apart(builder) -> np.ndarray:

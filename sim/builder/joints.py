@@ -148,6 +148,7 @@ class JointBuilder:
         self.joint_linear_compliance.append(compliance[0])
         self.joint_angular_compliance.append(compliance[1])
         self.joint_distance_range.append((-1.0, -1.0))
+        self.joint_ball_limit.append((-1.0, -1.0, -1.0))
         self.joint_enabled.append(enabled)
         self.joint_collision_filter_parent.append(collision_filter_parent)
         self.joint_name.append(name)
@@ -278,14 +279,36 @@ class JointBuilder:
         name: str | None = None,
         collision_filter_parent: bool = True,
         enabled: bool = True,
+        *,
+        cone: tuple[float, float] | None = None,
+        angle_limit: float | None = None,
         **dof_options,
     ) -> int:
         """Adds a ball joint: a quaternion in ``joint_q``, an angular velocity [rad/s] in the parent's joint frame in
-        ``joint_qd``. ``dof_options`` are damping, stiffness and friction of ``add_joint``."""
-        return self.add_joint(
+        ``joint_qd``. ``dof_options`` are damping, stiffness and friction of ``add_joint``.
+
+        Args:
+            parent: See the class, as for all up to ``enabled``.
+            child: Child.
+            parent_xform: Joint frame in the parent's.
+            child_xform: Joint frame in the child's.
+            linear_compliance: Linear compliance.
+            angular_compliance: Angular compliance.
+            armature: Armature.
+            name: Name.
+            collision_filter_parent: No collision between parent and child.
+            enabled: Whether it acts.
+            cone: How far the child's x axis may swing away about the parent's y and z axes [rad].
+            angle_limit: Largest rotation away from the zero pose, about any axis [rad].
+            dof_options: Passive forces.
+        """
+        joint = self.add_joint(
             JOINT_BALL, parent, child, None, None, name, parent_xform, child_xform, linear_compliance,
             angular_compliance, armature, collision_filter_parent, enabled, **dof_options,
         )  # fmt: skip
+        limits = [*(cone or (-1.0, -1.0)), -1.0 if angle_limit is None else angle_limit]
+        self.joint_ball_limit[joint] = [as_number(v, "add_joint_ball()", "limit") for v in limits]
+        return joint
 
     def add_joint_fixed(
         self,
@@ -344,7 +367,7 @@ class JointBuilder:
     ) -> int:
         """Adds a rope or rod between two points: their distance stays in [min_distance, max_distance] (negative: free).
 
-        The coordinates are those of a free joint. No solver enforces the distance yet.
+        The coordinates are those of a free joint.
         """
         ends = [as_number(v, "add_joint_distance()", "distance") for v in (min_distance, max_distance)]
         joint = self.add_joint(

@@ -9,6 +9,7 @@ from sim.builder.collapse import CollapseBuilder
 from sim.builder.column import Column, PairTable
 from sim.builder.compose import ComposeBuilder
 from sim.builder.elements import ElementBuilder
+from sim.builder.equalities import EqualityBuilder
 from sim.builder.finalize import build_model
 from sim.builder.joints import JointBuilder
 from sim.builder.particles import ParticleBuilder
@@ -31,6 +32,7 @@ class ModelBuilder(
     ShapeBuilder,
     PrimitiveBuilder,
     JointBuilder,
+    EqualityBuilder,
     CollapseBuilder,
     ComposeBuilder,
 ):

@@ -17,7 +17,7 @@ class ColumnSpec:
     Attributes:
         name: Attribute name, the same on builder and model.
         family: What there is one row of: ``particle spring tri edge tet body shape joint joint_axis joint_coord
-            joint_dof articulation``.
+            joint_dof equality articulation``.
         item_shape: Shape of one row.
         dtype: NumPy type in the builder.
         device_type: Name of the engine type on the model, or None for columns that stay in the builder.
@@ -25,7 +25,7 @@ class ColumnSpec:
         boundary: Whether an index may be one past the last row: it says where something starts.
         moves: How ``add_builder``'s transform acts on a row: ``point``, ``vector``, ``transform``, ``twist``,
             ``static_transform`` (moves only if the shape has no body), ``joint_anchor``, ``joint_position``,
-            ``joint_velocity`` (see ``sim.builder.joint_copies``), or None.
+            ``joint_velocity``, ``equality_frame_1``, ``equality_frame_2`` (see ``sim.builder.joint_copies``), or None.
     """
 
     name: str
@@ -98,6 +98,7 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("joint_linear_compliance", "joint"),
     ColumnSpec("joint_angular_compliance", "joint"),
     ColumnSpec("joint_distance_range", "joint", (2,)),
+    ColumnSpec("joint_ball_limit", "joint", (3,)),
     ColumnSpec("joint_enabled", "joint", (), i32, "int32"),
     ColumnSpec("joint_collision_filter_parent", "joint", (), np.bool_, None),
     ColumnSpec("joint_axis", "joint_axis", (3,), f64, "vec3"),
@@ -118,6 +119,14 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("joint_stiffness", "joint_dof"),
     ColumnSpec("joint_spring_ref", "joint_dof"),
     ColumnSpec("joint_friction", "joint_dof"),
+    ColumnSpec("equality_type", "equality", (), i32, "int32"),
+    ColumnSpec("equality_body", "equality", (2,), i32, "int32", refers="body"),
+    ColumnSpec("equality_dof", "equality", (2,), i32, "int32", refers="joint_dof"),
+    ColumnSpec("equality_X_1", "equality", (7,), f64, "transform", moves="equality_frame_1"),
+    ColumnSpec("equality_X_2", "equality", (7,), f64, "transform", moves="equality_frame_2"),
+    ColumnSpec("equality_coef", "equality", (5,)),
+    ColumnSpec("equality_compliance", "equality"),
+    ColumnSpec("equality_enabled", "equality", (), i32, "int32"),
     ColumnSpec("articulation_start", "articulation", (), i32, None, refers="joint", boundary=True),
 )
 
@@ -127,6 +136,7 @@ OBJECT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("shape_name", "shape"),
     ("shape_geo_src", "shape"),
     ("joint_name", "joint"),
+    ("equality_name", "equality"),
 )
 
 FAMILY_SIZE_COLUMN = {
@@ -141,5 +151,6 @@ FAMILY_SIZE_COLUMN = {
     "joint_axis": "joint_axis",
     "joint_coord": "joint_q",
     "joint_dof": "joint_qd",
+    "equality": "equality_type",
     "articulation": "articulation_start",
 }

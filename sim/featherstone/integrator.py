@@ -3,6 +3,7 @@
 import engine as en
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
+from sim.featherstone.constrained_step import constrain_step
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
 from sim.featherstone.scratch import scratch_of
@@ -14,7 +15,9 @@ class FeatherstoneIntegrator:
     """Steps joint coordinates, so that joints hold exactly; bodies without joints and particles as semi-implicit does.
 
     A step goes half a step of position, a whole one of velocity, half a step of position (position Verlet), and stiff
-    joint forces are implicit in it (see ``sim.featherstone.joint_forces``). Contacts are the penalty forces of
+    joint forces are implicit in it (see ``sim.featherstone.joint_forces``). Closed loops, equality constraints, dry
+    friction and the ranges of ball and distance joints are solved for their impulses, so that they hold exactly whatever
+    the step (see ``sim.featherstone.island_solve``). Contacts are the penalty forces of
     ``SemiImplicitIntegrator``, taken at the start of the step.
     """
 
@@ -46,7 +49,7 @@ class FeatherstoneIntegrator:
         velocities that follow.
 
         Raises:
-            SimError: A body that carries a joint has no joint of its own, or the joints form loops.
+            SimError: A body that carries a joint has no joint of its own, or joints follow each other in a circle.
         """
         model.joints_noted = True
         self._unjointed.simulate(model, state_in, state_out, dt, control)
@@ -77,3 +80,4 @@ class FeatherstoneIntegrator:
                 state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q, state_out.body_qd,
             ],
         )  # fmt: skip
+        constrain_step(model, scratch, model.body_com, state_out, dt)

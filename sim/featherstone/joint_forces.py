@@ -1,8 +1,8 @@
-"""Generalised forces at a joint: drives, limits, springs, damping, dry friction; and how they enter the step implicitly.
+"""Generalised forces at a joint: drives, limits, springs, damping; and how they enter the step implicitly.
 
 A step leads from q through the middle q + dt/2 qd to the end. Forces that are stiff are taken where the step ends
-(drives, limits, damping, friction), springs where implicit midpoint has them: then a spring keeps its energy, and
-nothing here bounds the step. In the equation for the acceleration x of one degree of freedom, force(x) = given - extra x.
+(drives, limits, damping), springs where implicit midpoint has them: then a spring keeps its energy, and
+nothing here bounds the step. Dry friction is a constraint row instead (``sim.featherstone.constraint_rows``). In the equation for the acceleration x of one degree of freedom, force(x) = given - extra x.
 """
 
 import engine as en
@@ -12,9 +12,6 @@ from sim.articulation.joint_types import JOINT_MODE_FORCE, JOINT_MODE_TARGET_VEL
 
 FORCE_MODE = en.constant(JOINT_MODE_FORCE)
 VELOCITY_MODE = en.constant(JOINT_MODE_TARGET_VELOCITY)
-
-# Dry friction below this speed [rad/s or m/s] is viscous: a joint at rest under load creeps at most this fast.
-STICK_SPEED = en.constant(1.0e-3)
 
 
 @en.struct
@@ -34,7 +31,6 @@ class JointForceTable:
     damping: en.array(dtype=float)
     stiffness: en.array(dtype=float)
     spring_ref: en.array(dtype=float)
-    friction: en.array(dtype=float)
 
 
 def joint_force_table(model) -> JointForceTable:
@@ -42,7 +38,7 @@ def joint_force_table(model) -> JointForceTable:
     table = JointForceTable()
     for name in (
         "target_ke", "target_kd", "target_qd", "effort_limit", "limit_lower", "limit_upper", "limit_ke", "limit_kd",
-        "armature", "damping", "stiffness", "spring_ref", "friction",
+        "armature", "damping", "stiffness", "spring_ref",
     ):  # fmt: skip
         setattr(table, name, getattr(model, f"joint_{name}"))
     table.mode = model.joint_axis_mode
@@ -120,7 +116,7 @@ def joint_force(
     extra = forces.armature[dof]
     if applied:
         given = applied[dof]
-    damping = forces.damping[dof] + forces.friction[dof] / en.max(en.abs(speed), STICK_SPEED)
+    damping = forces.damping[dof]
     given = given - damping * speed
     extra = extra + dt * damping
     kind = joints.type[j]

@@ -126,6 +126,7 @@ def test_forward_dynamics_inverts_inverse_dynamics():
     rng = np.random.default_rng(4)
     builder = zoo(rng)
     builder.joint_limit_ke.view[:] = builder.joint_limit_kd.view[:] = 0.0
+    builder.joint_distance_range.view[:] = -1.0
     model = builder.finalize()
     q, qd = random_coordinates(model, rng)
     qdd = rng.normal(size=len(qd))

@@ -228,17 +228,6 @@ def test_a_body_that_only_carries_joints_is_named():
         sim.FeatherstoneIntegrator().simulate(model, model.state(), model.state(), 1e-3)
 
 
-def test_closed_loops_are_named():
-    builder = sim.ModelBuilder()
-    a, b = (builder.add_body(m=1.0, I_m=np.eye(3), name=n) for n in "ab")
-    builder.add_joint_revolute(-1, a, name="one")
-    builder.add_joint_revolute(a, b, name="two")
-    builder.add_joint_revolute(-1, b, name="three")
-    model = builder.finalize()
-    with pytest.raises(sim.SimError, match=r"two, three.*'b'"):
-        sim.FeatherstoneIntegrator().simulate(model, model.state(), model.state(), 1e-3)
-
-
 def test_a_step_can_be_captured():
     builder = chain(2)
     builder.joint_q[:] = 1.0, 0.5

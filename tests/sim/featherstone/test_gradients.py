@@ -37,17 +37,26 @@ def measure(body_q: en.array(dtype=en.transform), body: int, loss: en.array(dtyp
     loss[0] = p[0] + 2.0 * p[1] - p[2]
 
 
+def constrained_robot() -> sim.ModelBuilder:
+    """The same robot with its end tied to a place by a spring-like connection, a coupling, and friction that slips."""
+    builder = robot()
+    builder.add_equality_connect(-1, 2, (0.6, -1.2, 0.4), compliance=2e-2)
+    builder.add_equality_joint(3, 2, (0.0, 0.3))
+    builder.joint_friction[1] = 0.2
+    return builder
+
+
 class Rollout:
     """Loss of a rollout as a function of one of its inputs."""
 
-    def __init__(self, which: str):
-        self.which = which
+    def __init__(self, which: str, make=robot):
+        self.which, self.make = which, make
 
     def values(self) -> np.ndarray:
         return np.array(self._source(*self._fresh(False)).numpy(), dtype=np.float64)
 
     def _fresh(self, grad: bool):
-        model = robot().finalize(requires_grad=grad)
+        model = self.make().finalize(requires_grad=grad)
         return model, model.state(requires_grad=grad), model.control(requires_grad=grad)
 
     def _source(self, model, state, control):
@@ -84,8 +93,9 @@ class Rollout:
 
 
 @pytest.mark.parametrize("which", ["torques", "targets", "velocities", "coordinates", "masses", "inertias", "centres"])
-def test_gradient_of_the_final_pose(which):
-    rollout = Rollout(which)
+@pytest.mark.parametrize("make", [robot, constrained_robot])
+def test_gradient_of_the_final_pose(which, make):
+    rollout = Rollout(which, make)
     values, gradient = rollout.values(), rollout.loss(grad=True)
     assert gradient.shape == values.shape
     rng = np.random.default_rng(len(which))
