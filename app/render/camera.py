@@ -165,8 +165,8 @@ class Camera:
         else:
             away = float(np.linalg.norm(self.eye - bounds.center))
             far = 2.0 * (away + 12.0 * bounds.radius)
-            near = max(away - 1.2 * bounds.radius, 1e-2 * min(self.distance, bounds.radius), 1e-5 * far)
-            near = 0.5 * min(near, max(self.distance, 1e-6))
+            # The floor reaches closer to the viewer than the scene does.
+            near = max(0.02 * (away - bounds.radius), 0.004 * min(max(self.distance, 1e-6), bounds.radius), 1e-5 * far)
         near = near if self.near is None else max(self.near, 1e-6)
         return near, max(far if self.far is None else self.far, 2.0 * near)
 

@@ -1,0 +1,135 @@
+"""Where everything is now: matrices of instances, vertices of surfaces, centres of grains, and the box around them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import engine as en
+from app.render.batches import GrainBatch, MeshBatch
+from app.render.camera import Bounds, pose_matrices
+from app.render.motion import InstanceRows, as_engine
+from app.render.scene import RenderScene
+
+NEIGHBOUR = 4.0
+"""Static things up to this many times as large as what moves count for framing; a landscape does not."""
+
+
+class Placement:
+    """Follows poses and particles, and writes GL buffers.
+
+    Attributes:
+        body_q: poses at the last update, [n, 7].
+        poses: the same as matrices [n, 4, 4].
+        bounds: box around what is looked at: what moves, and its surroundings of like size.
+        everything: box around all that is drawn but unbounded ground.
+    """
+
+    def __init__(self, scene: RenderScene, meshes: list[MeshBatch], grains: list[GrainBatch]):
+        self._meshes, self._grains = meshes, grains
+        self._rigid = [b for b in meshes if b.surface is None]
+        first = 0
+        for batch in self._rigid:
+            batch.first = first
+            first += batch.count
+        self._rows = self._centers = self._radii = None
+        if self._rigid:
+            transforms = np.concatenate([b.transforms for b in self._rigid])
+            bodies = np.concatenate([b.bodies for b in self._rigid])
+            self._rows = InstanceRows(transforms, bodies)
+            self._moving = bodies >= 0
+            self._centers = np.concatenate([np.tile(b.center, (b.count, 1)) for b in self._rigid]).astype(np.float32)
+            stretch = np.linalg.norm(transforms[:, :3, :3], axis=1).max(axis=1)
+            self._radii = np.concatenate([np.full(b.count, b.radius) for b in self._rigid]) * stretch
+        self._fixed_grains = [g for g in grains if g.gathered is None]
+        self.body_q, self.particle_q = scene.body_q, scene.particle_q
+        self.poses = pose_matrices(self.body_q)
+        self._fresh = True
+        self.update(scene.body_q, scene.particle_q)
+
+    def update(self, body_q: object | None, particle_q: object | None) -> None:
+        """Poses [n, 7] and positions [n, 3] as arrays of NumPy or of the engine; None for what did not change."""
+        if body_q is not None:
+            self._follow_bodies(body_q)
+        if particle_q is not None:
+            self._follow_particles(particle_q)
+        self._fresh = False
+        self._measure()
+
+    def _follow_bodies(self, body_q: object) -> None:
+        poses = as_engine(body_q, en.transform)
+        self.body_q = poses.numpy().reshape(-1, 7)
+        if len(self.body_q) <= 4096 or self._fixed_grains:
+            self.poses = pose_matrices(self.body_q)
+        if self._rows is None:
+            return
+        if not len(self.body_q):
+            poses = en.zeros(1, dtype=en.transform)
+        self._rows.update(poses)
+        rows = self._rows.rows.numpy().reshape(-1, 3, 4)
+        for batch in self._rigid:
+            if self._fresh or batch.moves:
+                batch.write_rows(rows[batch.first : batch.first + batch.count])
+
+    def _follow_particles(self, particle_q: object) -> None:
+        positions = as_engine(particle_q, en.vec3)
+        self.particle_q = positions.numpy().reshape(-1, 3)
+        for batch in self._meshes:
+            if batch.surface is not None:
+                batch.surface.update(positions)
+                batch.write_vertices(batch.surface.vertices.numpy())
+        for grains in self._grains:
+            if grains.gathered is not None:
+                grains.gathered.update(positions)
+                grains.write_positions(grains.gathered.points.numpy().reshape(-1, 3))
+
+    def _measure(self) -> None:
+        moving, still = Bounds.empty(), []
+        if self._rows is not None:
+            rows = self._rows.rows.numpy().reshape(-1, 3, 4)
+            centers = np.einsum("nij,nj->ni", rows[:, :, :3], self._centers) + rows[:, :, 3]
+            hidden = np.concatenate([np.full(b.count, b.all_hidden) for b in self._rigid])
+            radii = self._radii[:, None]
+            chosen = self._moving & ~hidden
+            moving = moving.union(_around_spheres(centers[chosen], radii[chosen]))
+            for k in np.flatnonzero(~self._moving & ~hidden)[:2000]:
+                still.append(Bounds(centers[k].astype(float) - radii[k], centers[k].astype(float) + radii[k]))
+        for batch in self._meshes:
+            if batch.surface is not None and not batch.all_hidden:
+                moving = moving.union(Bounds.around(batch.surface.vertices.numpy().reshape(-1, 2, 3)[:, 0]))
+        for grains in self._grains:
+            if grains.all_hidden:
+                continue
+            box = Bounds.around(self.grain_positions(grains)).grown(grains.largest)
+            if grains.gathered is not None or grains.body >= 0:
+                moving = moving.union(box)
+            else:
+                still.append(box)
+        everything = focus = moving
+        for box in still:
+            everything = everything.union(box)
+            if moving.is_empty or box.radius < NEIGHBOUR * moving.radius:
+                focus = focus.union(box)
+        self.everything, self.bounds = everything, focus
+
+    def grain_positions(self, grains: GrainBatch) -> np.ndarray:
+        """World positions of the points of a batch [n, 3]."""
+        if grains.body < 0:
+            return grains.positions
+        pose = self.poses[grains.body]
+        return grains.positions @ pose[:3, :3].T + pose[:3, 3]
+
+    def grain_matrix(self, grains: GrainBatch) -> np.ndarray:
+        """Model matrix [4, 4] of a batch."""
+        return self.poses[grains.body] if grains.body >= 0 and grains.gathered is None else np.eye(4)
+
+    def batch_center(self, batch: MeshBatch) -> np.ndarray:
+        """About the middle of a batch [3], to sort by distance."""
+        if batch.surface is not None:
+            return batch.surface.vertices.numpy().reshape(-1, 2, 3)[:, 0].mean(axis=0)
+        rows = self._rows.rows.numpy().reshape(-1, 3, 4)[batch.first : batch.first + batch.count]
+        return (rows[:, :, :3] @ batch.center + rows[:, :, 3]).mean(axis=0)
+
+
+def _around_spheres(centers: np.ndarray, radii: np.ndarray) -> Bounds:
+    low, high = Bounds.around(centers - radii), Bounds.around(centers + radii)
+    return Bounds(low.lower, high.upper)

@@ -1,0 +1,508 @@
+"""Draws a scene with OpenGL: shadow map, surfaces, ground, what is transparent, outlines, overlays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from app.render.batches import GrainBatch, MeshBatch, flag_sets, make_batches, shown_by
+from app.render.camera import Camera
+from app.render.context import headless_context, is_software
+from app.render.frame_block import FLOATS, frame_block
+from app.render.lights import LightRig, light_rig
+from app.render.options import BACKGROUNDS, DrawOptions, Overlay
+from app.render.overlay_pass import OverlayPass
+from app.render.picking import Pick, ground_hit, nearest_hit, zoom_matrix
+from app.render.placement import Placement
+from app.render.scene import Material, RenderScene, Texture
+from app.render.shader_source import Programs, set_uniforms
+from app.render.targets import PickTarget, PictureTarget, ShadowTarget, best_samples
+
+GROUND_REACH = 10.0
+"""Half width of the drawn ground, in radii of the scene."""
+_FULL_SCREEN = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float32)
+
+
+@dataclass
+class _View:
+    """What the last picture was taken with, for picking."""
+
+    camera: Camera
+    size: tuple[int, int]
+    options: DrawOptions
+
+
+class Renderer:
+    """Draws one `RenderScene`; positions are handed in with `update`.
+
+    Args:
+        context: the GL context to draw with; None makes one without a window.
+
+    Raises:
+        NoGraphics: if there is no OpenGL.
+    """
+
+    def __init__(self, context: moderngl.Context | None = None):
+        self.context = headless_context() if context is None else context
+        self._owns_context = context is None
+        self.software = is_software(self.context)
+        self.programs = Programs(self.context, few_taps=self.software)
+        self.scene = RenderScene()
+        self.placement: Placement | None = None
+        self._meshes: list[MeshBatch] = []
+        self._grains: list[GrainBatch] = []
+        self._textures: dict[str, moderngl.Texture] = {}
+        self._frame = self.context.buffer(reserve=4 * FLOATS, dynamic=True)
+        self._screen_corners = self.context.buffer(_FULL_SCREEN.tobytes())
+        self._screen_arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
+        self._target: PictureTarget | None = None
+        self._shadow = ShadowTarget(self.context, 1024 if self.software else 4096)
+        self._pick: PickTarget | None = None
+        self._overlay = OverlayPass(self.context, self.programs)
+        self._shadow_of: tuple | None = None
+        self._flags_of: tuple | None = None
+        self._moved = 0
+        self._view: _View | None = None
+
+    # what is drawn -------------------------------------------------------------------------------------------------
+    def set_scene(self, scene: RenderScene) -> None:
+        """Draw another scene from now on, at its start."""
+        self._release_scene()
+        self.scene = scene
+        self._meshes, self._grains = make_batches(self.context, scene)
+        self.placement = Placement(scene, self._meshes, self._grains)
+        self._flags_of = self._shadow_of = None
+        self._moved += 1
+
+    def update(self, body_q: object | None = None, particle_q: object | None = None) -> None:
+        """Take new poses of bodies [n, 7] and positions of particles [n, 3]: NumPy or engine arrays, None if unchanged."""
+        if self.placement is not None:
+            self.placement.update(body_q, particle_q)
+            self._moved += 1
+
+    @property
+    def bounds(self):
+        """Box around what is looked at now, for framing."""
+        return self.placement.bounds
+
+    # a picture -----------------------------------------------------------------------------------------------------
+    def draw(
+        self,
+        camera: Camera,
+        options: DrawOptions,
+        size: tuple[int, int],
+        *,
+        overlay: Overlay | None = None,
+        target: moderngl.Framebuffer | None = None,
+        viewport: tuple[int, int, int, int] | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        """Take a picture.
+
+        Args:
+            camera: from where.
+            options: how.
+            size: width and height [pixels]; nothing is drawn when one is 0.
+            overlay: lines, arrows and labels over it.
+            target: framebuffer to put the picture in; None keeps it for `read_pixels` and `texture`.
+            viewport: left, bottom, width, height of the part of `target` to fill.
+            scale: pixels of a unit of line width and text size (hi-dpi).
+        """
+        if min(size) < 1 or self.placement is None:
+            return
+        self._view = _View(camera, size, options)
+        self._prepare_target(size, options)
+        self._refresh_flags(options)
+        bounds = self.placement.bounds
+        rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
+        shadow = self._draw_shadow(rig) if options.shadows and options.shading != "normals" else None
+        self._write_frame(camera, size, rig, options, shadow)
+        context, scene_target = self.context, self._target.scene
+        scene_target.use()
+        context.viewport = (0, 0, *size)
+        scene_target.clear(depth=1.0)
+        self._draw_background(options)
+        context.enable_only(moderngl.DEPTH_TEST | moderngl.PROGRAM_POINT_SIZE)
+        context.depth_func = "<="
+        scene_target.depth_mask = True
+        self._draw_surfaces(camera, size, options, transparent=False)
+        context.enable(moderngl.BLEND)
+        context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        scene_target.depth_mask = False
+        self._draw_ground(camera, options)
+        self._draw_surfaces(camera, size, options, transparent=True)
+        projection = self._view_projection(camera, size)
+        if overlay is not None:
+            self._overlay.draw(overlay, projection, through=False, scale=scale)
+        scene_target.depth_mask = True
+        self._finish(camera, size, options, overlay, projection, scale)
+        if target is not None:
+            self._copy_to(target, viewport or (0, 0, *size))
+
+    def read_pixels(self) -> np.ndarray:
+        """The last picture, uint8 [height, width, 4], top row first, straight (not premultiplied) alpha."""
+        width, height = self._target.size
+        data = self._target.final.read(components=4, alignment=1)
+        pixels = np.frombuffer(data, np.uint8).reshape(height, width, 4)[::-1]
+        alpha = pixels[..., 3:]
+        if (alpha == 255).all():
+            return np.ascontiguousarray(pixels)
+        color = pixels[..., :3].astype(np.float32) * 255.0 / np.maximum(alpha, 1)
+        return np.concatenate([np.minimum(color + 0.5, 255.0).astype(np.uint8), alpha], axis=2)
+
+    @property
+    def texture(self) -> moderngl.Texture:
+        """The last picture as a texture (bottom row first), for a window that shows it as an image."""
+        return self._target.final_texture
+
+    def pick(self, x: float, y: float) -> Pick | None:
+        """What the last picture shows at a pixel, counted from the top left corner; None for the background."""
+        if self._view is None or self.placement is None:
+            return None
+        view = self._view
+        self._pick = self._pick or PickTarget(self.context)
+        zoom = zoom_matrix(x, y, view.size)
+        projection = self._view_projection(view.camera, view.size)
+        target = self._pick.framebuffer
+        target.use()
+        target.clear(depth=1.0)
+        self.context.enable_only(moderngl.DEPTH_TEST)
+        self.context.depth_func = "<="
+        program = self.programs.get("pick", "pick")
+        set_uniforms(program, zoom=zoom)
+        for batch in self._meshes:
+            if not batch.all_hidden:
+                batch.draw(program)
+        for grains in self._grains:
+            self._draw_grains(grains, "ray_pick", zoom @ projection, view.camera)
+        hit = nearest_hit(self._pick.read(), (x, y), view.size, projection, self.scene, self._meshes)
+        return hit or ground_hit(self.scene, view.camera, (x, y), view.size)
+
+    # parts of a picture --------------------------------------------------------------------------------------------
+    def _prepare_target(self, size: tuple[int, int], options: DrawOptions) -> None:
+        samples = best_samples(self.context, options.samples, software=self.software)
+        if self._target is None or self._target.size != tuple(size) or self._target.samples != samples:
+            if self._target is not None:
+                self._target.release()
+            self._target = PictureTarget(self.context, tuple(size), samples)
+
+    def _refresh_flags(self, options: DrawOptions) -> None:
+        """Colours and flags of the instances, when what is shown or selected changed."""
+        key = (self.scene.version, options.purposes, options.selected, options.selected_instance, options.highlighted)
+        if key == self._flags_of:
+            return
+        self._flags_of, self._shadow_of = key, None
+        selected = flag_sets(self.scene, options.selected)
+        highlighted = flag_sets(self.scene, (options.highlighted,)) if options.highlighted else set()
+        for batch in (*self._meshes, *self._grains):
+            batch.refresh(self.scene, shown_by(options.purposes), selected, highlighted, options.selected_instance)
+
+    def _view_projection(self, camera: Camera, size: tuple[int, int]) -> np.ndarray:
+        return camera.projection_matrix(size[0] / size[1], self.placement.everything) @ camera.view_matrix()
+
+    def _write_frame(
+        self, camera: Camera, size: tuple[int, int], rig: LightRig, options: DrawOptions, shadow: np.ndarray | None
+    ) -> None:
+        bounds = self.placement.bounds
+        texel = 2.0 * 1.05 * bounds.radius / self._shadow.size
+        softness = float(np.clip(0.15 * rig.softness * self._shadow.size, 1.2, 24.0))
+        self._frame.write(
+            frame_block(
+                camera,
+                size,
+                bounds,
+                self.scene.up,
+                rig,
+                exposure=2.0**options.exposure,
+                shadow_matrix=shadow,
+                shadow_texel=texel * max(1.0, 0.5 * softness),
+                shadow_softness=softness,
+                ground_height=self.scene.ground_height or 0.0,
+                clip_bounds=self.placement.everything,
+            )
+        )
+        self._frame.bind_to_uniform_block(0)
+        self._shadow.texture.use(1)
+
+    def _draw_shadow(self, rig: LightRig) -> np.ndarray | None:
+        """Depth as the casting light sees it; kept while nothing moves. Returns world to clip space of the light."""
+        bounds = self.placement.bounds
+        if rig.caster < 0 or bounds.is_empty:
+            return None
+        radius, toward = 1.05 * bounds.radius, rig.caster_direction
+        light = Camera(bounds.center + 2.0 * radius * toward, bounds.center, self.scene.up)
+        # What is lit lies between the light and far behind the scene: the ground catches long shadows.
+        light.orthographic_height, light.near, light.far = 2.0 * radius, radius, 12.0 * radius
+        matrix = light.projection_matrix(1.0) @ light.view_matrix()
+        key = (self._moved, self.scene.version, matrix.tobytes())
+        if key == self._shadow_of:
+            return matrix
+        self._shadow_of = key
+        target = self._shadow.framebuffer
+        target.use()
+        target.clear(depth=1.0)
+        self.context.enable_only(moderngl.DEPTH_TEST)
+        self.context.depth_func = "<="
+        program = self.programs.get("shadow", "shadow")
+        set_uniforms(program, light_matrix=matrix)
+        self._frame.bind_to_uniform_block(0)
+        for batch in self._meshes:
+            if not batch.all_hidden and not batch.transparent:
+                batch.draw(program)
+        for grains in self._grains:
+            if not grains.transparent:
+                self._draw_grains(grains, "ray_depth", matrix, light)
+        return matrix
+
+    def _draw_background(self, options: DrawOptions) -> None:
+        self.context.enable_only(moderngl.NOTHING)
+        top, bottom = BACKGROUNDS[options.background]
+        program = self.programs.get("screen", "background")
+        set_uniforms(program, top=top, bottom=bottom, opacity=0.0 if options.transparent else 1.0)
+        self._draw_screen(program)
+
+    def _draw_surfaces(self, camera: Camera, size: tuple[int, int], options: DrawOptions, *, transparent: bool) -> None:
+        meshes = [b for b in self._meshes if b.transparent == transparent and not b.all_hidden]
+        grains = [g for g in self._grains if g.transparent == transparent and not g.all_hidden]
+        if transparent and len(meshes) > 1:
+            meshes.sort(key=lambda b: -np.linalg.norm(self.placement.batch_center(b) - camera.eye))
+        mode = options.shading
+        show = {"normals": 1}.get(mode, 0)
+        if mode in ("shaded", "wireframe on shaded", "normals"):
+            program = self.programs.get("mesh", "mesh")
+            for batch in meshes:
+                self._set_material(program, self.scene.materials[batch.material], batch)
+                set_uniforms(program, show=show)
+                if transparent:
+                    # What is behind shows through what is in front: far sides first.
+                    self.context.enable(moderngl.CULL_FACE)
+                    for side in ("front", "back"):
+                        self.context.cull_face = side
+                        batch.draw(program)
+                    self.context.disable(moderngl.CULL_FACE)
+                else:
+                    batch.draw(program)
+        if mode in ("wireframe", "wireframe on shaded"):
+            self._draw_edges(meshes, on_shaded=mode != "wireframe", options=options)
+        if mode == "points":
+            program = self.programs.get("mesh", "mesh")
+            for batch in meshes:
+                self._set_material(program, self.scene.materials[batch.material], batch)
+                set_uniforms(program, show=2, point_size=3.0)
+                batch.draw(program, moderngl.POINTS)
+        projection = self._view_projection(camera, size)
+        for each in grains:
+            self._draw_grains(each, "ray", projection, camera, show=show, material=self.scene.materials[each.material])
+
+    def _draw_edges(self, meshes: list[MeshBatch], *, on_shaded: bool, options: DrawOptions) -> None:
+        program = self.programs.get("mesh", "flat")
+        dark = options.background in ("dark", "black")
+        ink = (0.85, 0.88, 0.92, 1.0) if dark and not on_shaded else (0.08, 0.09, 0.11, 1.0)
+        set_uniforms(program, ink=ink)
+        context = self.context
+        context.wireframe = True
+        if on_shaded:
+            context.enable_direct(_POLYGON_OFFSET_LINE)
+            context.polygon_offset = -1.0, -1.0
+        for batch in meshes:
+            batch.draw(program)
+        if on_shaded:
+            context.polygon_offset = 0.0, 0.0
+            context.disable_direct(_POLYGON_OFFSET_LINE)
+        context.wireframe = False
+
+    def _draw_grains(
+        self,
+        grains: GrainBatch,
+        fragment: str,
+        projection: np.ndarray,
+        camera: Camera,
+        *,
+        show: int = 0,
+        material: Material | None = None,
+        needed: int = 0,
+    ) -> None:
+        if grains.all_hidden:
+            return
+        kind = ("grain", fragment, "CAPSULE") if grains.capsules else ("sphere", fragment)
+        program = self.programs.get(*kind)
+        seen_from = [*camera.axes()[2], 0.0] if camera.orthographic_height else [*camera.eye, 1.0]
+        matrix = self.placement.grain_matrix(grains)
+        set_uniforms(
+            program, model=matrix, projection_used=projection, seen_from=tuple(seen_from), needed=needed, show=show
+        )
+        if material is not None:
+            self._set_look(program, material)
+        if grains.capsules:
+            # The far faces of the box: seen from inside, too.
+            self.context.enable(moderngl.CULL_FACE)
+            self.context.cull_face = "front"
+        grains.draw(program)
+        self.context.disable(moderngl.CULL_FACE)
+
+    def _set_material(self, program: moderngl.Program, material: Material, batch: MeshBatch) -> None:
+        self._set_look(program, material)
+        texture = material.texture
+        uv = np.eye(3) if material.uv_transform is None else np.asarray(material.uv_transform)
+        set_uniforms(program, uv_transform=uv)
+        if texture is None:
+            return
+        self._texture(texture).use(0)
+        set_uniforms(
+            program,
+            image_scale=texture.scale,
+            image_bias=texture.bias,
+            emissive=(*material.emissive, 2.0 if texture.srgb else 1.0),
+        )
+
+    def _set_look(self, program: moderngl.Program, material: Material) -> None:
+        diffuse = (0.0, 0.0, 0.0, 0.0) if material.diffuse is None else (*material.diffuse, 1.0)
+        set_uniforms(
+            program,
+            base=tuple(map(float, diffuse)),
+            look=(material.metallic, material.roughness, material.opacity, material.opacity_threshold),
+            emissive=(*material.emissive, 0.0),
+        )
+
+    def _texture(self, texture: Texture) -> moderngl.Texture:
+        if texture.name not in self._textures:
+            height, width = texture.pixels.shape[:2]
+            # GL counts rows from the bottom, as texture coordinates do.
+            made = self.context.texture((width, height), 4, np.ascontiguousarray(texture.pixels[::-1]).tobytes())
+            made.build_mipmaps()
+            made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+            made.anisotropy = 1.0 if self.software else 8.0
+            made.repeat_x, made.repeat_y = texture.repeat
+            self._textures[texture.name] = made
+        return self._textures[texture.name]
+
+    def _draw_ground(self, camera: Camera, options: DrawOptions) -> None:
+        grounds = [m for m in self.scene.meshes if m.ground and m.visible and m.purpose in options.purposes]
+        if not (grounds or options.grid) or options.shading == "normals":
+            return
+        bounds = self.placement.bounds
+        dark = options.background in ("dark", "black")
+        _, bottom = BACKGROUNDS[options.background]
+        tint, floor = np.array(bottom), 0.0
+        if grounds:
+            floor = 0.0 if options.transparent else 1.0
+            color = self._ground_color(grounds[0])
+            tint = np.clip(color, 0.02, 1.0)
+        height = self.scene.ground_height or 0.0
+        # Lines every power of ten that is about a twelfth of the distance looked over.
+        cell = 10.0 ** np.floor(np.log10(max(0.6 * camera.distance, 1e-6)))
+        program = self.programs.get("ground", "ground")
+        if program not in self._screen_arrays:
+            content = [(self._screen_corners, "2f", "in_corner")]
+            self._screen_arrays[program] = self.context.vertex_array(program, content)
+        ink = np.array([0.75, 0.78, 0.82]) if dark and not grounds else np.array([0.18, 0.2, 0.24])
+        lines = (0.20 if dark and not grounds else 0.28) if options.grid else 0.0
+        set_uniforms(
+            program,
+            extent=GROUND_REACH * bounds.radius,
+            height=height - 2e-4 * bounds.radius,
+            cell=float(cell),
+            tint=tuple(map(float, tint)),
+            ink=tuple(map(float, ink)),
+            floor_opacity=floor,
+            line_opacity=lines,
+            with_axes=0 if grounds or not options.grid else 1,
+        )
+        self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
+
+    def _ground_color(self, item) -> np.ndarray:
+        """sRGB colour of the ground's look."""
+        material = self.scene.materials[item.material]
+        linear = np.asarray(item.color[:3] if material.diffuse is None else material.diffuse, float)
+        if material.texture is not None:
+            return material.texture.pixels[..., :3].reshape(-1, 3).mean(axis=0) / 255.0
+        return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-6) ** (1 / 2.4) - 0.055)
+
+    def _finish(
+        self,
+        camera: Camera,
+        size: tuple[int, int],
+        options: DrawOptions,
+        overlay: Overlay | None,
+        projection: np.ndarray,
+        scale: float,
+    ) -> None:
+        """From samples to the finished picture, and what lies on top of it."""
+        context, target = self.context, self._target
+        selected = bool(options.selected or options.highlighted) and self._draw_mask(camera, size, projection)
+        if target.samples > 1:
+            context.copy_framebuffer(target.resolved, target.scene)
+        target.final.use()
+        context.viewport = (0, 0, *size)
+        context.enable_only(moderngl.NOTHING)
+        target.picture.use(3)
+        program = self.programs.get("screen", "resolve")
+        set_uniforms(program, smooth_edges=1 if target.samples == 1 and options.samples != 1 else 0)
+        self._draw_screen(program)
+        context.enable_only(moderngl.BLEND)
+        context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        if selected:
+            target.mask_texture.use(2)
+            program = self.programs.get("screen", "outline")
+            set_uniforms(program, ink=options.selection_color, width=2.5 * scale)
+            self._draw_screen(program)
+        if overlay is not None:
+            self._overlay.draw(overlay, projection, through=True, scale=scale)
+            self._overlay.texts(overlay, camera, size, scale=scale)
+        if options.axes:
+            self._overlay.tripod(camera, size, scale=scale)
+        context.enable_only(moderngl.NOTHING)
+
+    def _draw_mask(self, camera: Camera, size: tuple[int, int], projection: np.ndarray) -> bool:
+        flagged = [b for b in (*self._meshes, *self._grains) if b.any_flagged and not b.all_hidden]
+        if not flagged:
+            return False
+        self._target.mask.use()
+        self.context.viewport = (0, 0, *size)
+        self._target.mask.clear()
+        self.context.enable_only(moderngl.NOTHING)
+        for batch in flagged:
+            if isinstance(batch, MeshBatch):
+                batch.draw(self.programs.get("mask", "mask"))
+            else:
+                self._draw_grains(batch, "ray_mask", projection, camera, needed=6)
+        return True
+
+    def _draw_screen(self, program: moderngl.Program) -> None:
+        if program not in self._screen_arrays:
+            content = [(self._screen_corners, "2f", "in_corner")]
+            self._screen_arrays[program] = self.context.vertex_array(program, content)
+        self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
+
+    def _copy_to(self, target: moderngl.Framebuffer, viewport: tuple[int, int, int, int]) -> None:
+        target.use()
+        self.context.viewport = viewport
+        self.context.enable_only(moderngl.NOTHING)
+        self._target.final_texture.use(3)
+        program = self.programs.get("screen", "resolve")
+        set_uniforms(program, smooth_edges=0)
+        self._draw_screen(program)
+
+    # the end -------------------------------------------------------------------------------------------------------
+    def _release_scene(self) -> None:
+        for each in (*self._meshes, *self._grains, *self._textures.values()):
+            each.release()
+        self._meshes, self._grains, self._textures = [], [], {}
+
+    def release(self) -> None:
+        """Give everything on the GPU back."""
+        self._release_scene()
+        for each in (self._target, self._shadow, self._pick, self._overlay, self._frame, self._screen_corners):
+            if each is not None:
+                each.release()
+        for array in self._screen_arrays.values():
+            array.release()
+        self._screen_arrays.clear()
+        self._target = self._pick = None
+        if self._owns_context:
+            self.context.release()
+
+
+_POLYGON_OFFSET_LINE = 0x2A02

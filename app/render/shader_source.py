@@ -1,0 +1,81 @@
+"""GLSL from the files beside this one: includes put in, switches defined."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import moderngl
+
+FOLDER = Path(__file__).parent / "shaders"
+
+
+def shader_source(name: str, defines: tuple[str, ...] = ()) -> str:
+    """Text of the shader `name`, each include once, with `defines` switched on."""
+    text = _expanded(name, set())
+    version, rest = text.split("\n", 1)
+    return "\n".join([version, *(f"#define {each}" for each in defines), rest])
+
+
+def _expanded(name: str, seen: set[str]) -> str:
+    def include(match: re.Match) -> str:
+        if match[1] in seen:
+            return ""
+        seen.add(match[1])
+        return _expanded(match[1], seen)
+
+    return re.sub(r'^#include "([^"]+)"$', include, _file_text(name), flags=re.MULTILINE)
+
+
+@cache
+def _file_text(name: str) -> str:
+    return (FOLDER / name).read_text()
+
+
+class Programs:
+    """Compiled shader pairs of one context, made when first asked for.
+
+    Args:
+        context: the GL context.
+        few_taps: sample shadows sparingly (software GL).
+    """
+
+    def __init__(self, context: moderngl.Context, *, few_taps: bool):
+        self._context = context
+        self._defines = ("FEW_TAPS",) if few_taps else ()
+        self._made: dict[tuple[str, str, tuple[str, ...]], moderngl.Program] = {}
+
+    def get(self, vertex: str, fragment: str, *defines: str) -> moderngl.Program:
+        """The program of `vertex`.vert.glsl and `fragment`.frag.glsl, its frame block and samplers bound."""
+        key = (vertex, fragment, defines)
+        if key not in self._made:
+            switches = (*self._defines, *defines)
+            program = self._context.program(
+                vertex_shader=shader_source(f"{vertex}.vert.glsl", switches),
+                fragment_shader=shader_source(f"{fragment}.frag.glsl", switches),
+            )
+            if "Frame" in program:
+                program["Frame"].binding = 0
+            for unit, name in SAMPLERS.items():
+                if name in program:
+                    program[name].value = unit
+            self._made[key] = program
+        return self._made[key]
+
+
+SAMPLERS = {0: "image", 1: "shadow_map", 2: "mask", 3: "picture", 4: "atlas"}
+"""Texture units."""
+
+
+def set_uniforms(program: moderngl.Program, **values: object) -> None:
+    """Sets those of the uniforms that the program has: the compiler drops what it does not use."""
+    for name, value in values.items():
+        if name in program:
+            member = program[name]
+            if hasattr(value, "astype"):
+                member.write(value.T.astype("f4").tobytes() if value.ndim == 2 else value.astype("f4").tobytes())
+            else:
+                member.value = value

@@ -1,0 +1,93 @@
+// A surface under the lights of the frame: Lambert and GGX for each, a two-colour sky around.
+uniform sampler2DShadow shadow_map;
+
+struct Surface {
+    vec3 position;
+    vec3 normal;
+    vec3 albedo;
+    float metallic;
+    float roughness;
+    vec3 emissive;
+};
+
+const float PI = 3.14159265;
+
+float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
+    if (shadow.x < 0.5) return 1.0;
+    // Step off the surface along its normal, more where light grazes, so that it does not shade itself.
+    float slope = clamp(1.0 - dot(normal, to_light), 0.0, 1.0);
+    vec4 at = shadow_matrix * vec4(position + normal * shadow.y * (0.6 + 2.2 * slope), 1.0);
+    vec3 place = at.xyz;
+    if (any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
+    float spread = shadow.w / float(textureSize(shadow_map, 0).x);
+#ifdef FEW_TAPS
+    vec2 o = 0.5 * spread * vec2(1.0, 0.4);
+    return 0.25 * (texture(shadow_map, place + vec3(o, 0.0)) + texture(shadow_map, place - vec3(o, 0.0)) +
+                   texture(shadow_map, place + vec3(-o.y, o.x, 0.0)) + texture(shadow_map, place + vec3(o.y, -o.x, 0.0)));
+#else
+    // A disc of samples along a golden-angle spiral, turned by a hash of the pixel: blur without bands.
+    float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) * 6.2831853;
+    float sum = 0.0;
+    for (int i = 0; i < 16; ++i) {
+        float r = sqrt((float(i) + 0.5) / 16.0) * spread, a = float(i) * 2.3999632 + turn;
+        sum += texture(shadow_map, place + vec3(r * cos(a), r * sin(a), 0.0));
+    }
+    return sum / 16.0;
+#endif
+}
+
+vec3 sky_light(vec3 direction) {
+    return mix(earth.xyz, sky.xyz, smoothstep(-1.0, 1.0, dot(direction, up.xyz)));
+}
+
+vec3 reflectance(vec3 f0, float cos_h) {
+    return f0 + (1.0 - f0) * pow(1.0 - cos_h, 5.0);
+}
+
+vec3 one_light(Surface s, vec3 v, vec3 f0, vec3 l, vec3 irradiance) {
+    float nl = dot(s.normal, l);
+    if (nl <= 0.0) return vec3(0.0);
+    vec3 h = normalize(l + v);
+    float nv = max(dot(s.normal, v), 1e-3), nh = max(dot(s.normal, h), 0.0), vh = max(dot(v, h), 0.0);
+    float a = s.roughness * s.roughness, a2 = a * a;
+    float d = nh * nh * (a2 - 1.0) + 1.0;
+    float k = 0.5 * a;
+    float visibility = 0.25 / ((nl * (1.0 - k) + k) * (nv * (1.0 - k) + k));
+    vec3 f = reflectance(f0, vh);
+    vec3 specular = f * min(a2 / (PI * d * d) * visibility, 16.0);
+    vec3 diffuse = s.albedo * (1.0 - s.metallic) * (1.0 - f) / PI;
+    return (diffuse + specular) * irradiance * nl;
+}
+
+// Light reflected towards v, and how much of the shadow-casting light arrives in `lit`.
+vec3 lighting(Surface s, vec3 v, out float lit) {
+    vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic);
+    float nv = max(dot(s.normal, v), 0.0);
+    vec3 total = s.emissive;
+    lit = 1.0;
+    int count = int(earth.w), caster = int(shadow.z);
+    for (int i = 0; i < count; ++i) {
+        vec3 l = light_place[i].xyz;
+        vec3 irradiance = light_color[i].rgb;
+        if (light_place[i].w > 0.5) {
+            l -= s.position;
+            float d2 = max(dot(l, l), light_color[i].w * light_color[i].w);
+            l = normalize(l);
+            irradiance /= d2;
+        }
+        if (light_axis[i].w > 0.5) irradiance *= max(dot(-l, light_axis[i].xyz), 0.0);
+        if (i == caster) {
+            lit = lit_fraction(s.position, s.normal, l);
+            irradiance *= lit;
+        }
+        total += one_light(s, v, f0, l, irradiance);
+    }
+    // The sky: diffuse from the side the surface faces, mirrored with the split-sum fit of Karis (2014).
+    total += s.albedo * (1.0 - s.metallic) * sky_light(s.normal);
+    vec4 r = s.roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
+    float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
+    vec2 ab = vec2(-1.04, 1.04) * a004 + r.zw;
+    vec3 mirrored = reflect(-v, s.normal);
+    total += (f0 * ab.x + ab.y) * sky_light(mix(mirrored, s.normal, s.roughness * s.roughness)) * mix(1.25, 1.0, s.roughness);
+    return total;
+}
