@@ -160,9 +160,8 @@ class LaneValues:
         a, to = i.args[0], i.type
         f, t, src = a.type, self.vector_type(to), self.of_lanes(a)
         if i.op == "bitcast":
-            if T.pointer in (f, to):
-                raise NotInLanes("it makes numbers of addresses")
-            self.put(f"bitcast {src} to {t}", i)
+            name = "ptrtoint" if f is T.pointer else "inttoptr" if to is T.pointer else "bitcast"
+            self.put(f"{name} {src} to {t}", i)
         elif to.is_bool:
             self.put(f"{'fcmp une' if f.is_float else 'icmp ne'} {src}, zeroinitializer", i)
         elif 16 in (f.bits, to.bits) and (f.is_float or to.is_float):

@@ -9,12 +9,13 @@ of a tree is found at ``base * components + (j * components + k) * lanes + lane`
 import numpy as np
 
 import engine as en
+from sim.articulation.copies import CPU_LANES, CopyGroup, copy_groups, split_evenly
 from sim.articulation.joint_types import JOINT_LAYOUTS
 from sim.device_arrays import device_array
 from sim.errors import SimError
 
 CUDA_LANES = 32
-"""Threads of a warp; on the CPU, where a tree is walked by scalar code, its numbers lie side by side instead."""
+"""Threads of a warp. On the CPU the numbers of a tree lie side by side unless copies of it run in SIMD lanes."""
 
 
 @en.struct
@@ -53,10 +54,13 @@ class KinematicTrees:
         dof_count: Degrees of freedom of each tree, host int array [count].
         dof_at: First degree of freedom of the joint at each position, within the tree, a host array.
         loose_parents: Bodies that carry a joint but have none of their own, a host array.
+        copies: ``CopyGroup`` of trees of one make that lie evenly spaced, a list.
+        rest: The other trees, int32 on the model's device; None if there are no groups.
+        rest_count: Their number.
+        moves_all: Whether every body is moved by a tree.
     """
 
     def __init__(self, model):
-        self.lanes = self.block_size(model.device)
         host = {name: getattr(model, f"joint_{name}").numpy() for name in ("type", "parent", "child", "axis_dim")}
         mover, self.loops = movers(host["child"], model.body_count)
         inner = np.setdiff1d(np.arange(len(host["child"])), self.loops)
@@ -65,8 +69,9 @@ class KinematicTrees:
         dofs = joint_dofs(host["type"], host["axis_dim"])[inner]
         ancestor = number[mover[host["parent"][inner]]]
         root, depth = roots(ancestor, [model.joint_name[j] for j in inner])
-        kind = np.column_stack([host["type"], host["axis_dim"]])[inner]
-        order, first, shape = sorted_trees(root, depth, ancestor, kind)
+        numbers = joint_numbers(model, host["child"])[inner]
+        kind = np.column_stack([host["type"][inner], host["axis_dim"][inner], numbers - numbers[root]])
+        order, first, shape = sorted_trees(root, depth, ancestor, kind, numbers)
         self.count, self.first = len(first) - 1, first
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
@@ -81,6 +86,8 @@ class KinematicTrees:
         self.tree_of_joint[order] = np.repeat(np.arange(self.count), np.diff(first))
         self.place[order] = np.arange(len(order))
         self.dof_at = dof_at
+        self.moves_all = len(order) == model.body_count
+        self._group(model.device, shape, joint_numbers(model, host["child"])[order[first[:-1]]])
         joint_base, lane, self.joint_items = blocks(shape, np.diff(first), self.lanes)
         dof_base, _, self.dof_items = blocks(shape, self.dof_count, self.lanes)
         self.loose_parents = np.setdiff1d(host["parent"][host["parent"] >= 0], host["child"])
@@ -92,10 +99,27 @@ class KinematicTrees:
         ):  # fmt: skip
             setattr(self.table, name, device_array(values, "int32", model.device))
 
+    def _group(self, device, shape: np.ndarray, numbers: np.ndarray) -> None:
+        """Finds the copies among the trees, and the others."""
+        self.copies: list[CopyGroup] = copy_groups(shape, numbers, self.dof_count)
+        self.lanes = self.block_size(device, bool(self.copies))
+        grouped = [np.arange(g.tree, g.tree + g.copies) for g in self.copies]
+        others = np.setdiff1d(np.arange(self.count), np.concatenate(grouped)) if grouped else None
+        self.rest_count = self.count if others is None else len(others)
+        self.rest = None if others is None else device_array(others, "int32", device)
+
     @staticmethod
-    def block_size(device) -> int:
-        """Trees in a block of scratch on a device."""
-        return CUDA_LANES if device is not None and device.is_cuda else 1
+    def block_size(device, in_lanes: bool) -> int:
+        """Trees in a block of scratch on a device; ``in_lanes``: whether some of them run in lock-step."""
+        if device is not None and device.is_cuda:
+            return CUDA_LANES
+        return CPU_LANES if in_lanes else 1
+
+
+def joint_numbers(model, child: np.ndarray) -> np.ndarray:
+    """Where each joint's numbers begin: columns joint, child body, coordinate, velocity, axis."""
+    starts = (getattr(model, f"joint_{name}_start").numpy()[:-1] for name in ("q", "qd", "axis"))
+    return np.column_stack([np.arange(len(child)), child, *starts]).astype(np.int64)
 
 
 def joint_dofs(types: np.ndarray, axis_dim: np.ndarray) -> np.ndarray:
@@ -136,12 +160,12 @@ def roots(ancestor: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     raise SimError(f"joints {', '.join(circle)}", "each moves the parent of the next, in a circle", "a tree of bodies")
 
 
-def sorted_trees(root, depth, ancestor, kind) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sorted_trees(root, depth, ancestor, kind, numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Joints tree by tree, parents first, equal trees together.
 
     Returns:
         The joint at each position, the first position of each tree (and the end), and for each tree a number that is
-        the same for trees of equal make.
+        the same for trees of equal make that lie evenly spaced (``sim.articulation.copies``).
     """
     index = np.arange(len(root))
     # The order in which joints were added is kept where it has parents first: then dofs keep their order as well.
@@ -161,6 +185,7 @@ def sorted_trees(root, depth, ancestor, kind) -> tuple[np.ndarray, np.ndarray, n
         _, label = np.unique(rows, axis=0, return_inverse=True)
         shape[same] = known + label.ravel()
         known += int(label.max()) + 1
+    shape = split_evenly(shape, numbers[order[first]])
     by_shape = np.argsort(shape, kind="stable")
     positions = np.concatenate([np.arange(first[t], first[t] + size[t]) for t in by_shape] or [np.zeros(0, int)])
     return order[positions], np.append(0, np.cumsum(size[by_shape])), shape[by_shape]

@@ -1,9 +1,11 @@
 """Featherstone: articulated bodies in reduced coordinates, O(n) in the number of joints."""
 
 import engine as en
+from engine.taping import active_tape
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
 from sim.featherstone.constrained_step import constrain_step
+from sim.featherstone.copies import spacing_of, step_copies
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
 from sim.featherstone.scratch import scratch_of
@@ -52,12 +54,17 @@ class FeatherstoneIntegrator:
             SimError: A body that carries a joint has no joint of its own, or joints follow each other in a circle.
         """
         model.joints_noted = True
-        self._unjointed.simulate(model, state_in, state_out, dt, control)
-        if model.joint_count:
-            self._step_trees(model, state_in, state_out, dt, control)
+        if not model.joint_count:
+            return self._unjointed.simulate(model, state_in, state_out, dt, control)
+        if model.particle_count or not model.kinematic_trees.moves_all:
+            self._unjointed.simulate(model, state_in, state_out, dt, control)
+            wrench = model.body_wrench
+        else:
+            wrench = self._unjointed.wrenches_on_bodies(model, state_in, dt)
+        self._step_trees(model, wrench, state_in, state_out, dt, control)
         return state_out
 
-    def _step_trees(self, model, state_in, state_out, dt: float, control) -> None:
+    def _step_trees(self, model, wrench, state_in, state_out, dt: float, control) -> None:
         trees, scratch = model.kinematic_trees, scratch_of(model)
         if len(trees.loose_parents):
             body = model.body_name[int(trees.loose_parents[0])]
@@ -67,17 +74,26 @@ class FeatherstoneIntegrator:
                 "every body of an articulation to be the child of a joint",
                 "call add_joint_free(child=...) for a floating base, add_joint_fixed(-1, ...) for a fixed one",
             )
-        en.launch(
-            step_trees,
-            dim=trees.count,
-            inputs=[
-                model.joint_table, joint_force_table(model), body_table(model), trees.table, trees.lanes,
-                state_in.joint_q, state_in.joint_qd, state_in.joint_qdd, model.joint_act if control is None else control.joint_act,
-                None if control is None else control.joint_f, model.body_wrench, en.vec3(*model.gravity), dt,
-            ],
-            outputs=[
-                scratch.q, scratch.qd, scratch.joint, scratch.dof,
-                state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q, state_out.body_qd,
-            ],
-        )  # fmt: skip
+        tables = [model.joint_table, joint_force_table(model), body_table(model), trees.table]
+        inputs = [
+            trees.lanes, state_in.joint_q, state_in.joint_qd, state_in.joint_qdd,
+            model.joint_act if control is None else control.joint_act,
+            None if control is None else control.joint_f, wrench, en.vec3(*model.gravity), dt,
+        ]  # fmt: skip
+        outputs = [
+            scratch.q, scratch.qd, scratch.joint, scratch.dof,
+            state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q, state_out.body_qd,
+        ]  # fmt: skip
+        groups, rest, rest_count = trees.copies, trees.rest, trees.rest_count
+        if active_tape() is not None:  # gradients go through trees one by one
+            groups, rest, rest_count = [], None, trees.count
+        for group in groups:
+            en.launch(
+                step_copies,
+                dim=(-(-group.copies // trees.lanes), trees.lanes),
+                inputs=[*tables, spacing_of(group), group.tree, group.copies, group.dofs, *inputs],
+                outputs=outputs,
+            )
+        if rest_count:
+            en.launch(step_trees, dim=rest_count, inputs=[*tables, rest, *inputs], outputs=outputs)
         constrain_step(model, scratch, model.body_com, state_out, dt)

@@ -75,12 +75,17 @@ def accelerate_joint(
     put3(words, here + ACCEL_L * lanes, lanes, l)
 
 
-@en.kernel
-def step_trees(
+@en.func
+def step_tree(
     joints: JointTable,
     forces: JointForceTable,
     bodies: BodyTable,
     trees: TreeTable,
+    first: int,
+    count: int,
+    base: int,
+    dof_base: int,
+    lane: int,
     lanes: int,
     q: en.array(dtype=float),
     qd: en.array(dtype=float),
@@ -100,12 +105,7 @@ def step_trees(
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
 ):
-    tree = en.tid()
-    first = trees.first[tree]
-    count = trees.first[tree + 1] - first
-    base = trees.joint_base[tree]
-    dof_base = trees.dof_base[tree]
-    lane = trees.lane[tree]
+    """Steps the ``count`` joints from position ``first`` on, whose scratch begins at ``base``, ``dof_base`` and ``lane``."""
     step = dof_at(0, 0, 1, lanes)
     for k in range(count):
         j = trees.order[first + k]
@@ -144,3 +144,42 @@ def step_trees(
         accelerate_joint(joints, j, above, here, dof, step, lanes, gravity, qd, dt, words, dofs, qd_out, qdd_out)
         advance_joint(joints, j, q_mid, qd_out, 0.5 * dt, q_out)
         place_child(joints, j, q_out, qd_out, bodies.com, body_q, body_qd)
+
+
+@en.kernel
+def step_trees(
+    joints: JointTable,
+    forces: JointForceTable,
+    bodies: BodyTable,
+    trees: TreeTable,
+    chosen: en.array(dtype=int),
+    lanes: int,
+    q: en.array(dtype=float),
+    qd: en.array(dtype=float),
+    qdd: en.array(dtype=float),
+    act: en.array(dtype=float),
+    applied: en.array(dtype=float),
+    wrench: en.array(dtype=en.spatial_vector),
+    gravity: en.vec3,
+    dt: float,
+    q_mid: en.array(dtype=float),
+    qd_mid: en.array(dtype=float),
+    words: en.array(dtype=float),
+    dofs: en.array(dtype=float),
+    q_out: en.array(dtype=float),
+    qd_out: en.array(dtype=float),
+    qdd_out: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """One thread a tree; ``chosen`` lists the trees, or is absent and means all."""
+    tree = en.tid()
+    if chosen:
+        tree = chosen[tree]
+    first = trees.first[tree]
+    count = trees.first[tree + 1] - first
+    step_tree(
+        joints, forces, bodies, trees, first, count, trees.joint_base[tree], trees.dof_base[tree], trees.lane[tree],
+        lanes, q, qd, qdd, act, applied, wrench, gravity, dt, q_mid, qd_mid, words, dofs, q_out, qd_out, qdd_out,
+        body_q, body_qd,
+    )  # fmt: skip

@@ -184,6 +184,13 @@ class SemiImplicitIntegrator:
             outputs=[state_out.particle_q, state_out.particle_qd, contacts.force, contacts.point],
         )  # fmt: skip
 
+    def wrenches_on_bodies(self, model, state_in, dt: float):
+        """External wrenches and those of contacts, for integrators that move the bodies themselves."""
+        pairs = rigid_contacts(model).pair_count if model.shape_count else 0
+        if not pairs and getattr(model, "particle_contacts", None) is None:
+            return state_in.own_forces()[1]
+        return self._body_wrenches(model, state_in, dt)
+
     def _body_wrenches(self, model, state_in, dt):
         """External wrenches plus contact reactions, in a scratch array."""
         total = getattr(model, "body_wrench", None)

@@ -214,7 +214,7 @@ def test_interleaved_scratch_gives_the_same_bits(monkeypatch):
     many.add_builder(chain(2))
     side_by_side = run(many.finalize(), 0.1, 1e-3)
     model = many.finalize()
-    monkeypatch.setattr(KinematicTrees, "block_size", staticmethod(lambda device: 32))
+    monkeypatch.setattr(KinematicTrees, "block_size", staticmethod(lambda device, in_lanes: 32))
     assert model.kinematic_trees.lanes == 32
     assert np.array_equal(run(model, 0.1, 1e-3).joint_q.numpy(), side_by_side.joint_q.numpy())
 
