@@ -9,7 +9,7 @@ import numpy as np
 import engine as en
 from sim.adjacency import ForceSlots, force_slots
 from sim.articulation.joint_table import joint_table
-from sim.articulation.trees import KinematicTrees
+from sim.articulation.trees import KinematicTrees, body_parts
 from sim.coloring import ElementColoring, color_elements
 from sim.device_arrays import device_array
 from sim.state import Control, State
@@ -151,6 +151,8 @@ class Model:
             equality_X_2 are the frames in them.
         equality_dof: The two degrees of freedom that are coupled, int32 [equality_count, 2]; equality_coef the polynomial.
         equality_compliance: [m/N or rad/(N m)], float [equality_count]; equality_enabled: int32.
+        joint_attach_ke: Stiffness of joints under ``SemiImplicitIntegrator`` where it has none of its own [N/m, N m/rad];
+            None for what masses and step allow; likewise joint_attach_kd.
         articulation_start: First joint of each articulation that was begun, int32 [articulation_count + 1].
 
         soft_contact_margin: Distance at which particle-shape contacts are made [m].
@@ -187,6 +189,8 @@ class Model:
         self.soft_contact_mu = 0.5
         self.soft_contact_restitution = 0.0
         self.soft_contact_max = 64 * 1024
+        self.joint_attach_ke = None
+        self.joint_attach_kd = None
         self.rigid_contact_margin = 0.1
         self.rigid_contact_torsional_friction = 0.5
         self.rigid_contact_rolling_friction = 0.001
@@ -199,7 +203,6 @@ class Model:
         # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
         self.articulation_scratch = None
         self.constraint_scratch = None
-        self.joints_noted = False
         self.particle_forces = None
         self.body_wrench = None
         self.shape_placement = None
@@ -261,6 +264,11 @@ class Model:
     def kinematic_trees(self):
         """The articulations in the order in which kernels walk them; see ``sim.articulation.trees``."""
         return KinematicTrees(self)
+
+    @cached_property
+    def mass_parts(self):
+        """In how many parts a body is shared between its joints, free ones aside, and its contacts, float [body_count]."""
+        return device_array(body_parts(self), "float32", self.device)
 
     # Tables that only some integrators need are made at first use. Change of topology means a new Model.
 

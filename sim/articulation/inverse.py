@@ -112,6 +112,62 @@ def measure_joints(
     measure_joint(joints, en.tid(), body_q, body_qd, body_com, joint_q, joint_qd)
 
 
+@en.kernel
+def follow_joints(
+    joints: JointTable,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    before: en.array(dtype=float),
+    joint_q: en.array(dtype=float),
+    joint_qd: en.array(dtype=float),
+):
+    """As ``measure_joints``, with the turns of angles counted on from the coordinates ``before``."""
+    j = en.tid()
+    measure_joint(joints, j, body_q, body_qd, body_com, joint_q, joint_qd)
+    count_turns(joints, j, before, joint_q)
+
+
+@en.func
+def nearest_turn(angle: float, before: float) -> float:
+    """The angle plus as many whole turns as bring it nearest to ``before``."""
+    return angle + en.tau * en.round((before - angle) / en.tau)
+
+
+@en.func
+def count_turns(joints: JointTable, j: int, before: en.array(dtype=float), joint_q: en.array(dtype=float)):
+    """Of all coordinates that mean the same pose, those nearest to ``before``: angles beyond half a turn stay there."""
+    kind = joints.type[j]
+    at = joints.q_start[j]
+    if is_free(kind) or kind == BALL:
+        if is_free(kind):
+            at = at + 3
+        same = 0.0
+        for i in range(4):
+            same = same + before[at + i] * joint_q[at + i]
+        if same < 0.0:
+            for i in range(4):
+                joint_q[at + i] = -joint_q[at + i]
+    else:
+        at = at + joints.axis_dim[j, 0]
+        count = joints.axis_dim[j, 1]
+        for i in range(count):
+            joint_q[at + i] = nearest_turn(joint_q[at + i], before[at + i])
+        if count == 3:
+            # Three angles have a second solution: half a turn further in the first and the last.
+            first = nearest_turn(joint_q[at] + en.pi, before[at])
+            second = nearest_turn(en.pi - joint_q[at + 1], before[at + 1])
+            third = nearest_turn(joint_q[at + 2] + en.pi, before[at + 2])
+            here = 0.0
+            for i in range(3):
+                here = here + en.abs(joint_q[at + i] - before[at + i])
+            there = en.abs(first - before[at]) + en.abs(second - before[at + 1]) + en.abs(third - before[at + 2])
+            if there < here:
+                joint_q[at] = first
+                joint_q[at + 1] = second
+                joint_q[at + 2] = third
+
+
 @en.func
 def measure_joint(
     joints: JointTable,

@@ -10,7 +10,7 @@ import numpy as np
 
 import engine as en
 from sim.articulation.copies import CPU_LANES, CopyGroup, copy_groups, split_evenly
-from sim.articulation.joint_types import JOINT_LAYOUTS
+from sim.articulation.joint_types import JOINT_FREE, JOINT_LAYOUTS
 from sim.device_arrays import device_array
 from sim.errors import SimError
 
@@ -128,6 +128,15 @@ def joint_dofs(types: np.ndarray, axis_dim: np.ndarray) -> np.ndarray:
     for kind, layout in JOINT_LAYOUTS.items():
         own[kind] = layout.dofs
     return own[types] + axis_dim.sum(axis=1)
+
+
+def body_parts(model) -> np.ndarray:
+    """One more than the number of joints that hold each body to another or to a place; free joints hold nothing."""
+    if not model.joint_count:
+        return np.ones(model.body_count)
+    holds = (model.joint_enabled.numpy() != 0) & (model.joint_type.numpy() != JOINT_FREE)
+    ends = np.concatenate([model.joint_parent.numpy()[holds], model.joint_child.numpy()[holds]])
+    return 1.0 + np.bincount(ends[ends >= 0], minlength=model.body_count)
 
 
 def movers(child: np.ndarray, body_count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -42,6 +42,7 @@ class FeatherstoneIntegrator:
             membrane: Triangle model of ``SemiImplicitIntegrator``.
         """
         self._unjointed = SemiImplicitIntegrator(angular_damping, friction_smoothing, membrane=membrane)
+        self._unjointed.joints_as_penalties = False
 
     @on_model_device
     def simulate(self, model, state_in, state_out, dt: float, control=None):
@@ -53,7 +54,6 @@ class FeatherstoneIntegrator:
         Raises:
             SimError: A body that carries a joint has no joint of its own, or joints follow each other in a circle.
         """
-        model.joints_noted = True
         if not model.joint_count:
             return self._unjointed.simulate(model, state_in, state_out, dt, control)
         if model.particle_count or not model.kinematic_trees.moves_all:

@@ -3,7 +3,8 @@
 ke kd kf mu of the two shapes are averaged, as in the peer; restitution too. Friction follows Cundall and Strack 1979: a
 tangential spring of stiffness ke stretched by the displacement since the contact stuck, plus the dashpot kf, together
 at most mu times the normal force; the spring lets go when it slides. So a body at rest really stays, without creep.
-A pair shares its mass between its points, so that parameter limits (see `contact_response`) hold for the sum.
+A pair shares its mass between its points, so that parameter limits (see `contact_response`) hold for the sum; a body
+that joints hold too lends contacts one of ``mass_parts`` equal parts of it, since joints want the others.
 """
 
 import engine as en
@@ -48,6 +49,7 @@ def push_bodies_apart(
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
+    mass_parts: en.array(dtype=float),
     points: PointTable,
     rest_speed: float,
     dt: float,
@@ -94,11 +96,13 @@ def push_bodies_apart(
             ra = en.vec3(0.0, 0.0, 0.0)
             rb = en.vec3(0.0, 0.0, 0.0)
             if a >= 0:
-                w = w + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
+                wa = inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
+                w = w + wa * mass_parts[a]
                 v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
                 ra = point - en.transform_point(body_q[a], body_com[a])
             if b >= 0:
-                w = w + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                wb = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+                w = w + wb * mass_parts[b]
                 v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
                 rb = point - en.transform_point(body_q[b], body_com[b])
             w = w * share

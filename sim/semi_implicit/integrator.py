@@ -1,19 +1,23 @@
-"""Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and free rigid bodies."""
+"""Semi-implicit (symplectic) Euler for particles, cloth, soft bodies and rigid bodies with joints."""
 
 import engine as en
 from engine.capture import NotRecorded
-from sim.articulation.unsupported import note_joints
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
+from sim.featherstone.outward import body_table
 from sim.forces.body_contact import push_bodies_apart
 from sim.forces.contact_response import rest_speed
 from sim.forces.element_batch import ElementBatch
 from sim.forces.grain_contact import push_grains_apart
 from sim.forces.particle_contact import push_particles_from_shapes
 from sim.forces.particle_forces import MEMBRANES, ParticleForces, activations
+from sim.maximal.joint_rows import constraint_table
+from sim.maximal.scratch import joint_scratch
+from sim.semi_implicit.attachment import attachment_arrays
 from sim.semi_implicit.bodies import add_pair_wrenches, add_particle_reactions, integrate_bodies
+from sim.semi_implicit.joints import pull_joints
 from sim.semi_implicit.particle_step import advance_particles
 from sim.semi_implicit.particles import WIDEST_UNROLLED, integrate_particles, integrate_particles_by_rows
 
@@ -23,7 +27,8 @@ class SemiImplicitIntegrator:
 
     The result has the same bits whatever the thread count: forces are gathered in a fixed order, not added by atomics.
     Contact forces are limited so that contacts stay stable for any mass (see `sim.forces.contact_response`); element
-    stiffness is not limited, so it bounds the step.
+    stiffness is not limited, so it bounds the step. Joints are springs between their bodies, as stiff as the step allows
+    unless told otherwise; a joint that is stiffer is named in a warning (see `sim.semi_implicit.attachment`).
     """
 
     def __init__(
@@ -33,6 +38,8 @@ class SemiImplicitIntegrator:
         *,
         membrane: str = "neo-hookean",
         refresh_rigid_contacts: bool = True,
+        joint_attach_ke: float | None = None,
+        joint_attach_kd: float | None = None,
     ):
         """Makes the integrator; one serves any number of models.
 
@@ -41,16 +48,26 @@ class SemiImplicitIntegrator:
             friction_smoothing: Accepted for compatibility; friction here is Coulomb with a stick spring and needs none.
             membrane: Triangle model, one of `sim.forces.particle_forces.MEMBRANES`.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
+            joint_attach_ke: Stiffness of the springs that hold joints together [N/m, and N m/rad]. None takes the
+                model's `joint_attach_ke`, and if that is None as well, for every joint what its bodies' masses and
+                the step allow (see `sim.semi_implicit.attachment`).
+            joint_attach_kd: Their damping [N s/m, and N m s/rad]; None likewise.
 
         Raises:
-            ValueError: Unknown membrane.
+            ValueError: Unknown membrane, or a negative stiffness or damping.
         """
+        for name, value in (("joint_attach_ke", joint_attach_ke), ("joint_attach_kd", joint_attach_kd)):
+            if value is not None and not value >= 0.0:
+                raise ValueError(f"SemiImplicitIntegrator: {name} is {value}; at least 0 expected")
+        self.joint_attach_ke, self.joint_attach_kd = joint_attach_ke, joint_attach_kd
         if membrane not in MEMBRANES:
             raise ValueError(f"SemiImplicitIntegrator: membrane {membrane!r}; one of {', '.join(MEMBRANES)} expected")
         self.angular_damping = angular_damping
         self.friction_smoothing = friction_smoothing
         self.membrane = membrane
         self.refresh_rigid_contacts = refresh_rigid_contacts
+        #: whether bodies are held by joints here; Featherstone, which uses this class for contacts, holds them itself
+        self.joints_as_penalties = True
 
     @on_model_device
     def simulate(self, model, state_in, state_out, dt: float, control=None):
@@ -59,7 +76,6 @@ class SemiImplicitIntegrator:
         External forces are read from `state_in.particle_f` and `state_in.body_f`, which stay as they are. Particle
         contacts are those that the last `sim.collide` listed.
         """
-        note_joints(model, "SemiImplicitIntegrator")
         if model.particle_count:
             external = self._grain_forces(model, state_in, dt)
             if model.device.is_cuda:
@@ -74,6 +90,8 @@ class SemiImplicitIntegrator:
         if model.body_count:
             wrench = self._body_wrenches(model, state_in, dt)
             self._integrate_bodies(model, wrench, state_in, state_out, dt)
+        if self.joints_as_penalties and model.joint_count:
+            self._pull_joints(model, state_in, state_out, control, dt)
         return state_out
 
     def _particle_forces(self, model) -> ParticleForces:
@@ -208,7 +226,7 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    contacts.points, rest_speed(model.gravity, dt), dt,
+                    model.mass_parts, contacts.points, rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench_a, contacts.wrench_b],
             )  # fmt: skip
@@ -234,6 +252,23 @@ class SemiImplicitIntegrator:
                 outputs=[total],
             )  # fmt: skip
         return total
+
+    def _pull_joints(self, model, state_in, state_out, control, dt):
+        jointed = joint_scratch(model, penalty=True)
+        springs = attachment_arrays(model, dt, self.joint_attach_ke, self.joint_attach_kd)
+        jointed.prepare(model, state_in, state_out, control, dt, springs)
+        clusters = jointed.clusters
+        if clusters.count:
+            en.launch(
+                pull_joints,
+                dim=clusters.count,
+                inputs=[
+                    model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
+                    jointed.sprung, jointed.frame, jointed.used, dt,
+                ],
+                outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
+            )  # fmt: skip
+        jointed.follow(model, state_in, state_out)
 
     def _integrate_bodies(self, model, wrench, state_in, state_out, dt):
         en.launch(

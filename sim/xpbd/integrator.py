@@ -1,16 +1,19 @@
 """Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
 
 import engine as en
-from sim.articulation.unsupported import note_joints
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.device_arrays import on_model_device
+from sim.featherstone.outward import body_table
 from sim.forces.contact_response import rest_speed
+from sim.maximal.joint_rows import constraint_table
+from sim.maximal.scratch import joint_scratch
 from sim.semi_implicit.bodies import integrate_bodies
 from sim.xpbd.bodies import bounce_rigid_contacts, keep_slip, solve_rigid_positions
 from sim.xpbd.colored import solve_colored
 from sim.xpbd.grains import move_grains, separate_grains
+from sim.xpbd.joints import solve_joints
 from sim.xpbd.particle_contacts import (
     bounce_off_ground,
     bounce_off_shapes,
@@ -90,9 +93,11 @@ class XPBDIntegrator:
 
         Particle contacts are those that the last `sim.collide` listed.
         """
-        note_joints(model, "XPBDIntegrator")
         scratch = self._scratch(model)
         self._predict(model, scratch, state_in, state_out, dt)
+        jointed = joint_scratch(model, penalty=False)
+        if jointed is not None:
+            jointed.prepare(model, state_in, state_out, control, dt)
         rigid = self._detect_rigid_contacts(model, state_out)
         together = self._simultaneous(model, scratch, state_in, state_out, dt, control)
         for iteration in range(self.iterations):
@@ -106,10 +111,14 @@ class XPBDIntegrator:
                 if together is None or not together.solves_contacts:
                     self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
                 self._push_bodies_from_particles(model, state_out, dt)
+            if jointed is not None:
+                self._solve_joints(model, jointed, state_out, dt)
             if rigid is not None:
                 self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
         if rigid is not None:
             self._finish_rigid_contacts(model, rigid, state_in, state_out, dt)
+        if jointed is not None:
+            jointed.follow(model, state_in, state_out)
         if model.particle_count and not (together is not None and together.finishes):
             self._finish_particles(model, scratch, state_in, state_out, dt)
         return state_out
@@ -223,6 +232,19 @@ class XPBDIntegrator:
             ],
             outputs=[state_out.body_q, state_out.body_qd],
         )  # fmt: skip
+
+    def _solve_joints(self, model, jointed, state_out, dt):
+        clusters = jointed.clusters
+        if clusters.count:
+            en.launch(
+                solve_joints,
+                dim=clusters.count,
+                inputs=[
+                    model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
+                    jointed.frame, jointed.used, dt,
+                ],
+                outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
+            )  # fmt: skip
 
     def _solve_rigid_contacts(self, model, contacts, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)

@@ -1,7 +1,5 @@
 """Articulated motion against what is known in closed form."""
 
-import warnings
-
 import numpy as np
 import pytest
 from scipy.special import ellipk
@@ -240,14 +238,3 @@ def test_a_step_can_be_captured():
     for _ in range(50):
         en.capture_launch(capture.graph)
     assert np.array_equal(now.joint_q.numpy(), run(model, 0.1, 1e-3).joint_q.numpy())
-
-
-@pytest.mark.parametrize("solver", [sim.SemiImplicitIntegrator, sim.XPBDIntegrator])
-def test_solvers_without_joints_say_so_once(solver):
-    model = chain(1).finalize()
-    now, after = start(model)
-    with pytest.warns(sim.SimWarning, match="does not simulate joints"):
-        solver().simulate(model, now, after, 1e-3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        solver().simulate(model, now, after, 1e-3)

@@ -1,0 +1,1 @@
+"""Joints between bodies in maximal coordinates, shared by the XPBD and the semi-implicit integrator."""

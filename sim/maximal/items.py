@@ -1,0 +1,51 @@
+"""Scratch numbers of a cluster's nodes and of its joints' rows: what stands where.
+
+A node's numbers are along the world's axes about the origin of the child's joint frame where the step begins, its
+anchor; words of an item are ``lanes`` apart, as in `sim.featherstone.scratch`.
+"""
+
+import engine as en
+
+NODE_SIZE = 45
+ROW_SIZE = 17
+NODE_WORDS = en.constant(NODE_SIZE)
+ROW_WORDS = en.constant(ROW_SIZE)
+
+# Words of a node: its anchor [m], the way from there to the centre of mass [m], the articulated inertia left after all
+# rows were released, the impulse that its children hand down [kg m^2, kg m], the displacement that the joint's errors
+# ask for, and the displacement found [rad, m].
+ANCHOR = en.constant(0)
+ARM = en.constant(3)
+INERTIA_A = en.constant(6)
+INERTIA_H = en.constant(12)
+INERTIA_M = en.constant(21)
+TORQUE = en.constant(27)
+FORCE = en.constant(30)
+ERROR_A = en.constant(33)
+ERROR_L = en.constant(36)
+MOVE_A = en.constant(39)
+MOVE_L = en.constant(42)
+
+# Words of a row: its spatial axis, what resists motion along it, the inverse of that, the law of its impulse (given -
+# extra times displacement), the impulse applied so far in this step, and that impulse's drive in the sweep.
+AXIS_A = en.constant(0)
+AXIS_L = en.constant(3)
+PUSH_A = en.constant(6)
+PUSH_L = en.constant(9)
+INVERSE = en.constant(12)
+EXTRA = en.constant(13)
+GIVEN = en.constant(14)
+APPLIED = en.constant(15)
+DRIVE = en.constant(16)
+
+
+@en.func
+def node_at(base: int, lane: int, item: int, lanes: int) -> int:
+    """First word of a node's item."""
+    return (base + item * lanes) * NODE_WORDS + lane
+
+
+@en.func
+def row_item(base: int, lane: int, item: int, lanes: int) -> int:
+    """First word of a row's item."""
+    return (base + item * lanes) * ROW_WORDS + lane
