@@ -218,7 +218,7 @@ class CameraItem:
         body: the body it hangs on, or -1.
         fov: vertical field of view [rad]; `orthographic_height` [m] instead when not None.
         aspect: width over height of what it frames; a wider picture shows more at the sides, a narrower one fits it.
-        near, far: clipping distances [m].
+        near, far: clipping distances [m], None where the stage says nothing.
         focus: distance of what it looks at [m], the pivot for orbiting from here.
     """
 
@@ -228,8 +228,8 @@ class CameraItem:
     fov: float = 0.8
     orthographic_height: float | None = None
     aspect: float = 16.0 / 9.0
-    near: float = 0.01
-    far: float = 1e6
+    near: float | None = None
+    far: float | None = None
     focus: float = 5.0
 
     @property

@@ -1,0 +1,111 @@
+"""Geometry of UsdGeom.Mesh: triangles, normals, texture coordinates, colours, subsets."""
+
+from __future__ import annotations
+
+import numpy as np
+from pxr import Usd, UsdGeom
+
+from app.render.scene import Geometry
+from app.render.stage.normals import corner_normals
+from app.render.stage.primvars import Topology, display_color, mesh_normals, primvar
+
+SUBDIVISION_CREASE = 75.0
+"""A subdivision surface is smooth but for what is sharper than this [degrees]; its cage is drawn."""
+AUTO_CREASE = 35.0
+"""What counts as an edge where a file says nothing of normals and means round things [degrees]."""
+
+
+def mesh_geometry(
+    prim: Usd.Prim,
+    time: Usd.TimeCode,
+    *,
+    uv_name: str = "st",
+    auto_smooth: bool = False,
+    dynamic: bool = False,
+    subset_materials: dict[int, np.ndarray] | None = None,
+    material: int = 0,
+) -> Geometry | None:
+    """Triangles of a mesh prim in its own space; None when it has none.
+
+    Args:
+        prim: the Mesh.
+        time: when.
+        uv_name: primvar with the texture coordinates.
+        auto_smooth: compute normals by a crease angle where none are authored, or only one a face.
+        dynamic: points move: leave normals out, and keep points whole.
+        subset_materials: faces of the subsets that have a material of their own, by material index.
+        material: index of the material of all other faces.
+
+    Raises:
+        ValueError: if the topology is broken.
+    """
+    mesh = UsdGeom.Mesh(prim)
+    points = np.asarray(mesh.GetPointsAttr().Get(time) or np.zeros((0, 3)), np.float32).reshape(-1, 3)
+    counts = np.asarray(mesh.GetFaceVertexCountsAttr().Get(time) or [], np.int64)
+    indices = np.asarray(mesh.GetFaceVertexIndicesAttr().Get(time) or [], np.int64)
+    if not len(points) or not len(counts):
+        return None
+    holes = np.asarray(mesh.GetHoleIndicesAttr().Get(time) or [], np.int64)
+    flip = mesh.GetOrientationAttr().Get(time) == UsdGeom.Tokens.leftHanded
+    topology = Topology.fanned(counts, indices, len(points), flip=flip, holes=holes)
+    if not len(topology.triangles):
+        return None
+    normals = None if dynamic else _normals(prim, mesh, time, points, topology, auto_smooth)
+    uvs = _spread(topology, primvar(prim, uv_name, time, 2))
+    colors = display_color(prim, time)
+    color_values = None if colors is None or colors[1] == "constant" else _spread(topology, colors)
+    out = _split(points, topology, normals, uvs, color_values)
+    if subset_materials:
+        by_face = np.full(topology.face_count, material, np.int32)
+        for index, faces in subset_materials.items():
+            by_face[faces[(faces >= 0) & (faces < len(by_face))]] = index
+        out.materials = by_face[topology.faces]
+    return out
+
+
+def _spread(topology: Topology, found: tuple[np.ndarray, str] | None) -> np.ndarray | None:
+    return None if found is None else topology.spread(*found)
+
+
+def _normals(
+    prim: Usd.Prim, mesh: UsdGeom.Mesh, time: Usd.TimeCode, points: np.ndarray, topology: Topology, auto_smooth: bool
+) -> np.ndarray:
+    """Of every corner [3 m, 3]."""
+    subdivided = mesh.GetSubdivisionSchemeAttr().Get(time) != UsdGeom.Tokens.none
+    authored = None if subdivided else mesh_normals(prim, time)
+    if authored is not None and not (auto_smooth and authored[1] in ("uniform", "constant")):
+        spread = topology.spread(*authored)
+        if spread is not None:
+            return spread
+    crease = SUBDIVISION_CREASE if subdivided else AUTO_CREASE if auto_smooth else 0.0
+    return corner_normals(points, topology.triangles, crease)
+
+
+def _split(
+    points: np.ndarray,
+    topology: Topology,
+    normals: np.ndarray | None,
+    uvs: np.ndarray | None,
+    colors: np.ndarray | None,
+) -> Geometry:
+    """One vertex for every different set of values at a point."""
+    corner_points = topology.triangles.ravel()
+    columns = [corner_points[:, None].astype(np.float32)]
+    # Points are told apart by number as bits, so large ones stay exact.
+    columns[0] = corner_points.astype(np.int32)[:, None].view(np.float32)
+    for values, digits in ((normals, 3), (uvs, 6), (colors, 3)):
+        if values is not None:
+            columns.append(np.round(values, digits).astype(np.float32) + 0.0)
+    keys = np.ascontiguousarray(np.concatenate(columns, axis=1))
+    flat = keys.view(np.dtype((np.void, keys.dtype.itemsize * keys.shape[1]))).ravel()
+    _, first, inverse = np.unique(flat, return_index=True, return_inverse=True)
+    source = corner_points[first].astype(np.int32)
+    pick = lambda values: None if values is None else np.ascontiguousarray(values[first], np.float32)  # noqa: E731
+    return Geometry(
+        points[source],
+        inverse.reshape(-1, 3).astype(np.int32),
+        pick(normals),
+        pick(uvs),
+        pick(colors),
+        source_points=source,
+    )
