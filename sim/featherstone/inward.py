@@ -32,8 +32,11 @@ from sim.featherstone.scratch import (
 
 @en.func
 def release_axis(
-    words: en.array(dtype=float),
-    here: int,
+    A: en.mat33,
+    H: en.mat33,
+    M: en.mat33,
+    n: en.vec3,
+    f: en.vec3,
     dofs: en.array(dtype=float),
     dof: int,
     lanes: int,
@@ -41,11 +44,6 @@ def release_axis(
     extra: float,
 ):
     """Takes one axis out of a joint's articulated inertia: what is left resists the motion the axis cannot yield to."""
-    A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
-    H = get_matrix(words, here + INERTIA_H * lanes, lanes)
-    M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
-    n = get3(words, here + TORQUE * lanes, lanes)
-    f = get3(words, here + FORCE * lanes, lanes)
     a = get3(dofs, dof + AXIS_A * lanes, lanes)
     l = get3(dofs, dof + AXIS_L * lanes, lanes)
     push_a = A * a + H * l
@@ -59,11 +57,21 @@ def release_axis(
     put3(dofs, dof + PUSH_L * lanes, lanes, push_l)
     dofs[dof + INVERSE * lanes] = inverse
     dofs[dof + DRIVE * lanes] = drive
-    put_symmetric(words, here + INERTIA_A * lanes, lanes, A - en.outer(push_a, push_a) * inverse)
-    put_matrix(words, here + INERTIA_H * lanes, lanes, H - en.outer(push_a, push_l) * inverse)
-    put_symmetric(words, here + INERTIA_M * lanes, lanes, M - en.outer(push_l, push_l) * inverse)
-    put3(words, here + TORQUE * lanes, lanes, n + push_a * (drive * inverse))
-    put3(words, here + FORCE * lanes, lanes, f + push_l * (drive * inverse))
+    scaled_a = push_a * inverse
+    scaled_l = push_l * inverse
+    return (
+        A - symmetric_outer(push_a, scaled_a), H - en.outer(scaled_a, push_l), M - symmetric_outer(push_l, scaled_l),
+        n + scaled_a * drive, f + scaled_l * drive,
+    )  # fmt: skip
+
+
+@en.func
+def symmetric_outer(a: en.vec3, b: en.vec3) -> en.mat33:
+    """The outer product of parallel vectors, equal to the last bit across the diagonal."""
+    xy = a[0] * b[1]
+    xz = a[0] * b[2]
+    yz = a[1] * b[2]
+    return en.mat33(a[0] * b[0], xy, xz, xy, a[1] * b[1], yz, xz, yz, a[2] * b[2])
 
 
 @en.func
@@ -72,13 +80,24 @@ def add_inertia(words: en.array(dtype=float), here: int, above: int, lanes: int)
     A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
     H = get_matrix(words, here + INERTIA_H * lanes, lanes)
     M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
-    arm = en.skew(get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes))
-    lever = arm * en.transpose(H)
-    shifted = A + lever + en.transpose(lever) - arm * M * arm
+    arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
+    add_shifted(words, above, lanes, arm, A, H, M)
+
+
+@en.func
+def add_shifted(
+    words: en.array(dtype=float), above: int, lanes: int, arm: en.vec3, A: en.mat33, H: en.mat33, M: en.mat33
+):
+    """Adds an inertia to that of an item whose anchor it is ``arm`` away from."""
+    cross = en.skew(arm)
+    moved = H + cross * M
+    lever = cross * en.transpose(H)
+    # [r] H' + ([r] H')' - [r] M [r], in the form that takes one product less.
+    shifted = A + lever - moved * cross
     up = above + INERTIA_A * lanes
     put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + shifted)
     up = above + INERTIA_H * lanes
-    put_matrix(words, up, lanes, get_matrix(words, up, lanes) + H + arm * M)
+    put_matrix(words, up, lanes, get_matrix(words, up, lanes) + moved)
     up = above + INERTIA_M * lanes
     put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + M)
 
@@ -94,14 +113,25 @@ def add_force(words: en.array(dtype=float), here: int, above: int, lanes: int, n
 
 
 @en.func
-def pass_inward(words: en.array(dtype=float), here: int, above: int, lanes: int):
+def pass_inward(
+    words: en.array(dtype=float),
+    here: int,
+    above: int,
+    lanes: int,
+    A: en.mat33,
+    H: en.mat33,
+    M: en.mat33,
+    n: en.vec3,
+    f: en.vec3,
+):
     """Hands a joint's articulated inertia and bias force to its ancestor, after all its axes are released."""
     bias_a = get3(words, here + BIAS_A * lanes, lanes)
     bias_l = get3(words, here + BIAS_L * lanes, lanes)
-    A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
-    H = get_matrix(words, here + INERTIA_H * lanes, lanes)
-    M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
-    n = get3(words, here + TORQUE * lanes, lanes) + A * bias_a + H * bias_l
-    f = get3(words, here + FORCE * lanes, lanes) + en.transpose(H) * bias_a + M * bias_l
-    add_force(words, here, above, lanes, n, f)
-    add_inertia(words, here, above, lanes)
+    push = f + en.transpose(H) * bias_a + M * bias_l
+    turn = n + A * bias_a + H * bias_l
+    arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
+    up = above + TORQUE * lanes
+    put3(words, up, lanes, get3(words, up, lanes) + turn + en.cross(arm, push))
+    up = above + FORCE * lanes
+    put3(words, up, lanes, get3(words, up, lanes) + push)
+    add_shifted(words, above, lanes, arm, A, H, M)

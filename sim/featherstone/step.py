@@ -17,11 +17,18 @@ from sim.featherstone.scratch import (
     BIAS_A,
     BIAS_L,
     DRIVE,
+    FORCE,
+    INERTIA_A,
+    INERTIA_H,
+    INERTIA_M,
     INVERSE,
     PUSH_A,
     PUSH_L,
+    TORQUE,
     dof_at,
     get3,
+    get_matrix,
+    get_symmetric,
     joint_at,
     put3,
 )
@@ -126,13 +133,18 @@ def step_tree(
         ancestor = trees.ancestor[first + k]
         here = joint_at(base, lane, k, lanes)
         dof = dof_at(dof_base, lane, trees.dof_at[first + k], lanes)
-        n = joint_dof_count(joints, j)
-        for i in range(n):
-            at = n - 1 - i
+        A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
+        H = get_matrix(words, here + INERTIA_H * lanes, lanes)
+        M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
+        n = get3(words, here + TORQUE * lanes, lanes)
+        f = get3(words, here + FORCE * lanes, lanes)
+        axes = joint_dof_count(joints, j)
+        for i in range(axes):
+            at = axes - 1 - i
             given, extra = joint_force(joints, forces, j, at, q_mid, qd, act, applied, dt)
-            release_axis(words, here, dofs, dof + at * step, lanes, given, extra)
+            A, H, M, n, f = release_axis(A, H, M, n, f, dofs, dof + at * step, lanes, given, extra)
         if ancestor >= 0:
-            pass_inward(words, here, joint_at(base, lane, ancestor, lanes), lanes)
+            pass_inward(words, here, joint_at(base, lane, ancestor, lanes), lanes, A, H, M, n, f)
     for k in range(count):
         j = trees.order[first + k]
         ancestor = trees.ancestor[first + k]
