@@ -10,7 +10,7 @@ from sim.articulation.joint_motion import BALL, is_free
 from sim.articulation.joint_table import JointTable
 from sim.articulation.joint_types import JOINT_DISTANCE, JOINT_FREE
 from sim.featherstone.scratch import put3
-from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, EXTRA, GIVEN, ROW_WORDS
+from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, DRIVE, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS
 
 DISTANCE = en.constant(JOINT_DISTANCE)
 FREE = en.constant(JOINT_FREE)
@@ -230,6 +230,9 @@ def put_row(rows: en.array(dtype=float), row: int, lanes: int, a: en.vec3, l: en
     rows[row + EXTRA * lanes] = 0.0
     rows[row + GIVEN * lanes] = 0.0
     rows[row + APPLIED * lanes] = 0.0
+    rows[row + DRIVE * lanes] = 0.0
+    rows[row + FRICTION * lanes] = 0.0
+    rows[row + GRIP * lanes] = 0.0
 
 
 @en.func

@@ -29,6 +29,24 @@ from sim.maximal.relative import relative_velocity_at
 
 
 @en.func
+def present_rates(
+    joints: JointTable,
+    j: int,
+    X: en.transform,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+):
+    """Rates of a joint's rotations and translations at its relative pose X."""
+    anchor = en.transform_point(body_q[joints.child[j]], en.transform_get_translation(joints.X_c[j]))
+    turn = parent_turn(joints, j, body_q)
+    w, v = relative_velocity_at(joints, j, anchor, body_q, body_qd, body_com)
+    angles = joint_angles(joints, j, en.transform_get_rotation(X))
+    turning, sliding = joint_rates(joints, j, angles, en.quat_rotate_inv(turn, w), en.quat_rotate_inv(turn, v))
+    return turning, sliding
+
+
+@en.func
 def measure_drives(
     joints: JointTable,
     j: int,
@@ -46,11 +64,7 @@ def measure_drives(
     Rates are those of the joint as it stands now: along the axes of the step's beginning, what turns the axes
     themselves would count as acceleration.
     """
-    anchor = en.transform_point(body_q[joints.child[j]], en.transform_get_translation(joints.X_c[j]))
-    turn = parent_turn(joints, j, body_q)
-    w, v = relative_velocity_at(joints, j, anchor, body_q, body_qd, body_com)
-    angles = joint_angles(joints, j, en.transform_get_rotation(X))
-    turning, sliding = joint_rates(joints, j, angles, en.quat_rotate_inv(turn, w), en.quat_rotate_inv(turn, v))
+    turning, sliding = present_rates(joints, j, X, body_q, body_qd, body_com)
     step = ROW_WORDS * lanes
     for i in range(dof_count(joints, j)):
         at = row + i * step

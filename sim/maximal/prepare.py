@@ -15,6 +15,7 @@ from sim.articulation.joint_table import JointTable
 from sim.featherstone.joint_forces import JointForceTable, joint_force
 from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
+from sim.maximal.friction import lay_friction
 from sim.maximal.items import EXTRA, GIVEN, ROW_WORDS, node_at, row_item
 from sim.maximal.joint_rows import (
     DISTANCE,
@@ -31,7 +32,7 @@ from sim.maximal.joint_rows import (
     unit_vector,
 )
 from sim.maximal.penalties import lay_penalties
-from sim.maximal.release import add_inertia, lay_node, release_row
+from sim.maximal.release import lay_node, release_nodes
 
 WIDEST_TURN = en.constant(0.5)
 
@@ -100,6 +101,7 @@ def lay_dof_laws(
     q_mid: en.array(dtype=float),
     act: en.array(dtype=float),
     applied: en.array(dtype=float),
+    friction: en.array(dtype=float),
     dt: float,
     rows: en.array(dtype=float),
     row: int,
@@ -117,6 +119,7 @@ def lay_dof_laws(
         given, extra = joint_force(joints, forces, j, i, q_mid, qd, act, applied, dt)
         rows[row + i * step + EXTRA * lanes] = extra
         rows[row + i * step + GIVEN * lanes] = dt * (dt * given + extra * qd[start + i])
+        lay_friction(friction[start + i], qd[start + i], dt, rows, row + i * step, lanes)
 
 
 @en.func
@@ -165,31 +168,6 @@ def measure_start(
     count_turns(joints, j, before, q)
 
 
-@en.func
-def release_nodes(
-    clusters: ClusterTable,
-    cluster: int,
-    lanes: int,
-    used: en.array(dtype=int),
-    words: en.array(dtype=float),
-    rows: en.array(dtype=float),
-):
-    """From the leaves inward: releases the rows of every node and hands what is left to its ancestor."""
-    first = clusters.first[cluster]
-    count = clusters.first[cluster + 1] - first
-    base = clusters.node_base[cluster]
-    lane = clusters.lane[cluster]
-    for back in range(count):
-        k = count - 1 - back
-        here = node_at(base, lane, k, lanes)
-        row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
-        n = used[first + k]
-        for i in range(n):
-            release_row(words, here, rows, row + (n - 1 - i) * ROW_WORDS * lanes, lanes)
-        if clusters.ancestor[first + k] >= 0:
-            add_inertia(words, here, node_at(base, lane, clusters.ancestor[first + k], lanes), lanes)
-
-
 @cache
 def prepare_clusters(penalty: bool):
     """Kernel that prepares a step; with ``penalty``, what ``sprung`` joints lock are rows too, pushed by explicit springs."""
@@ -207,6 +185,7 @@ def prepare_clusters(penalty: bool):
         joint_q0: en.array(dtype=float),
         act: en.array(dtype=float),
         applied: en.array(dtype=float),
+        friction: en.array(dtype=float),
         sprung: en.array(dtype=int),
         stiffness: en.array2d(dtype=float),
         damping: en.array2d(dtype=float),
@@ -245,7 +224,7 @@ def prepare_clusters(penalty: bool):
                     on_springs = sprung[j] != 0
                 count = lay_joint_rows(joints, constraints, j, frame, body_q, q, on_springs, rows, row, lanes)
                 if joints.type[j] != DISTANCE:
-                    lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, rows, row, lanes)
+                    lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, friction, dt, rows, row, lanes)
                 if on_springs:
                     lay_penalties(
                         joints, constraints, j, anchor, body_q0, body_qd0, bodies.com, count, stiffness, damping, dt,

@@ -28,6 +28,7 @@ from sim.maximal.items import (
     PUSH_A,
     PUSH_L,
     ROW_WORDS,
+    SHIFT,
     TORQUE,
     node_at,
     row_item,
@@ -110,6 +111,7 @@ def spread_outward(
         l = l + get3(rows, at + AXIS_L * lanes, lanes) * x
         rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] - rows[at + EXTRA * lanes] * x
         rows[at + DRIVE * lanes] = 0.0
+        rows[at + SHIFT * lanes] = x
     put3(words, here + MOVE_A * lanes, lanes, a)
     put3(words, here + MOVE_L * lanes, lanes, l)
     put3(words, here + TORQUE * lanes, lanes, zero)

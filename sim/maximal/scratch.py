@@ -9,6 +9,7 @@ from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
 from sim.maximal.clusters import Clusters
+from sim.maximal.friction import settle_friction
 from sim.maximal.items import NODE_SIZE, ROW_SIZE
 from sim.maximal.joint_rows import constraint_table
 from sim.maximal.prepare import prepare_clusters
@@ -23,6 +24,7 @@ class JointScratch:
         words, rows: Items of nodes and of rows, float.
         used: Rows of each node that this step uses, int [node count].
         frame: Poses whose directions the step uses, transform [body_count].
+        has_friction: Whether any joint has dry friction.
         sprung: Which joints are springs, int [joint_count], or None.
         q, qd: Coordinates and rates where the step begins, float; q_mid: coordinates that rates lead to at mid-step.
     """
@@ -33,6 +35,7 @@ class JointScratch:
         self.words = en.zeros(max(1, self.clusters.node_items * NODE_SIZE), dtype=float)
         self.rows = en.zeros(max(1, self.clusters.row_items * ROW_SIZE), dtype=float)
         self.used = en.zeros(max(1, len(self.clusters.table.body)), dtype=int)
+        self.has_friction = bool((model.joint_friction.numpy() > 0.0).any())
         self.sprung = None
         if penalty:
             self.sprung = device_array(on_springs(model), "int32", model.device)
@@ -63,9 +66,22 @@ class JointScratch:
                 model.joint_table, joint_force_table(model), constraint_table(model), body_table(model), clusters.table,
                 clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
                 model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
-                self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
+                model.joint_friction, self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
             ],
             outputs=[self.frame, self.q, self.qd, self.q_mid, self.used, self.words, self.rows],
+        )  # fmt: skip
+
+    def settle_friction(self, model, state_out, dt: float) -> None:
+        """Lets joints slide whose dry friction would have to be larger than it can be, for the sweeps to come."""
+        clusters = self.clusters
+        en.launch(
+            settle_friction,
+            dim=clusters.count,
+            inputs=[
+                model.joint_table, body_table(model), clusters.table, clusters.lanes, state_out.body_q,
+                state_out.body_qd, self.frame, self.used, dt,
+            ],
+            outputs=[self.words, self.rows],
         )  # fmt: skip
 
     def follow(self, model, state_in, state_out) -> None:

@@ -19,7 +19,7 @@ def drive_penalties(joints: JointTable, j: int, count: int, rows: en.array(dtype
     """Hands the impulses of a joint's springs to the sweep."""
     for i in range(dof_count(joints, j), count):
         at = row + i * ROW_WORDS * lanes
-        rows[at + DRIVE * lanes] = rows[at + GIVEN * lanes]
+        rows[at + DRIVE * lanes] = rows[at + GIVEN * lanes] - rows[at + APPLIED * lanes]
         rows[at + APPLIED * lanes] = rows[at + GIVEN * lanes]
 
 
