@@ -30,6 +30,23 @@ def lay_friction(friction: float, speed: float, dt: float, rows: en.array(dtype=
 
 
 @en.func
+def lay_frictions(
+    joints: JointTable,
+    j: int,
+    friction: en.array(dtype=float),
+    qd: en.array(dtype=float),
+    dt: float,
+    rows: en.array(dtype=float),
+    row: int,
+    lanes: int,
+):
+    """Adds dry friction to the laws of a joint's degrees of freedom."""
+    start = joints.qd_start[j]
+    for i in range(dof_count(joints, j)):
+        lay_friction(friction[start + i], qd[start + i], dt, rows, row + i * ROW_WORDS * lanes, lanes)
+
+
+@en.func
 def let_slide(y: float, rows: en.array(dtype=float), row: int, lanes: int):
     """Turns a grip on the displacement y that is stronger than friction into the friction."""
     grip = rows[row + GRIP * lanes]

@@ -90,7 +90,7 @@ class SemiImplicitIntegrator:
         if model.body_count:
             wrench = self._body_wrenches(model, state_in, dt)
             self._integrate_bodies(model, wrench, state_in, state_out, dt)
-        if self.joints_as_penalties and model.joint_count:
+        if self.joints_as_penalties and (model.joint_count or model.equality_count):
             self._pull_joints(model, state_in, state_out, control, dt)
         return state_out
 
@@ -262,6 +262,7 @@ class SemiImplicitIntegrator:
             if jointed.has_friction:
                 jointed.settle_friction(model, state_out, dt)
                 self._move_by_joints(model, jointed, state_out, dt)
+            jointed.close(model, state_out, dt)
         jointed.follow(model, state_in, state_out)
 
     def _move_by_joints(self, model, jointed, state_out, dt):

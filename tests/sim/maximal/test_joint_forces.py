@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import sim
+from sim.geometry.rotation import rotate
 from tests.sim.featherstone.robots import G, chain
 from tests.sim.maximal.robots import INTEGRATORS, walk
 
@@ -87,3 +88,51 @@ def test_a_torsion_spring_swings_with_the_period_of_inertia_and_armature(name):
     walk(builder.finalize(), INTEGRATORS[name](), 4.0, 1e-3, each=watch)
     period = 2.0 * np.pi * np.sqrt((1.0 / 3.0 + 0.1) / 8.0)
     assert np.diff(crossings) == pytest.approx(period / 2.0, rel=3e-3)
+
+
+@pytest.mark.parametrize("name", MAXIMAL)
+@pytest.mark.parametrize(("limits", "end"), [({"angle_limit": 0.6}, 0.6), ({"cone": (0.9, 0.4)}, 0.4)])
+def test_the_range_of_a_ball_joint_holds(name, limits, end):
+    """A pendulum on a ball joint starts sideways and comes to rest at the end of its range."""
+    builder = sim.ModelBuilder(gravity=-G)
+    builder.ground = False
+    body = builder.add_body(m=1.0, com=(0.5, 0.0, 0.0), I_m=np.eye(3) * 0.05)
+    builder.add_joint_ball(-1, body, armature=0.0, damping=0.3, **limits)
+    swings = []
+
+    def watch(_, state):
+        axis = rotate(state.body_q.numpy()[0, 3:].astype(float), np.array([1.0, 0.0, 0.0]))
+        swings.append(np.arctan2(-axis[1], axis[0]))
+
+    walk(builder.finalize(), INTEGRATORS[name](), 3.0, 2e-3, each=watch)
+    assert max(swings) < end + 5e-3
+    assert swings[-1] == pytest.approx(end, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", MAXIMAL)
+@pytest.mark.parametrize(("low", "high", "begin", "rests"), [(-1.0, 2.0, 1.0, 2.0), (0.7, 0.7, 0.7, 0.7)])
+def test_a_rope_holds_a_weight_and_a_rod_stays_as_long(name, low, high, begin, rests):
+    builder = sim.ModelBuilder(gravity=-G)
+    builder.ground = False
+    body = builder.add_body(((0, -begin, 0), (0.0, 0.0, 0.0, 1.0)), m=2.0, I_m=np.eye(3) * 0.1)
+    builder.add_joint_distance(-1, body, min_distance=low, max_distance=high)
+    lengths = []
+    each = lambda t, s: lengths.append(np.linalg.norm(s.body_q.numpy()[0, :3]))  # noqa: E731
+    walk(builder.finalize(), INTEGRATORS[name](), 3.0, 2e-3, each=each)
+    give = {"xpbd": 1e-3, "semi-implicit": 0.03}[name]  # springs stretch when the falling weight is caught
+    assert max(lengths) < rests + give
+    assert lengths[-1] == pytest.approx(rests, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", MAXIMAL)
+def test_a_compliant_joint_gives_way_by_force_times_compliance(name):
+    """XPBD's joints have compliance; springs of the semi-implicit integrator have their own stiffness."""
+    builder = sim.ModelBuilder(gravity=-G)
+    builder.ground = False
+    body = builder.add_body(m=2.0, I_m=np.eye(3) * 0.1)
+    builder.add_joint_revolute(-1, body, axis=(0, 0, 1), linear_compliance=1e-3, damping=1.0)
+    integrator = INTEGRATORS[name]()
+    if name == "semi-implicit":
+        integrator = sim.SemiImplicitIntegrator(joint_attach_ke=1e3, joint_attach_kd=20.0)
+    state = walk(builder.finalize(), integrator, 8.0, 4e-3)
+    assert -state.body_q.numpy()[0, 1] == pytest.approx(2.0 * G * 1e-3, rel=0.02)
