@@ -23,7 +23,7 @@ DEFAULT_BUDGET = 512 * 1024 * 1024
 RECENT = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One simulated frame on the host; never changed after it was made.
 

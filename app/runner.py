@@ -45,6 +45,8 @@ class Event:
     kind: RunnerEvent
     about: object = None
     error: Exception | None = None
+    look: object = None
+    """What `look` made of a session that was loaded."""
 
 
 class SessionRunner:
@@ -76,7 +78,15 @@ class SessionRunner:
         self._thread = threading.Thread(target=self._run, name="simulation", daemon=True)
         self._thread.start()
 
-    def open(self, path: str | Path, options: RunOptions | None = None, *, play: bool | None = None) -> None:
+    def open(
+        self,
+        path: str | Path,
+        options: RunOptions | None = None,
+        *,
+        play: bool | None = None,
+        look: Callable[[Session], object] = lambda session: None,
+        before: Callable[[Path], None] = lambda path: None,
+    ) -> None:
         """Read and build a scene on the thread; the present session stays until the new one is there.
 
         Events: LOADING, then LOADED (with the session) or LOAD_FAILED (with the error).
@@ -85,6 +95,8 @@ class SessionRunner:
             path: the scene file.
             options: what to override in the scene's settings.
             play: whether to simulate then; None leaves it as it is.
+            look: makes what else is needed of the session, on the thread too; comes with the event.
+            before: called with the path before it is read.
         """
         path = Path(path)
 
@@ -92,14 +104,16 @@ class SessionRunner:
             self.loading = path
             self._tell(RunnerEvent.LOADING, path)
             try:
+                before(path)
                 session = Session.open(path, options, interactive=True)
+                looked = look(session)
                 session.prepare()
             except Exception as error:
                 self._tell(RunnerEvent.LOAD_FAILED, path, error)
                 return
             finally:
                 self.loading = None
-            self._adopt(session, play)
+            self._adopt(session, play, looked)
 
         self._enqueue(load)
 
@@ -249,14 +263,14 @@ class SessionRunner:
         session.step()
         self._wall.append(time.perf_counter())
 
-    def _adopt(self, session: Session, play: bool | None) -> None:
+    def _adopt(self, session: Session, play: bool | None, looked: object = None) -> None:
         self._end_recording()
         self.session, self.commands = session, CommandHistory(session)
         self._due = None
         self._wall.clear()
         if play is not None:
             self.playing = play
-        self._tell(RunnerEvent.LOADED, session)
+        self._tell(RunnerEvent.LOADED, session, look=looked)
 
     def _fail(self, error: Exception) -> None:
         self.playing = False
@@ -280,8 +294,10 @@ class SessionRunner:
         if path is not None:
             self._tell(RunnerEvent.RECORDING_ENDED, path, error)
 
-    def _tell(self, kind: RunnerEvent, about: object = None, error: Exception | None = None) -> None:
-        self._events.put(Event(kind, about, error))
+    def _tell(
+        self, kind: RunnerEvent, about: object = None, error: Exception | None = None, look: object = None
+    ) -> None:
+        self._events.put(Event(kind, about, error, look))
 
     def _enqueue(self, task: Callable[[], None]) -> None:
         with self._wake:

@@ -41,7 +41,6 @@ class RunOptions:
         threads: worker threads, None for all cores.
         search_paths: folders in which robot files find meshes and packages.
         floating_base: whether the root link of a URDF robot moves freely.
-        keyframe: the MJCF key to start from.
     """
 
     frames: int | None = None
@@ -54,7 +53,6 @@ class RunOptions:
     threads: int | None = None
     search_paths: tuple[Path, ...] = ()
     floating_base: bool = False
-    keyframe: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

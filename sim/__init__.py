@@ -33,7 +33,6 @@ from sim.featherstone import (
     eval_jacobian,
     eval_mass_matrix,
 )
-from sim.geometry.height_field import HeightField
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh import Mesh
 from sim.geometry.shape_types import (
@@ -41,7 +40,6 @@ from sim.geometry.shape_types import (
     GEO_CAPSULE,
     GEO_CONE,
     GEO_CYLINDER,
-    GEO_ELLIPSOID,
     GEO_MESH,
     GEO_NONE,
     GEO_PLANE,
@@ -62,7 +60,6 @@ __all__ = [
     "GEO_CAPSULE",
     "GEO_CONE",
     "GEO_CYLINDER",
-    "GEO_ELLIPSOID",
     "GEO_MESH",
     "GEO_NONE",
     "GEO_PLANE",
@@ -84,7 +81,6 @@ __all__ = [
     "Control",
     "Divergence",
     "FeatherstoneIntegrator",
-    "HeightField",
     "JointAxis",
     "MassProperties",
     "Mesh",

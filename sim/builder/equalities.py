@@ -11,7 +11,8 @@ from sim.inputs import as_count, as_floats, as_number, as_transform, as_vector
 class EqualityBuilder:
     """The equality part of ``ModelBuilder``.
 
-    ``compliance`` [m/N or rad/(N m)] makes a constraint give way; 0 means rigid.
+    ``compliance`` [m/N or rad/(N m)] makes a constraint give way; 0 means rigid. Only ``FeatherstoneIntegrator`` sees
+    them.
     """
 
     @property
