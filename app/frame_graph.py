@@ -95,12 +95,13 @@ class FrameGraph:
     def _record(self, model: Model, state: State, settings: RunSettings) -> None:
         now, after = state, self._other
         collide(model, now, horizon=settings.frame_dt)
-        for _ in range(settings.substeps):
-            now.clear_forces()
-            if self._pull is not None:
-                self._pull.apply(now)
-            self._integrator.simulate(model, now, after, settings.step_dt, self._control)
-            now, after = after, now
+        with engine.ScopedSequence(model.device):
+            for _ in range(settings.substeps):
+                now.clear_forces()
+                if self._pull is not None:
+                    self._pull.apply(now)
+                self._integrator.simulate(model, now, after, settings.step_dt, self._control)
+                now, after = after, now
         if now is not state:
             copy_state(now, state)
         if self._watch is not None:

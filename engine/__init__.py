@@ -31,6 +31,7 @@ from engine.cache import clear as clear_kernel_cache
 from engine.capture import (
     Graph,
     ScopedCapture,
+    ScopedSequence,
     capture_begin,
     capture_debug_dot_print,
     capture_end,

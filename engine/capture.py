@@ -194,6 +194,34 @@ class ScopedCapture:
             self.graph = graph
 
 
+class ScopedSequence:
+    """Launches in this `with` block follow each other closely: `with ScopedSequence(): ...` inside a capture.
+
+    On a GPU a chain of small launches costs 2 microseconds a launch, most of it for starting and ending each. Those that
+    are recorded in this block, with nothing else between them, become one kernel that does them in order, with the same
+    results. Work that other libraries put on the stream must stay outside. Elsewhere the block changes nothing.
+    """
+
+    def __init__(self, device: Any = None):
+        self.device = get_device(device)
+
+    def __enter__(self) -> ScopedSequence:
+        if self.device.is_cuda:
+            self.device.sequences += 1
+        return self
+
+    def __exit__(self, kind, *_) -> None:
+        if not self.device.is_cuda:
+            return
+        from engine.cuda.driver import send_unsent, unsent
+
+        self.device.sequences -= 1
+        if kind is not None:
+            unsent.clear()  # the capture is given up
+        elif not self.device.sequences:
+            send_unsent()
+
+
 # decisions -----------------------------------------------------------------------------------------------------------
 
 

@@ -31,7 +31,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "cpu_only(why): what is tested exists on the CPU only, or is of the host alone")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    part, parts = map(int, os.environ.get("SIMRUN_TEST_SHARD", "1/1").split("/"))
+    config.hook.pytest_deselected(items=[item for k, item in enumerate(items) if k % parts != part - 1])
+    items[:] = items[part - 1 :: parts]
     for item in items:
         mark = item.get_closest_marker("cpu_only")
         if mark is not None and CHOSEN != "cpu":

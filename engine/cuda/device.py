@@ -12,7 +12,7 @@ from typing import Any
 
 from engine import config
 from engine.cpu import jit
-from engine.cuda.driver import binding, call, error_of
+from engine.cuda.driver import binding, call, error_of, send_unsent
 from engine.device import Device
 from engine.errors import EngineError
 from engine.streams import Stream
@@ -46,6 +46,10 @@ class CudaDevice(Device):
         #: graphs being captured on this device, innermost last
         self.captures: list[Any] = []
         self._aside: list[tuple[list[Any], Stream]] = []
+        #: how many `ScopedSequence`s are open
+        self.sequences = 0
+        #: kernels that walk tables of jobs, see `engine.cuda.sequence`
+        self.walkers: dict[Any, Any] = {}
         #: code whose checks nobody has looked at yet
         self.unchecked: set[Any] = set()
         #: calls that free things, for when no capture runs
@@ -132,6 +136,7 @@ class CudaDevice(Device):
         self.start()
         if stream.device is not self:
             raise EngineError(f"set_stream: got a stream of {stream.device}; expected one of {self}")
+        send_unsent()
         if sync and stream is not self._stream:
             stream.wait_stream(self._stream)
         self._stream = stream
@@ -156,6 +161,7 @@ class CudaDevice(Device):
 
     def step_aside(self) -> None:
         """Makes work go to a stream of its own although a graph is being captured, until `step_back`."""
+        send_unsent()
         self._aside.append((self.captures, self._stream))
         self.captures = []
         self._stream = Stream(self, cuda_stream=int(self.side_stream))
@@ -196,6 +202,7 @@ class CudaDevice(Device):
 
     def launch(self, function: int, blocks: int, block: int, data: bytes, stream: Any = None, shared: int = 0) -> None:
         """Puts a kernel on a stream; its argument block is copied now. Raises CudaError if the driver refuses."""
+        send_unsent()
         handle = (stream or self._stream).cuda_stream
         code = self.enter(self.table, function, blocks, block, shared, handle, data)
         if code:

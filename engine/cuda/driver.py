@@ -46,8 +46,29 @@ def binding() -> Any:
     return _binding()
 
 
+#: Graphs being captured whose last launches wait to become one (see `engine.cuda.sequence`).
+unsent: list[Any] = []
+#: Calls that put work on a stream, or ask what is there: what waits comes first.
+_IN_ORDER = frozenset(
+    ("cuEventRecord", "cuEventRecordWithFlags", "cuGraphAddChildGraphNode", "cuGraphLaunch", "cuMemAllocAsync", "cuMemcpyAsync",
+     "cuMemcpyDtoHAsync", "cuMemcpyHtoDAsync", "cuMemcpyPeerAsync", "cuMemFreeAsync", "cuMemsetD32Async", "cuMemsetD8Async",
+     "cuStreamBeginCapture", "cuStreamBeginCaptureToGraph", "cuStreamEndCapture", "cuStreamGetCaptureInfo",
+     "cuStreamWaitEvent")
+)  # fmt: skip
+
+
+def send_unsent() -> None:
+    """Puts every launch that waits on its stream: something else is about to be."""
+    while unsent:
+        graph = unsent.pop()
+        waiting, graph.sequence = graph.sequence, None
+        waiting.send()
+
+
 def call(name: str, *args: Any) -> Any:
     """Calls driver function `name`; raises CudaError with the driver's own words."""
+    if unsent and name in _IN_ORDER:
+        send_unsent()
     code, *out = getattr(_binding(), name)(*args)
     if int(code) != 0:
         raise error_of(int(code), name)

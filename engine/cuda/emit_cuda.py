@@ -195,13 +195,55 @@ class Source:
         self.has_float_atomics = any(_depends_on_order(f) for f in everything)
 
     def text(self) -> str:
-        functions = []
-        for k, f in enumerate(ir.all_callees(self.kernel)):
-            self.names[id(f)] = f"f{k}"
-            functions.append(self.device_function(f, f"f{k}"))
+        functions = self.callees()
         entry = self.entry()
         natives = [header.CUDA, *(n.text for n in self.natives), '#line 1 "kernel"'] if self.natives else []
         return "\n".join([PRELUDE, *([TAPE] if self.uses_tape else ()), *natives, *self.structs, *functions, entry])
+
+    def job_text(self) -> str:
+        """The kernel as a function of the block that runs it, one job of a sequence (see `engine.cuda.sequence`)."""
+        functions = self.callees(f"{self.name}_")
+        entry = self.entry(is_job=True)
+        return "\n".join([*self.structs, *functions, entry])
+
+    def touch_text(self) -> str:
+        """A function that brings into the cache what `job_text` will read, as far as no other read decides about it.
+
+        Addresses may depend on numbers that are loaded from addresses known at the start (indices of corners, say),
+        not further. Nothing is written, and what is loaded is used for addresses only.
+        """
+        body, params, n = Body(self, self.kernel), self.kernel.params, self.tid_arity
+        args = f"{self.name}_args"
+        lines = [f"__device__ __forceinline__ void {self.name}_touch(const {args}& args, const u32 first, const u32 step) {{"]
+        lines += [f"  const {c_type(p.type)} {body.name(p)} = args.a{k};" for k, p in enumerate(params[4:])]
+        total = " * ".join(f"args.dim{d}" for d in range(n))
+        lines += [f"  const u32 total = {total};", "  for (u32 index = first; index < total; index += step) {", "    u32 rest = index;"]  # fmt: skip
+        for d in range(n - 1, 0, -1):
+            lines.append(f"    const int {body.name(params[d])} = (int)(rest % (u32)args.dim{d}); rest /= (u32)args.dim{d};")
+        lines.append(f"    const int {body.name(params[0])} = (int)rest;")
+        lines += [f"    const int {body.name(params[d])} = 0;" for d in range(n, 4)]
+        depth = {id(p): 0 for p in params}
+        for i in self.kernel.body.instrs:
+            known = [0 if isinstance(a, ir.Const) else depth.get(id(a), 9) for a in i.args]
+            if i.op in ir.STRUCTURED or max(known, default=0) > 1:
+                continue
+            if i.op == "load":
+                if max(known) == 0 and not i.type.is_float:
+                    body.emit_load(i, "    ")
+                    depth[id(i)] = 1
+                body.lines.append(f"    touch({body.place(*i.args)});")
+            elif i.op not in ir.EFFECTS:
+                body.lines.append(f"    const {c_type(i.type)} {body.name(i)} = {body.pure(i)};")
+                depth[id(i)] = max(known, default=0)
+        return "\n".join([*lines, *body.lines, "  }", "}"])
+
+    def callees(self, prefix: str = "") -> list[str]:
+        """Text of every function that is called; they get names that start with `prefix`."""
+        out = []
+        for k, f in enumerate(ir.all_callees(self.kernel)):
+            self.names[id(f)] = f"{prefix}f{k}"
+            out.append(self.device_function(f, f"{prefix}f{k}"))
+        return out
 
     def device_function(self, f: ir.Function, name: str) -> str:
         body = Body(self, f)
@@ -219,7 +261,8 @@ class Source:
         inline = "__forceinline__" if f.size() <= _INLINE_LIMIT else "__noinline__"
         return "\n".join([f"__device__ {inline} {result} {name}({params}) {{", *body.lines, "}"])
 
-    def entry(self) -> str:
+    def entry(self, is_job: bool = False) -> str:
+        """The kernel itself: all threads of the grid stride over the launch, or those of the group that runs a job."""
         body = Body(self, self.kernel)
         params = self.kernel.params
         fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [
@@ -227,17 +270,20 @@ class Source:
         ]
         if self.sites:
             fields.append("u64 *log_keys, *log_values;")
-        lines = [
-            f"struct Args {{ {' '.join(fields)} }};",
-            f'extern "C" __global__ void {self.name}(const Args args) {{',
-            "  i64* err = args.err;",
-        ]
+        args = f"{self.name}_args" if is_job else "Args"
+        head = f"__device__ __forceinline__ void {self.name}(const {args}& args, const u32 first, const u32 step)"
+        if not is_job:
+            head = f'extern "C" __global__ void {self.name}(const Args args)'
+        lines = [f"struct {args} {{ {' '.join(fields)} }};", f"{head} {{", "  i64* err = args.err;"]
         for k, p in enumerate(params[4:]):
             lines.append(f"  const {c_type(p.type)} {body.name(p)} = args.a{k};")
-        lines += ["  const i64 total = args.dim0 * args.dim1 * args.dim2 * args.dim3;",
-                  "  for (i64 index = blockIdx.x * (i64)blockDim.x + threadIdx.x; index < total; index += (i64)gridDim.x * blockDim.x) {"]  # fmt: skip
-        tids = [body.name(p) for p in params[:4]]
         n = self.tid_arity
+        total = " * ".join(f"args.dim{d}" for d in range(4 if not is_job else n))
+        stride = "i64 index = blockIdx.x * (i64)blockDim.x + threadIdx.x; index < total; index += (i64)gridDim.x * blockDim.x"
+        if is_job:
+            stride = "u32 index = first; index < total; index += step"
+        lines += [f"  const {'u32' if is_job else 'i64'} total = {total};", f"  for ({stride}) {{"]
+        tids = [body.name(p) for p in params[:4]]
         if n == 1:
             lines.append(f"    const int {tids[0]} = (int)index;")
         else:

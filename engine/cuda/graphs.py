@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.capture import cuda_captures
 from engine.cuda import nvrtc
-from engine.cuda.driver import CudaError, binding, call
+from engine.cuda.driver import CudaError, binding, call, send_unsent
 from engine.errors import EngineError
 from engine.streams import Event, Stream
 
@@ -40,6 +40,8 @@ class CudaGraph:
         self.keep: list[Any] = []
         self.checked: list[Any] = []
         self.template = self.executable = None
+        #: launches that wait to become one, see `engine.cuda.sequence`
+        self.sequence: Any = None
         self._ran_on: Any = None
         self._is_ended = False
 
@@ -58,6 +60,7 @@ class CudaGraph:
     def end(self) -> CudaGraph:
         """Ends recording."""
         self.device.start()
+        send_unsent()
         self.device.captures.remove(self)
         cuda_captures.remove(self.device)
         if not self.external:

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from engine import config
-from engine.cuda import emit_cuda, nvrtc
+from engine.cuda import emit_cuda, nvrtc, sequence
 from engine.cuda.driver import CudaError, error_of
 from engine.errors import KernelAssertionError
 from engine.lang import ir
@@ -71,6 +71,10 @@ class CudaCode:
     ) -> None:
         """Puts the kernel over `total` threads on a stream, or one thread that does their work in order if `serial`."""
         device = self.device
+        if device.sequences and device.captures:
+            is_ordered = serial or (config.deterministic and self.has_float_atomics)
+            if sequence.joins(self, total, data, not (stream or block_dim or most or is_ordered)):
+                return
         block = block_dim or self.block_dim
         if total < self.spread_below and not block_dim:
             block = self._small_blocks.get(total) or self._small_block(total)

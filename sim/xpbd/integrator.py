@@ -93,6 +93,11 @@ class XPBDIntegrator:
 
         Particle contacts are those that the last `sim.collide` listed.
         """
+        with en.ScopedSequence(model.device):  # colours of few elements are worth no launch of their own
+            self._step(model, state_in, state_out, dt, control)
+        return state_out
+
+    def _step(self, model, state_in, state_out, dt, control):
         scratch = self._scratch(model)
         self._predict(model, scratch, state_in, state_out, dt)
         jointed = joint_scratch(model, penalty=False)
@@ -121,7 +126,6 @@ class XPBDIntegrator:
             jointed.follow(model, state_in, state_out)
         if model.particle_count and not (together is not None and together.finishes):
             self._finish_particles(model, scratch, state_in, state_out, dt)
-        return state_out
 
     def _scratch(self, model) -> Scratch:
         if getattr(model, "xpbd_scratch", None) is None:

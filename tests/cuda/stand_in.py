@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import itertools
+import math
 import struct
 import sys
 import types
@@ -17,7 +18,7 @@ from typing import Any
 
 from engine.cpu.runtime import runtime
 from engine.cuda import driver as real
-from engine.cuda import emit_cuda, nvrtc
+from engine.cuda import emit_cuda, nvrtc, sequence
 from engine.kernel import SERIAL, Code
 
 DEVICES = 2
@@ -189,10 +190,26 @@ def _get_function(module: Handle, name: bytes) -> Handle:
     handle = Handle(next(_count))
     if name == b"set_condition":
         _functions[handle] = _set_condition
+    elif name == b"sequence":
+        _functions[handle] = _walker(*_codes[text])
     else:
         function, arity = _codes[text]
         _functions[handle] = Code(function, arity, aliased=True)
     return handle
+
+
+def _walker(kernels: list, words: int) -> Any:
+    """What a kernel that walks a table of jobs does."""
+    codes = [Code(function, arity, aliased=True) for function, arity in kernels]
+
+    def walk(data: bytes) -> None:
+        table, count = struct.unpack("<Qq", data)
+        for job in range(count):
+            row = ctypes.string_at(table + job * words * 8, words * 8)
+            code = codes[struct.unpack_from("<q", row)[0]]
+            runtime().launch(code.address, row[8:], math.prod(struct.unpack_from("<4q", row, 8)), code.grain)
+
+    return walk
 
 
 def _begin(stream: Any, _mode: Any) -> None:
@@ -342,12 +359,18 @@ def install() -> None:
     real._binding.cache_clear()
     real.devices.cache_clear()
     real._binding = lambda: module
-    written = emit_cuda.Source.text
+    written, walking = emit_cuda.Source.text, sequence.SequenceSource.text
 
     def text(self: emit_cuda.Source) -> str:
         out = written(self)
         _codes[out.encode()] = self.kernel, self.tid_arity
         return out
 
+    def sequence_text(self: sequence.SequenceSource) -> str:
+        out = walking(self)
+        _codes[out.encode()] = self.kernels, self.words
+        return out
+
     emit_cuda.Source.text = text
+    sequence.SequenceSource.text = sequence_text
     nvrtc.compile_text = lambda source, _arch, _name: source.encode()
