@@ -101,6 +101,12 @@ template <class A> __device__ __forceinline__ bool equal(A a, A b) { return a ==
 __device__ __forceinline__ bool equal(half_t a, half_t b) { return a.bits == b.bits || from_half(a) == from_half(b); }
 template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return equal(o, e) ? n : o; }); }
 extern "C" __device__ int printf(const char*, ...);
+// Nodes of a graph start while the one before ends, let the next one do the same, and wait here for what was written.
+__device__ __forceinline__ void wait_for_kernel_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;\n griddepcontrol.wait;" ::: "memory");
+#endif
+}
 """
 
 #: The stack on which differentiated loops keep values: it starts in the thread's own memory and moves to the heap. What
@@ -275,6 +281,8 @@ class Source:
         if not is_job:
             head = f'extern "C" __global__ void {self.name}(const Args args)'
         lines = [f"struct {args} {{ {' '.join(fields)} }};", f"{head} {{", "  i64* err = args.err;"]
+        if not is_job:
+            lines.append("  wait_for_kernel_before();")
         for k, p in enumerate(params[4:]):
             lines.append(f"  const {c_type(p.type)} {body.name(p)} = args.a{k};")
         n = self.tid_arity

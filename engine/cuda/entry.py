@@ -16,8 +16,9 @@ from engine.cpu import jit
 from engine.cpu.entry import python_function
 from engine.errors import EngineError
 
-#: Arguments: table (cuCtxSetCurrent, cuLaunchKernel, context), function, blocks, threads of a block, bytes of shared
-#: memory, stream, argument block (bytes). Returns the driver's result code.
+#: Arguments: table (see `launch_table`), function, blocks, threads of a block, bytes of shared memory, stream, argument
+#: block (bytes). Returns the driver's result code. `py_cuda_launch_early` lets the kernel start while the one before it
+#: on the stream ends; the kernel itself waits for that (see `emit_cuda.PRELUDE`).
 _TEXT = r"""
 declare i64 @PyLong_AsLongLong(ptr)
 declare ptr @PyLong_FromLong(i64)
@@ -63,6 +64,55 @@ define ptr @py_cuda_launch(ptr %self, ptr %args, i64 %n) {
   %out = call ptr @PyLong_FromLong(i64 %wide)
   ret ptr %out
 }
+
+; CUlaunchConfig: extents of grid and block, bytes of shared memory, stream, attributes and their number.
+; CUlaunchAttribute: kind and 64 bytes of value; kind 6 allows programmatic stream serialization.
+%config = type { i32, i32, i32, i32, i32, i32, i32, i32, ptr, ptr, i32, i32 }
+%attribute = type { i32, i32, i32, [15 x i32] }
+
+define ptr @py_cuda_launch_early(ptr %self, ptr %args, i64 %n) {
+  %params = alloca [1 x ptr], align 8
+  %how = alloca %attribute, align 8
+  %config = alloca %config, align 8
+  %table.i = call i64 @integer(ptr %args, i64 0)
+  %function.i = call i64 @integer(ptr %args, i64 1)
+  %grid.i = call i64 @integer(ptr %args, i64 2)
+  %threads.i = call i64 @integer(ptr %args, i64 3)
+  %shared.i = call i64 @integer(ptr %args, i64 4)
+  %stream.i = call i64 @integer(ptr %args, i64 5)
+  %block.place = getelementptr ptr, ptr %args, i64 6
+  %block.object = load ptr, ptr %block.place, align 8
+  %block = call ptr @PyBytes_AsString(ptr %block.object)
+  store ptr %block, ptr %params, align 8
+  store %attribute zeroinitializer, ptr %how, align 8
+  store i32 6, ptr %how, align 8
+  %allowed = getelementptr %attribute, ptr %how, i64 0, i32 2
+  store i32 1, ptr %allowed, align 8
+  %grid = trunc i64 %grid.i to i32
+  %threads = trunc i64 %threads.i to i32
+  %shared = trunc i64 %shared.i to i32
+  %stream = inttoptr i64 %stream.i to ptr
+  %c0 = insertvalue %config { i32 0, i32 1, i32 1, i32 0, i32 1, i32 1, i32 0, i32 0, ptr null, ptr null, i32 1, i32 0 }, i32 %grid, 0
+  %c1 = insertvalue %config %c0, i32 %threads, 3
+  %c2 = insertvalue %config %c1, i32 %shared, 6
+  %c3 = insertvalue %config %c2, ptr %stream, 8
+  %c4 = insertvalue %config %c3, ptr %how, 9
+  store %config %c4, ptr %config, align 8
+  %table = inttoptr i64 %table.i to ptr
+  %context.place = getelementptr ptr, ptr %table, i64 2
+  %launch.place = getelementptr ptr, ptr %table, i64 4
+  %set = load ptr, ptr %table, align 8
+  %launch = load ptr, ptr %launch.place, align 8
+  %context = load ptr, ptr %context.place, align 8
+  %function = inttoptr i64 %function.i to ptr
+  %state = call ptr @PyEval_SaveThread()
+  %ready = call i32 %set(ptr %context)
+  %code = call i32 %launch(ptr %config, ptr %function, ptr %params, ptr null)
+  call void @PyEval_RestoreThread(ptr %state)
+  %wide = zext i32 %code to i64
+  %out = call ptr @PyLong_FromLong(i64 %wide)
+  ret ptr %out
+}
 """
 
 
@@ -78,7 +128,7 @@ def _library() -> ctypes.CDLL:
 
 @functools.cache
 def _code() -> Any:
-    return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch"])
+    return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch", "py_cuda_launch_early"])
 
 
 @functools.cache
@@ -87,12 +137,18 @@ def launch_entry() -> Callable:
     return python_function("launch", _code()["py_cuda_launch"])
 
 
+@functools.cache
+def early_entry() -> Callable:
+    """The entry for kernels that start while the one before ends."""
+    return python_function("launch_early", _code()["py_cuda_launch_early"])
+
+
 def launch_table(context: int) -> Any:
     """What compiled code needs to know of a device: functions of the driver and the device's context.
 
-    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync.
+    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync, cuLaunchKernelEx.
     """
     library = _library()
-    names = ("cuCtxSetCurrent", "cuLaunchKernel", "cuMemcpyDtoDAsync_v2")
-    set_current, launch, copy = (ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in names)
-    return (ctypes.c_int64 * 4)(set_current, launch, context, copy)
+    names = ("cuCtxSetCurrent", "cuLaunchKernel", "cuMemcpyDtoDAsync_v2", "cuLaunchKernelEx")
+    set_current, launch, copy, extended = (ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in names)
+    return (ctypes.c_int64 * 5)(set_current, launch, context, copy, extended)

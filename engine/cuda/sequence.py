@@ -18,13 +18,13 @@ from engine.cuda import emit_cuda, nvrtc
 from engine.cuda.driver import send_unsent, unsent
 
 #: Most threads of a launch that may become a job: beyond, all multiprocessors at once are faster than one.
-MOST_THREADS = 4096
+MOST_THREADS = 128
 #: Threads that run a job, and those that fetch what the next one will read.
-WORKERS, FETCHERS = 512, 0
+WORKERS, FETCHERS = 128, 0
 #: Blocks that share the work of a job, and from how many threads on.
 CLUSTER = ((0, 1),)
 _MOST_KINDS = 24  # different kernels in one sequence
-_MOST_SIZE = 6000  # instructions of all of them: a kernel that holds everything takes long to compile
+_MOST_SIZE = 1500  # instructions of all of them: a kernel that holds everything takes long to compile
 _FEWEST = 3  # jobs; fewer run as launches
 
 _WALK = r"""
@@ -32,8 +32,9 @@ struct Walk { const u64* jobs; i64 count; };
 __device__ __forceinline__ void meet() { @MEET@ }
 extern "C" __global__ void @CLUSTER@ __launch_bounds__(@THREADS@, 1) sequence(const Walk walk) {
   __shared__ alignas(16) u64 rows[3][@WORDS@];
+  wait_for_kernel_before();
   const u32 t = threadIdx.x;
-  const u32 first = @RANK@ * @WORKERS@ + t, step = @BLOCKS@ * @WORKERS@;
+  const u32 first = (t / 32 * @BLOCKS@ + @RANK@) * 32 + t % 32, step = @BLOCKS@ * @WORKERS@;  // warps of blocks take turns
   for (u32 k = t; k < 2 * @WORDS@; k += @THREADS@) rows[k / @WORDS@][k % @WORDS@] = k < walk.count * @WORDS@ ? walk.jobs[k] : 0;
   __syncthreads();
   const u64* next = walk.jobs + 2 * @WORDS@;

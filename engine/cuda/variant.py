@@ -86,7 +86,8 @@ class CudaCode:
                 self._ordered.run(total, data, stream, blocks, block)
                 return
             blocks = block = 1
-        code = device.enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
+        enter = device.enter if not device.captures else device.enter_graph
+        code = enter(device.table, self.entry, blocks, block, 0, (stream or device._stream).cuda_stream, data)
         if code:
             raise error_of(code, f"launching kernel '{self.name}' ({blocks} blocks of {block} threads)")
         if self.is_checked_later:

@@ -32,7 +32,8 @@ class Descriptor:
         self._words = np.zeros(DESCRIPTOR_WORDS, np.uint64)
         self._memory = self._words
         if device.is_cuda:
-            self._memory = device.memory.allocate(self._words.nbytes, True).view(np.uint64)
+            self._memory = device.memory.allocate(self._words.nbytes, False).view(np.uint64)
+            device.memory.write(self._memory, self._words)  # now, not each time that a graph being captured runs
         self.address = self._memory.ctypes.data
 
     def __getitem__(self, which: Any) -> Any:

@@ -6,6 +6,8 @@ atomics, and the same bits whatever the thread count.
 
 from __future__ import annotations
 
+from typing import Any
+
 import engine as en
 from engine.spatial.bvh import EMPTY
 from engine.spatial.closest_point import THIN, TINY
@@ -18,6 +20,27 @@ FLAT = 1.0e-6
 """A sum of unit normals this short has no direction: the sheets around the feature lie back to back."""
 
 _EMPTY = int(EMPTY)
+
+
+@en.kernel
+def note_wrong(points: en.array(dtype=en.vec3), indices: en.array(dtype=int), wrong: en.array(dtype=int)):
+    """The first index out of range and the first point that is not finite, into `wrong`."""
+    i = en.tid()
+    if i < indices.shape[0]:
+        if indices[i] < 0 or indices[i] >= points.shape[0]:
+            en.atomic_min(wrong, 0, i)
+    if i < points.shape[0]:
+        if not en.isfinite(points[i]):
+            en.atomic_min(wrong, 1, i)
+
+
+def first_wrong(points: Any, indices: Any) -> tuple[int, int]:
+    """The first index out of range and the first point that is not finite; counts of either where there is none."""
+    counts = indices.shape[0], points.shape[0]
+    wrong = en.array(counts, dtype=en.int32, device=points.device)
+    en.launch(note_wrong, max(counts), [points, indices], [wrong], record_tape=False)
+    first, second = wrong.numpy()
+    return int(first), int(second)
 
 
 @en.kernel
@@ -117,12 +140,17 @@ def sum_feature_normals(
     feature = en.tid()
     total = en.vec3(0.0, 0.0, 0.0)
     usable = True
+    before = -1
     for k in range(starts[feature], starts[feature + 1]):
-        face = items[k] / CORNERS_AND_FACE
-        normal = normals[face]
-        total = total + normal * weights[face, items[k] % CORNERS_AND_FACE]
-        # next to a face without area a piece of the sum is missing
-        usable = usable and en.dot(normal, normal) > 0.0
+        item = items[k]
+        # an edge that a face uses twice (a triangle folded onto itself) is met by that face once
+        if item != before:
+            face = item / CORNERS_AND_FACE
+            normal = normals[face]
+            total = total + normal * weights[face, item % CORNERS_AND_FACE]
+            # next to a face without area a piece of the sum is missing
+            usable = usable and en.dot(normal, normal) > 0.0
+        before = item
     if not usable or en.length(total) < FLAT:
         feature_normals[feature] = en.vec3(0.0, 0.0, 0.0)
     else:

@@ -125,18 +125,23 @@ class PackedOrder:
 
     def __init__(self, count: int, device: Any):
         self._keys = en.empty(2 * count, dtype=en.int32, device=device)
-        self._numbers = en.empty(2 * count, dtype=en.int32, device=device)
+        #: the boxes in order; the second half is scratch of the sort
+        self.numbers = en.empty(2 * count, dtype=en.int32, device=device)
         self._count = count
         self._blocks, self._size = cut(count)
         self._bounds = en.empty(2 * self._blocks, dtype=en.vec3, device=device)
 
     def fill(self, lowers: Any, uppers: Any, leaf_numbers: Any) -> None:
         """Write the numbers of the boxes of every leaf, `array2d(int32)` of shape [leaf_count, LEAF_SIZE]."""
+        self.sort(lowers, uppers)
+        en.launch(fill_packed_leaves, leaf_numbers.shape, [self.numbers], [leaf_numbers])
+
+    def sort(self, lowers: Any, uppers: Any) -> None:
+        """Put the numbers of the boxes in order."""
         en.launch(bound_blocks, self._blocks, [lowers, uppers, self._size], [self._bounds])
         en.launch(bound_all, 1, [], [self._bounds])
-        en.launch(place_on_curve, self._count, [lowers, uppers, self._bounds], [self._keys, self._numbers])
-        radix_sort_pairs(self._keys, self._numbers, self._count, end_bit=3 * AXIS_BITS)
-        en.launch(fill_packed_leaves, leaf_numbers.shape, [self._numbers], [leaf_numbers])
+        en.launch(place_on_curve, self._count, [lowers, uppers, self._bounds], [self._keys, self.numbers])
+        radix_sort_pairs(self._keys, self.numbers, self._count, end_bit=3 * AXIS_BITS)
 
 
 def packed_tree(count: int) -> BvhTree:
