@@ -164,7 +164,7 @@ class Launch:
         if device.is_cuda:
             if self.quick is not None and stream is None and not device.captures and not config.deterministic:
                 if active_tape() is None:
-                    if device.enter(device.table, *self.quick, 0, device._stream.cuda_stream, self.data):
+                    if device.enter(device.table, *self.quick, device._stream.cuda_stream, self.data):
                         self._launch_on_cuda(None)  # again, for the error
                     return
             self._launch_on_cuda(stream or self.stream)
@@ -235,7 +235,10 @@ def launch(
         bound.record_tape = record_tape
         bound.launch()
         return None
-    d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
+    if type(dim) is int and 0 <= dim < _MOST:
+        d0, d1, d2, d3, total = dim, 1, 1, 1, dim
+    else:
+        d0, d1, d2, d3, total = _extents(dim, kernel.__name__)
     variant, values = kernel.pack(args, place)
     if total == 0:
         return None
@@ -251,7 +254,11 @@ def launch(
             note_launch(variant, kernel.adopt(args), values)
         block = 0 if block_dim is None else _checked_block_dim(kernel.__name__, block_dim)
         if not (serial or place.captures or variant.observed):
-            variant.run(total, data, stream, block, max_blocks)
+            plan = variant.plans.get(total)
+            if plan is None or stream is not None or block or max_blocks or config.deterministic:
+                variant.run(total, data, stream, block, max_blocks)
+            elif place.enter(place.table, *plan, place._stream.cuda_stream, data):
+                variant.run(total, data)  # again, for the error
             return None
         _run_on_cuda(place, variant, total, data, args, stream, block, max_blocks, serial)
         return None

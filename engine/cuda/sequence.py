@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from engine.cuda import emit_cuda, nvrtc
-from engine.cuda.driver import send_unsent, unsent
+from engine.cuda.driver import error_of, send_unsent, unsent
 
 #: Most threads of a launch that may become a job: beyond, all multiprocessors at once are faster than one.
 MOST_THREADS = 128
@@ -94,7 +94,7 @@ class Sequence:
         """Puts the jobs on the stream."""
         if len(self.jobs) < _FEWEST:
             for code, total, data in self.jobs:
-                self.device.launch(*code.plan(total, 0, 0), data)
+                self._put(*code.plan(total, 0, 0), data)
             return
         stride = 8 * (1 + max(len(data) for _, _, data in self.jobs) // 8)
         index = {key: k for k, key in enumerate(self.kinds)}
@@ -110,7 +110,13 @@ class Sequence:
         memory.upload(held, np.frombuffer(table, np.uint8))
         self.graph.keep.append((held, walker, codes))
         data = struct.pack("<Qq", held.ctypes.data, len(self.jobs))
-        self.device.launch(walker.entry, blocks, WORKERS + FETCHERS, data)
+        self._put(walker.entry, blocks, WORKERS + FETCHERS, 0, data)
+
+    def _put(self, function: int, blocks: int, block: int, shared: int, data: bytes) -> None:
+        device = self.device
+        code = device.enter_graph(device.table, function, blocks, block, shared, device._stream.cuda_stream, data)
+        if code:
+            raise error_of(code, "launching a sequence")
 
 
 def may_be_job(code: Any, total: int) -> bool:

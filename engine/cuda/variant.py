@@ -41,6 +41,8 @@ class CudaCode:
         self.spread_below = 0 if self.module.natives or block_dim != BLOCK else BLOCK * device.sm_count
         self._ordered: Any = _UNKNOWN
         self._small_blocks: dict[int, int] = {}
+        #: by number of threads, what the driver is told for launches that want nothing special
+        self.plans: dict[int, tuple[int, int, int, int]] = {}
         self.errors: Any = None
         self.error_address = 0
         if self.module.checks:
@@ -92,6 +94,8 @@ class CudaCode:
             raise error_of(code, f"launching kernel '{self.name}' ({blocks} blocks of {block} threads)")
         if self.is_checked_later:
             device.unchecked.add(self)
+        if total not in self.plans:
+            self._keep_plan(total)
 
     def _runs_ordered(self, total: int) -> bool:
         """Whether sums can be done in thread order by many threads (release mode only: checks would be numbered anew)."""
@@ -103,12 +107,13 @@ class CudaCode:
             self._ordered = ordered_form(self.function, self.arity, self.device, self.name)
         return self._ordered is not None and fits(total, self._ordered.sites)
 
-    def plan(self, total: int, block_dim: int, most: int) -> tuple[int, int, int] | None:
-        """Function, blocks and threads of a block for launches that always look like this one; None if they may not."""
+    def plan(self, total: int, block_dim: int, most: int) -> tuple[int, int, int, int] | None:
+        """Function, blocks, threads of a block and shared memory for launches that always look like this one; None if
+        they may not."""
         if self.observed or self.is_checked_later or self.is_serial:
             return None
         block = block_dim or (self.block_dim if total >= self.spread_below else self._small_block(total))
-        return self.entry, min((total + block - 1) // block, most or self.most_blocks), block
+        return self.entry, min((total + block - 1) // block, most or self.most_blocks), block, 0
 
     def _small_block(self, total: int) -> int:
         """Threads of a block for a launch that would not reach every multiprocessor."""
@@ -118,6 +123,12 @@ class CudaCode:
         if len(self._small_blocks) < _MOST_KEPT:
             self._small_blocks[total] = block
         return block
+
+    def _keep_plan(self, total: int) -> None:
+        """Notes how launches of this many threads look, if nothing has to be looked at each time."""
+        plan = self.plan(total, 0, 0)
+        if plan is not None and len(self.plans) < _MOST_KEPT:
+            self.plans[total] = plan
 
     def after_launch(self) -> None:
         """Waits for the launch; passes on printed text and raises what a check found (debug mode)."""

@@ -320,7 +320,7 @@ _CALLS = {
     "cuGraphAddChildGraphNode": lambda g, _d, _n, child: (
         _objects[int(g)].append(lambda: _run(_objects[int(child)])) or _new(None)
     ),
-    "cuGraphGetNodes": lambda g, _n: (_objects[int(g)], len(_objects[int(g)])),
+    "cuGraphGetNodes": lambda g, _n=0: (_objects[int(g)], len(_objects[int(g)])),
     "cuGraphInstantiate": lambda g, _: _new(_objects[int(g)]),
     "cuGraphLaunch": lambda g, _s: _run(_objects[int(g)]),
     "cuGraphDestroy": lambda g: _objects.pop(int(g)) and None,
