@@ -101,10 +101,15 @@ template <class A> __device__ __forceinline__ bool equal(A a, A b) { return a ==
 __device__ __forceinline__ bool equal(half_t a, half_t b) { return a.bits == b.bits || from_half(a) == from_half(b); }
 template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return equal(o, e) ? n : o; }); }
 extern "C" __device__ int printf(const char*, ...);
-// Nodes of a graph start while the one before ends, let the next one do the same, and wait here for what was written.
+// A node of a graph is brought to the GPU while the one before ends, and waits here for what that has written.
 __device__ __forceinline__ void wait_for_kernel_before() {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;\n griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void let_next_kernel_come() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
 #endif
 }
 """
@@ -212,37 +217,6 @@ class Source:
         entry = self.entry(is_job=True)
         return "\n".join([*self.structs, *functions, entry])
 
-    def touch_text(self) -> str:
-        """A function that brings into the cache what `job_text` will read, as far as no other read decides about it.
-
-        Addresses may depend on numbers that are loaded from addresses known at the start (indices of corners, say),
-        not further. Nothing is written, and what is loaded is used for addresses only.
-        """
-        body, params, n = Body(self, self.kernel), self.kernel.params, self.tid_arity
-        args = f"{self.name}_args"
-        lines = [f"__device__ __forceinline__ void {self.name}_touch(const {args}& args, const u32 first, const u32 step) {{"]
-        lines += [f"  const {c_type(p.type)} {body.name(p)} = args.a{k};" for k, p in enumerate(params[4:])]
-        total = " * ".join(f"args.dim{d}" for d in range(n))
-        lines += [f"  const u32 total = {total};", "  for (u32 index = first; index < total; index += step) {", "    u32 rest = index;"]  # fmt: skip
-        for d in range(n - 1, 0, -1):
-            lines.append(f"    const int {body.name(params[d])} = (int)(rest % (u32)args.dim{d}); rest /= (u32)args.dim{d};")
-        lines.append(f"    const int {body.name(params[0])} = (int)rest;")
-        lines += [f"    const int {body.name(params[d])} = 0;" for d in range(n, 4)]
-        depth = {id(p): 0 for p in params}
-        for i in self.kernel.body.instrs:
-            known = [0 if isinstance(a, ir.Const) else depth.get(id(a), 9) for a in i.args]
-            if i.op in ir.STRUCTURED or max(known, default=0) > 1:
-                continue
-            if i.op == "load":
-                if max(known) == 0 and not i.type.is_float:
-                    body.emit_load(i, "    ")
-                    depth[id(i)] = 1
-                body.lines.append(f"    touch({body.place(*i.args)});")
-            elif i.op not in ir.EFFECTS:
-                body.lines.append(f"    const {c_type(i.type)} {body.name(i)} = {body.pure(i)};")
-                depth[id(i)] = max(known, default=0)
-        return "\n".join([*lines, *body.lines, "  }", "}"])
-
     def callees(self, prefix: str = "") -> list[str]:
         """Text of every function that is called; they get names that start with `prefix`."""
         out = []
@@ -268,7 +242,7 @@ class Source:
         return "\n".join([f"__device__ {inline} {result} {name}({params}) {{", *body.lines, "}"])
 
     def entry(self, is_job: bool = False) -> str:
-        """The kernel itself: all threads of the grid stride over the launch, or those of the group that runs a job."""
+        """The kernel itself: all threads of the grid stride over the launch, or those of the block that runs a job."""
         body = Body(self, self.kernel)
         params = self.kernel.params
         fields = ["i64 dim0, dim1, dim2, dim3; i64* err;"] + [
@@ -277,7 +251,7 @@ class Source:
         if self.sites:
             fields.append("u64 *log_keys, *log_values;")
         args = f"{self.name}_args" if is_job else "Args"
-        head = f"__device__ __forceinline__ void {self.name}(const {args}& args, const u32 first, const u32 step)"
+        head = f"__device__ __forceinline__ void {self.name}(const {args}& args)"
         if not is_job:
             head = f'extern "C" __global__ void {self.name}(const Args args)'
         lines = [f"struct {args} {{ {' '.join(fields)} }};", f"{head} {{", "  i64* err = args.err;"]
@@ -289,7 +263,7 @@ class Source:
         total = " * ".join(f"args.dim{d}" for d in range(4 if not is_job else n))
         stride = "i64 index = blockIdx.x * (i64)blockDim.x + threadIdx.x; index < total; index += (i64)gridDim.x * blockDim.x"
         if is_job:
-            stride = "u32 index = first; index < total; index += step"
+            stride = "u32 index = threadIdx.x; index < total; index += blockDim.x"
         lines += [f"  const {'u32' if is_job else 'i64'} total = {total};", f"  for ({stride}) {{"]
         tids = [body.name(p) for p in params[:4]]
         if n == 1:
@@ -306,7 +280,8 @@ class Source:
         body.region(self.kernel.body, "    ")
         if self.uses_tape:
             body.lines.append("    if (tape.heap) free(tape.heap);")
-        return "\n".join([*lines, *body.lines, "  }", "}"])
+        end = [] if is_job else ["  let_next_kernel_come();"]
+        return "\n".join([*lines, *body.lines, "  }", *end, "}"])
 
 
 class Body:

@@ -258,4 +258,3 @@ def _checked_array(name: str, values: Any, dtype: Any) -> Any:
     if not values.is_contiguous:
         raise EngineError(f"Mesh: {name} is a strided view; expected a contiguous array; pass {name}.contiguous()")
     return values
-

@@ -156,7 +156,5 @@ def find_features(points: Any, indices: Any) -> tuple[Any, Any, Any]:
     en.launch(mark_new_edges, side_count, [edge_keys], [marks])
     array_scan(marks, ranks)
     en.launch(find_corner_starts, point_count, [corner_keys, side_count], [starts])
-    en.launch(
-        place_edges, side_count, [edges, marks, ranks, corner_items, point_count], [feature_ids, starts, items]
-    )
+    en.launch(place_edges, side_count, [edges, marks, ranks, corner_items, point_count], [feature_ids, starts, items])
     return feature_ids, starts, items

@@ -86,7 +86,9 @@ def main() -> int:
                 print(f"{scene.name}: FAILED {error}", flush=True)
                 continue
         times = sorted(apart)
-        shown = ", ".join(f"frame {k}: {apart[times[k]]:.2g}" for k in (1, 2, 5, 10, 20, len(times) - 1) if k < len(times))
+        shown = ", ".join(
+            f"frame {k}: {apart[times[k]]:.2g}" for k in (1, 2, 5, 10, 20, len(times) - 1) if k < len(times)
+        )
         print(f"{scene.name}: GPU {seconds[0]:.1f} s, CPU {seconds[1]:.1f} s; apart {shown}", flush=True)
     return bool(failed)
 

@@ -66,7 +66,9 @@ def run(file: Path, shard: str, device: str, out: Path, limit: float) -> dict:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("paths", nargs="*", default=["tests/engine", "tests/sim", "tests/cuda", "tests/app", "tests/usd_io"])
+    parser.add_argument(
+        "paths", nargs="*", default=["tests/engine", "tests/sim", "tests/cuda", "tests/app", "tests/usd_io"]
+    )
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--jobs", type=int, default=min(14, os.cpu_count() or 1), help="files at a time")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds a file may take")

@@ -40,7 +40,9 @@ def driver():
     def launch_extended(config, function, params, _):
         c = config.contents
         numbers = [c.gx, c.gy, c.gz, c.bx, c.by, c.bz, c.shared]
-        calls.append((function, numbers, c.stream, ctypes.string_at(params[0], 3), list(c.attributes.contents)[:c.count * 18]))
+        calls.append(
+            (function, numbers, c.stream, ctypes.string_at(params[0], 3), list(c.attributes.contents)[: c.count * 18])
+        )
         return 7
 
     places = [ctypes.cast(f, ctypes.c_void_p).value for f in (set_current, launch, launch_extended)]

@@ -14,7 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
     "files",
     [
         ["test_arrays.py", "test_launch.py", "test_structs.py", "test_indexed_arrays.py", "test_debug.py"],
-        ["test_capture.py", "test_sequence.py", "test_streams.py", "autodiff/test_tape.py", "autodiff/test_forward_mode.py"],
+        [
+            "test_capture.py",
+            "test_sequence.py",
+            "test_streams.py",
+            "autodiff/test_tape.py",
+            "autodiff/test_forward_mode.py",
+        ],
     ],
     ids=["arrays and launches", "streams, captures and tapes"],
 )

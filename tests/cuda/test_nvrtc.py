@@ -130,3 +130,20 @@ def test_atomics_of_small_and_large_types_compile(name, tmp_path):
     scope: dict = {"__name__": "atomics"}
     exec(compile(file.read_text(), str(file), "exec"), scope)
     assert nvrtc().compile(scope["k"].cuda(), "sm_90", "k").startswith(b"\x7fELF")
+
+
+def test_a_kernel_that_walks_jobs_of_several_kinds_compiles():
+    from engine.cuda.sequence import SequenceSource
+    from sim.xpbd.bending import solve_bending
+    from sim.xpbd.particles import predict_particles, update_velocities
+    from sim.xpbd.tetrahedra import solve_tetrahedra
+    from sim.xpbd.triangles import solve_triangles
+
+    compiler = nvrtc()
+    kinds = []
+    for kernel in (predict_particles, solve_triangles, solve_bending, solve_tetrahedra, update_velocities):
+        form = kernel._any_variant()
+        kinds.append((form.function, form.arity))
+    for words in (40, 300):  # of an argument block: fewer and more than the block has threads
+        code = compiler.compile(SequenceSource(kinds, words).text(), "sm_90", "sequence")
+        assert code.startswith(b"\x7fELF")
