@@ -79,15 +79,17 @@ class Frame:
         def frame():
             a, b = self.state, other
             sim.collide(model, a)
-            for _ in range(substeps):
-                a.clear_forces()
-                integrator.simulate(model, a, b, dt)
-                a, b = b, a
+            with en.ScopedSequence(DEVICE):
+                for _ in range(substeps):
+                    a.clear_forces()
+                    integrator.simulate(model, a, b, dt)
+                    a, b = b, a
 
         frame()  # compiles; what it changed is undone
         fresh = model.state()
-        self.state.particle_q.assign(fresh.particle_q)
-        self.state.particle_qd.assign(fresh.particle_qd)
+        for name in ("particle_q", "particle_qd", "body_q", "body_qd"):
+            if getattr(fresh, name) is not None:
+                getattr(self.state, name).assign(getattr(fresh, name))
         with en.ScopedCapture() as capture:
             frame()
         self.graph = capture.graph
@@ -234,11 +236,26 @@ def sized(count: int) -> tuple[int, int]:
     return 2 * y, y
 
 
-def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6)) -> None:
-    """Cost of a semi-implicit cloth against its number of particles, 8 substeps a frame."""
+def cloth_of(count: int):
+    """A model of about `count` particles: one cloth up to a million, then copies of that."""
+    if count <= 1_000_000:
+        return cloth(en, sim, *sized(count))
+    one, builder = sim.ModelBuilder(), sim.ModelBuilder()
+    x, y = sized(1_000_000)
+    one.add_cloth_grid(
+        pos=en.vec3(0.0, 4.0, -1.6), rot=en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), math.pi * 0.5), vel=en.vec3(0.0, 0.0, 0.0),
+        dim_x=x, dim_y=y, cell_x=0.1, cell_y=0.1, mass=0.1, fix_left=True, tri_ke=1.0e3, tri_ka=1.0e3, tri_kd=1.0e1,
+    )  # fmt: skip
+    builder.replicate(one, round(count / 1e6), spacing=en.vec3(0.0, 0.0, 500.0))
+    builder.add_shape_sphere(body=-1, pos=en.vec3(0.0, 0.0, 0.0), radius=2.0, ke=1.0e2, kd=1.0e2, kf=1.0e1)
+    return dressed(builder.finalize(device=DEVICE))
+
+
+def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) -> None:
+    """Cost of semi-implicit cloth against its number of particles, 8 substeps a frame."""
     for count in counts:
         began = time.perf_counter()
-        model = cloth(en, sim, *sized(int(count)))
+        model = cloth_of(int(count))
         built = time.perf_counter() - began
         frame = Frame(model, sim.SemiImplicitIntegrator(), substeps=8)
         seconds = alternate({"simrun": frame}, 15)["simrun"]
@@ -260,18 +277,38 @@ def small_scene() -> sim.ModelBuilder:
     return builder
 
 
+def rigid_scene() -> sim.ModelBuilder:
+    """A box, a ball and a capsule that fall on a table and the ground: four bodies of their own, eight pairs."""
+    builder = sim.ModelBuilder()
+
+    def body(height: float):
+        return builder.add_body(origin=en.transform(en.vec3(0.1 * height, height, 0.0), en.quat_identity()))
+
+    builder.add_shape_box(body(0.35), hx=0.8, hy=0.1, hz=0.8, density=500.0)
+    builder.add_shape_box(body(0.9), hx=0.2, hy=0.2, hz=0.2)
+    builder.add_shape_sphere(body(1.5), radius=0.2)
+    builder.add_shape_capsule(body(2.1), radius=0.15, half_height=0.2)
+    return builder
+
+
+#: (name, scene, integrator) of the copies
+_COPIES = (
+    ("semi-implicit", small_scene, lambda: sim.SemiImplicitIntegrator()),
+    ("xpbd", small_scene, lambda: sim.XPBDIntegrator(sweep="simultaneous")),
+    ("rigid, semi-implicit", rigid_scene, lambda: sim.SemiImplicitIntegrator()),
+    ("rigid, xpbd", rigid_scene, lambda: sim.XPBDIntegrator()),
+)
+
+
 def scenes(rows: list, wp) -> None:
-    """Cost of many copies of a small scene, 8 substeps a frame."""
+    """Cost of many copies of a small scene, 8 substeps a frame: a cloth of 81 particles, or four rigid bodies."""
     for count in (1, 4, 16, 64, 256, 1024, 4096, 16384):
-        began = time.perf_counter()
-        builder = sim.ModelBuilder()
-        builder.replicate(small_scene(), count)
-        model = dressed(builder.finalize(device=DEVICE))
-        built = time.perf_counter() - began
-        for solver, make in (
-            ("semi-implicit", lambda: sim.SemiImplicitIntegrator()),
-            ("xpbd", lambda: sim.XPBDIntegrator(sweep="simultaneous")),
-        ):
+        for solver, scene, make in _COPIES:
+            began = time.perf_counter()
+            builder = sim.ModelBuilder()
+            builder.replicate(scene(), count)
+            model = dressed(builder.finalize(device=DEVICE))
+            built = time.perf_counter() - began
             seconds = alternate({"simrun": Frame(model, make(), substeps=8)}, 15)["simrun"]
             rows.append(
                 {"work": "scenes", "scenes": count, "solver": solver, "build_s": built, "ms": 1e3 * seconds, "us": 1e6 * seconds / count}

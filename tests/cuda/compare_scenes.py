@@ -38,14 +38,17 @@ def numbers(value: object) -> np.ndarray:
 
 def samples(path: Path) -> dict[str, dict[float, np.ndarray]]:
     """Every recorded number by attribute and time."""
-    from pxr import Usd
+    from pxr import Usd, UsdGeom
 
     found = {}
     stage = Usd.Stage.Open(str(path))
+    metres = UsdGeom.GetStageMetersPerUnit(stage)
     for prim in stage.Traverse():
         for attribute in prim.GetAuthoredAttributes():
+            name = attribute.GetName()
+            scale = 1.0 if "rot" in name or "orient" in name else metres
             times = attribute.GetTimeSamples()
-            values = {t: numbers(attribute.Get(t)) for t in times if attribute.GetName() != "velocities"}
+            values = {t: scale * numbers(attribute.Get(t)) for t in times if name != "velocities"}
             if values:
                 found[str(attribute.GetPath())] = values
     return found
