@@ -112,6 +112,7 @@ def _run(arguments: argparse.Namespace, began: float) -> RunReport:
             threads=arguments.threads,
             search_paths=tuple(arguments.search_path),
             floating_base=arguments.floating,
+            keyframe=arguments.keyframe,
         ),
         output=arguments.output,
         format=arguments.format,
@@ -157,6 +158,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="where to simulate: cpu, cuda or cuda:N (default: cpu)",
     )
     what.add_argument("--floating", action="store_true", help="let the root link of a URDF robot move freely")
+    what.add_argument("--keyframe", metavar="NAME", help="start an MJCF model from this key (name or number)")
     what.add_argument(
         "--search-path",
         metavar="DIR",

@@ -22,6 +22,7 @@ def make_convert_parser() -> argparse.ArgumentParser:
     parser.add_argument("robot", metavar="ROBOT", type=Path, help="the robot: .xml (MJCF) or .urdf")
     parser.add_argument("output", metavar="OUT", type=Path, help=f"the stage: {', '.join(SUFFIXES)}")
     parser.add_argument("--floating", action="store_true", help="let the root link of a URDF robot move freely")
+    parser.add_argument("--keyframe", metavar="NAME", help="pose an MJCF model as this key has it (name or number)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.add_argument("--quiet", action="store_true", help="no warnings, no summary; only errors")
     parser.add_argument(
@@ -57,7 +58,12 @@ def run_convert(argv: Sequence[str]) -> int:
         raise UsageError(f"output {output}: the folder {output.parent} does not exist; create it first")
     if output.exists() and not arguments.overwrite:
         raise UsageError(f"output {output} exists; pass --overwrite to replace it, or name another file")
-    scene = read_scene(arguments.robot, search_paths=arguments.search_path, floating_base=arguments.floating)
+    scene = read_scene(
+        arguments.robot,
+        search_paths=arguments.search_path,
+        floating_base=arguments.floating,
+        keyframe=arguments.keyframe,
+    )
     author_stage(scene, output, physics=True)
     if not arguments.quiet:
         for warning in scene.warnings:

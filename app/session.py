@@ -126,7 +126,12 @@ class Session:
             SceneError: if the file cannot be read or holds nothing to simulate.
         """
         options = options or RunOptions()
-        scene = read_scene(path, search_paths=options.search_paths, floating_base=options.floating_base)
+        scene = read_scene(
+            path,
+            search_paths=options.search_paths,
+            floating_base=options.floating_base,
+            keyframe=options.keyframe,
+        )
         return cls(scene, options, interactive=interactive)
 
     @property

@@ -41,6 +41,7 @@ class RunOptions:
         threads: worker threads, None for all cores.
         search_paths: folders in which robot files find meshes and packages.
         floating_base: whether the root link of a URDF robot moves freely.
+        keyframe: the MJCF key to start from.
     """
 
     frames: int | None = None
@@ -53,6 +54,7 @@ class RunOptions:
     threads: int | None = None
     search_paths: tuple[Path, ...] = ()
     floating_base: bool = False
+    keyframe: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

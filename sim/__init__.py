@@ -33,6 +33,7 @@ from sim.featherstone import (
     eval_jacobian,
     eval_mass_matrix,
 )
+from sim.geometry.height_field import HeightField
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh import Mesh
 from sim.geometry.shape_types import (
@@ -40,6 +41,7 @@ from sim.geometry.shape_types import (
     GEO_CAPSULE,
     GEO_CONE,
     GEO_CYLINDER,
+    GEO_ELLIPSOID,
     GEO_MESH,
     GEO_NONE,
     GEO_PLANE,
@@ -60,6 +62,7 @@ __all__ = [
     "GEO_CAPSULE",
     "GEO_CONE",
     "GEO_CYLINDER",
+    "GEO_ELLIPSOID",
     "GEO_MESH",
     "GEO_NONE",
     "GEO_PLANE",
@@ -81,6 +84,7 @@ __all__ = [
     "Control",
     "Divergence",
     "FeatherstoneIntegrator",
+    "HeightField",
     "JointAxis",
     "MassProperties",
     "Mesh",

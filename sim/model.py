@@ -10,6 +10,7 @@ import engine as en
 from sim.adjacency import ForceSlots, force_slots
 from sim.articulation.joint_table import joint_table
 from sim.articulation.trees import KinematicTrees, body_parts
+from sim.bound_launches import BoundLaunches
 from sim.coloring import ElementColoring, color_elements
 from sim.device_arrays import device_array
 from sim.state import Control, State
@@ -202,6 +203,7 @@ class Model:
         self.up_axis = 1
         # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
         self.articulation_scratch = None
+        self.articulation_launches = BoundLaunches()
         self.constraint_scratch = None
         self.particle_forces = None
         self.body_wrench = None

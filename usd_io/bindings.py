@@ -61,6 +61,8 @@ class SceneBindings:
     """Collider path to shape index."""
     joints: dict[str, int] = field(default_factory=dict)
     """Joint path to joint index."""
+    equalities: dict[str, int] = field(default_factory=dict)
+    """Path of an equality constraint to its index."""
     measure_joints: bool = False
     """Joint coordinates come from the bodies' poses and velocities."""
     model_parameters: dict[str, float] = field(default_factory=dict)

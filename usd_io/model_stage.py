@@ -24,11 +24,13 @@ from sim.geometry.shape_types import (
     GEO_CAPSULE,
     GEO_CONE,
     GEO_CYLINDER,
+    GEO_ELLIPSOID,
     GEO_MESH,
     GEO_PLANE,
     GEO_SPHERE,
 )
 from usd_io.recorder.targets import BodyTarget, PointsTarget, Target
+from usd_io.xml.ellipsoid import SEEN, ellipsoid_mesh
 
 ROOT = "/root"
 GROUND_SIZE = 20.0
@@ -134,6 +136,11 @@ def _box(out: ModelStage, path: str, scale, _source) -> UsdGeom.Gprim:
     return _mesh(out, path, np.array(corners), np.array(faces))
 
 
+def _ellipsoid(out: ModelStage, path: str, scale, _source) -> UsdGeom.Gprim:
+    shape = ellipsoid_mesh(scale / out.unit, *SEEN)
+    return _mesh(out, path, shape.points, shape.triangles)
+
+
 def _along_y(schema: type) -> Callable:
     def define(out: ModelStage, path: str, scale, _source) -> UsdGeom.Gprim:
         prim = schema.Define(out.stage, path)
@@ -163,6 +170,7 @@ _SHAPES: dict[int, Callable] = {
     GEO_CONE: _along_y(UsdGeom.Cone),
     GEO_PLANE: _plane,
     GEO_MESH: _triangles,
+    GEO_ELLIPSOID: _ellipsoid,
 }
 
 

@@ -28,6 +28,7 @@ def read_scene(
     *,
     search_paths: Sequence[str | os.PathLike[str]] = (),
     floating_base: bool = False,
+    keyframe: str | None = None,
 ) -> SceneRecord:
     """Reads a USD stage, an MJCF model or a URDF robot.
 
@@ -35,6 +36,7 @@ def read_scene(
         path: The file.
         search_paths: Further folders (and ROS packages) in which robot files find meshes.
         floating_base: Let the root link of a URDF robot move freely; else it is fixed to the world.
+        keyframe: Name or number of the MJCF key to start from.
 
     Raises:
         SceneError: The file cannot be read, or is of no kind known here.
@@ -43,13 +45,16 @@ def read_scene(
     suffix = file.suffix.lower()
     if suffix == ".xacro":
         raise SceneError(str(file), XACRO, expected="URDF", next_step=f"run: xacro {file.name} > {file.stem}")
-    if suffix not in XML_SUFFIXES:
-        return read_usd(path)
-    root = parse_file(file, what="an MJCF model (<mujoco>) or a URDF robot (<robot>)")
-    if root.tag == "robot":
+    tag, line = "", 0
+    if suffix in XML_SUFFIXES:
+        root = parse_file(file, what="an MJCF model (<mujoco>) or a URDF robot (<robot>)")
+        tag, line = root.tag, root.line
+    if tag == "mujoco":
+        return read_mjcf(path, search_paths=search_paths, keyframe=keyframe)
+    if keyframe is not None:
+        raise SceneError(str(file), f"asked for the keyframe {keyframe!r}", expected="an MJCF model, which has them")
+    if tag == "robot":
         return read_urdf(path, search_paths=search_paths, floating_base=floating_base)
-    if root.tag == "mujoco":
-        return read_mjcf(path, search_paths=search_paths)
-    raise SceneError(
-        f"{file}:{root.line}", f"the root element is <{root.tag}>", expected="<mujoco> (MJCF) or <robot> (URDF)"
-    )
+    if suffix in XML_SUFFIXES:
+        raise SceneError(f"{file}:{line}", f"the root element is <{tag}>", expected="<mujoco> (MJCF) or <robot> (URDF)")
+    return read_usd(path)

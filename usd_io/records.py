@@ -213,6 +213,8 @@ class DriveRecord:
     """[N or N m]"""
     acceleration: bool = False
     """Stiffness and damping count per unit of the mass or inertia that the axis carries."""
+    force: float = 0.0
+    """Force of a drive without stiffness and damping [N or N m]."""
 
 
 @dataclass
@@ -254,6 +256,10 @@ class JointRecord:
     X_pj: np.ndarray
     X_cj: np.ndarray
     axes: list[JointAxisRecord] = field(default_factory=list)
+    start_q: np.ndarray | None = None
+    """Coordinates at which a free (seven) or ball joint (four) starts, where its bodies' poses do not say so; likewise
+    start_qd, angular velocity first."""
+    start_qd: np.ndarray | None = None
     damping: float = 0.0
     """Of free and ball joints; likewise stiffness (ball), friction and armature."""
     stiffness: float = 0.0
@@ -261,6 +267,10 @@ class JointRecord:
     armature: float = 0.0
     distance: tuple[float, float] = (-1.0, -1.0)
     """Smallest and largest distance [m] of a distance joint, negative for none."""
+    cone: tuple[float, float] | None = None
+    """How far the x axis of a ball joint may swing about y and z [rad], negative for any angle."""
+    angle_limit: float | None = None
+    """Largest rotation of a ball joint away from its zero pose [rad]."""
     filter_collision: bool = True
     """Whether parent and child do not collide."""
     outside_tree: bool = False
@@ -277,6 +287,43 @@ class JointRecord:
         return replace(
             self, parent_path=self.child_path, child_path=self.parent_path, X_pj=self.X_cj, X_cj=self.X_pj, axes=axes
         )
+
+
+@dataclass
+class MarkerRecord:
+    """A named place, camera or light on a body: kept for whoever looks at the stage, and not simulated."""
+
+    path: str
+    kind: str
+    """``site``, ``camera``, or ``spot``, ``directional``, ``point`` for lights."""
+    body_path: str | None
+    X_bs: np.ndarray
+    """Frame in the body's, in the world when it has none. Cameras and lights look along -z."""
+    vertical_fov: float = 0.0
+    """Of a camera [rad]."""
+    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Of a light."""
+    cutoff: float = 0.0
+    """Half angle of a spot light's cone [rad]."""
+
+
+@dataclass
+class EqualityRecord:
+    """Two bodies held together besides the joints that move them, or a joint axis that follows another one."""
+
+    path: str
+    kind: str
+    """``connect`` (points), ``weld`` (frames) or ``joint`` (coordinates)."""
+    bodies: tuple[str | None, str | None] = (None, None)
+    """Paths of BodyRecords, None for the world."""
+    X_1: np.ndarray | None = None
+    """Frame in the first body; likewise X_2."""
+    X_2: np.ndarray | None = None
+    axes: tuple[tuple[str, int], tuple[str, int] | None] | None = None
+    """Path of a joint and number of its axis: the one that follows, and the one that is followed (None: held still)."""
+    coef: tuple[float, ...] = (0.0, 1.0)
+    """``q_1 = coef[0] + coef[1] q_2 + …`` [m or rad], coordinates counted as in the joint records."""
+    enabled: bool = True
 
 
 @dataclass
@@ -390,12 +437,14 @@ class SceneRecord:
     bodies: list[BodyRecord] = field(default_factory=list)
     colliders: list[ColliderRecord] = field(default_factory=list)
     joints: list[JointRecord] = field(default_factory=list)
+    equalities: list[EqualityRecord] = field(default_factory=list)
     articulation_roots: tuple[str, ...] = ()
     """Prims said to be (or to hold) the root of an articulation."""
     joints_follow_bodies: bool = False
     """Joint coordinates are those that the bodies' poses and velocities mean, not those in the joint records."""
     visuals: list[VisualRecord] = field(default_factory=list)
     """Only of sources that are not USD; a stage keeps its own."""
+    markers: list[MarkerRecord] = field(default_factory=list)
     cloths: list[ClothRecord] = field(default_factory=list)
     softs: list[SoftBodyRecord] = field(default_factory=list)
     particles: list[ParticleRecord] = field(default_factory=list)

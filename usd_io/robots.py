@@ -26,6 +26,7 @@ def add_robot(
     self_collisions: bool = True,
     collapse_fixed_joints: bool = False,
     search_paths: Sequence[str | os.PathLike[str]] = (),
+    keyframe: str | None = None,
 ) -> SceneBindings:
     """Adds everything in an MJCF, URDF or USD file to a builder: bodies, joints, shapes.
 
@@ -40,6 +41,7 @@ def add_robot(
         self_collisions: Whether shapes of the robot touch each other where the file lets them.
         collapse_fixed_joints: Make one body of what fixed joints hold together.
         search_paths: Further folders in which robot files find meshes and packages.
+        keyframe: Name or number of the MJCF key to start from.
 
     Returns:
         Which body, shape and joint each path became. Bodies that were merged have the index of what they are part of.
@@ -47,7 +49,7 @@ def add_robot(
     Raises:
         SceneError: The file cannot be read.
     """
-    scene = read_scene(path, search_paths=search_paths, floating_base=floating_base)
+    scene = read_scene(path, search_paths=search_paths, floating_base=floating_base, keyframe=keyframe)
     part = sim.ModelBuilder()
     bindings = emit(scene, part)
     if bindings.measure_joints:
@@ -78,5 +80,6 @@ def add_robot(
         particles=[replace(p, start=shifted(p.start, "particle")) for p in bindings.particles],
         shapes={path: shifted(index, "shape") for path, index in bindings.shapes.items()},
         joints={path: shifted(joint[index], "joint") for path, index in bindings.joints.items()},
+        equalities={path: index + starts["equality"] for path, index in bindings.equalities.items()},
         measure_joints=False,
     )

@@ -18,6 +18,9 @@ CUDA_LANES = 32
 """Threads of a warp. On the CPU the numbers of a tree lie side by side unless copies of it run in SIMD lanes."""
 
 
+_FEW_MAKES = 8
+
+
 @en.struct
 class TreeTable:
     """Where the joints of each tree stand, and where its scratch begins.
@@ -63,7 +66,7 @@ class KinematicTrees:
     def __init__(self, model):
         host = {name: getattr(model, f"joint_{name}").numpy() for name in ("type", "parent", "child", "axis_dim")}
         mover, self.loops = movers(host["child"], model.body_count)
-        inner = np.setdiff1d(np.arange(len(host["child"])), self.loops)
+        inner = np.delete(np.arange(len(host["child"])), self.loops)
         number = np.full(len(host["child"]) + 1, -1, dtype=np.int64)  # the last entry answers for -1
         number[inner] = np.arange(len(inner))
         dofs = joint_dofs(host["type"], host["axis_dim"])[inner]
@@ -90,7 +93,7 @@ class KinematicTrees:
         self._group(model.device, shape, joint_numbers(model, host["child"])[order[first[:-1]]])
         joint_base, lane, self.joint_items = blocks(shape, np.diff(first), self.lanes)
         dof_base, _, self.dof_items = blocks(shape, self.dof_count, self.lanes)
-        self.loose_parents = np.setdiff1d(host["parent"][host["parent"] >= 0], host["child"])
+        self.loose_parents = np.unique(host["parent"][(host["parent"] >= 0) & (mover[host["parent"]] < 0)])
         self.table = TreeTable()
         for name, values in (
             ("first", first), ("order", order), ("ancestor", local), ("dof_at", dof_at),
@@ -104,7 +107,7 @@ class KinematicTrees:
         self.copies: list[CopyGroup] = copy_groups(shape, numbers, self.dof_count)
         self.lanes = self.block_size(device, bool(self.copies))
         grouped = [np.arange(g.tree, g.tree + g.copies) for g in self.copies]
-        others = np.setdiff1d(np.arange(self.count), np.concatenate(grouped)) if grouped else None
+        others = np.delete(np.arange(self.count), np.concatenate(grouped)) if grouped else None
         self.rest_count = self.count if others is None else len(others)
         self.rest = None if others is None else device_array(others, "int32", device)
 
@@ -144,10 +147,10 @@ def movers(child: np.ndarray, body_count: int) -> tuple[np.ndarray, np.ndarray]:
 
     Of several joints with one child the first one moves it, and the others close loops.
     """
+    joints = np.arange(len(child))
     mover = np.full(body_count + 1, -1, dtype=np.int64)
-    bodies, first = np.unique(child, return_index=True)
-    mover[bodies] = first
-    return mover, np.setdiff1d(np.arange(len(child)), first)
+    mover[child[::-1]] = joints[::-1]  # of several writes the last one stays
+    return mover, np.flatnonzero(mover[child] != joints)
 
 
 def roots(ancestor: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +181,7 @@ def sorted_trees(root, depth, ancestor, kind, numbers) -> tuple[np.ndarray, np.n
     """
     index = np.arange(len(root))
     # The order in which joints were added is kept where it has parents first: then dofs keep their order as well.
-    order = np.lexsort((index, root)) if (ancestor < index).all() else np.lexsort((index, depth, root))
+    order = np.argsort(root, kind="stable") if (ancestor < index).all() else np.lexsort((index, depth, root))
     first = np.flatnonzero(np.append(True, np.diff(root[order]) != 0)) if len(order) else np.zeros(0, int)
     size = np.diff(np.append(first, len(order)))
     place = np.empty(len(order), dtype=np.int64)
@@ -191,13 +194,25 @@ def sorted_trees(root, depth, ancestor, kind, numbers) -> tuple[np.ndarray, np.n
     for n in np.unique(size):
         same = np.flatnonzero(size == n)
         rows = make[first[same][:, None] + np.arange(n)].reshape(len(same), -1)
-        _, label = np.unique(rows, axis=0, return_inverse=True)
-        shape[same] = known + label.ravel()
+        label = equal_rows(rows)
+        shape[same] = known + label
         known += int(label.max()) + 1
     shape = split_evenly(shape, numbers[order[first]])
     by_shape = np.argsort(shape, kind="stable")
-    positions = np.concatenate([np.arange(first[t], first[t] + size[t]) for t in by_shape] or [np.zeros(0, int)])
-    return order[positions], np.append(0, np.cumsum(size[by_shape])), shape[by_shape]
+    ends = np.append(0, np.cumsum(size[by_shape]))
+    positions = np.arange(len(order)) + np.repeat(first[by_shape] - ends[:-1], size[by_shape])
+    return order[positions], ends, shape[by_shape]
+
+
+def equal_rows(rows: np.ndarray) -> np.ndarray:
+    """A number for each row, the same for equal rows."""
+    label = np.full(len(rows), -1, dtype=np.int64)
+    for known in range(_FEW_MAKES):  # a look at each row for each make is faster than sorting rows, if makes are few
+        left = np.flatnonzero(label < 0)
+        if not len(left):
+            return label
+        label[left[(rows[left] == rows[left[0]]).all(axis=1)]] = known
+    return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
 
 
 def blocks(shape: np.ndarray, items: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray, int]:

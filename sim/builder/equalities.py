@@ -11,8 +11,7 @@ from sim.inputs import as_count, as_floats, as_number, as_transform, as_vector
 class EqualityBuilder:
     """The equality part of ``ModelBuilder``.
 
-    ``compliance`` [m/N or rad/(N m)] makes a constraint give way; 0 means rigid. Only ``FeatherstoneIntegrator`` sees
-    them.
+    ``compliance`` [m/N or rad/(N m)] makes a constraint give way; 0 means rigid.
     """
 
     @property

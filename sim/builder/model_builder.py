@@ -11,6 +11,7 @@ from sim.builder.compose import ComposeBuilder
 from sim.builder.elements import ElementBuilder
 from sim.builder.equalities import EqualityBuilder
 from sim.builder.finalize import build_model
+from sim.builder.general_shapes import GeneralShapeBuilder
 from sim.builder.joints import JointBuilder
 from sim.builder.particles import ParticleBuilder
 from sim.builder.primitives import PrimitiveBuilder
@@ -31,6 +32,7 @@ class ModelBuilder(
     BodyBuilder,
     ShapeBuilder,
     PrimitiveBuilder,
+    GeneralShapeBuilder,
     JointBuilder,
     EqualityBuilder,
     CollapseBuilder,

@@ -11,6 +11,7 @@ from sim.geometry.shape_types import (
     GEO_CAPSULE,
     GEO_CONE,
     GEO_CYLINDER,
+    GEO_ELLIPSOID,
     GEO_MESH,
     GEO_NAMES,
     GEO_PLANE,
@@ -29,7 +30,16 @@ AXIS_ROTATION = {
 }
 
 # How many numbers of ``scale`` each type uses; they must be above zero (a plane may be unbounded: 0).
-SCALE_SIZE = {GEO_SPHERE: 1, GEO_BOX: 3, GEO_CAPSULE: 2, GEO_CYLINDER: 2, GEO_CONE: 2, GEO_MESH: 3, GEO_PLANE: 0}
+SCALE_SIZE = {
+    GEO_SPHERE: 1,
+    GEO_BOX: 3,
+    GEO_CAPSULE: 2,
+    GEO_CYLINDER: 2,
+    GEO_CONE: 2,
+    GEO_MESH: 3,
+    GEO_PLANE: 0,
+    GEO_ELLIPSOID: 3,
+}
 
 SOLID = {
     GEO_SPHERE: mp.sphere,
@@ -37,6 +47,7 @@ SOLID = {
     GEO_CAPSULE: mp.capsule,
     GEO_CYLINDER: mp.cylinder,
     GEO_CONE: mp.cone,
+    GEO_ELLIPSOID: mp.ellipsoid,
 }
 HOLLOW = {
     GEO_SPHERE: mp.hollow_sphere,
@@ -56,7 +67,7 @@ def shape_mass(kind: int, scale, src, density: float, is_solid: bool, thickness:
     if kind == GEO_MESH:
         return src.mass_properties(scale, is_solid=is_solid, density=density, thickness=thickness)
     size = [float(s) for s in scale[: SCALE_SIZE[kind]]]
-    return SOLID[kind](density, *size) if is_solid else HOLLOW[kind](density, *size, thickness)
+    return SOLID[kind](density, *size) if is_solid or kind not in HOLLOW else HOLLOW[kind](density, *size, thickness)
 
 
 def shape_bounding_radius(kind: int, scale, src) -> float:
@@ -68,6 +79,8 @@ def shape_bounding_radius(kind: int, scale, src) -> float:
         return float(np.linalg.norm((x, y, z)))
     if kind == GEO_CAPSULE:
         return x + y
+    if kind == GEO_ELLIPSOID:
+        return max(x, y, z)
     if kind in (GEO_CYLINDER, GEO_CONE):
         return float(np.hypot(x, y))
     if kind == GEO_MESH:
@@ -129,7 +142,8 @@ class ShapeBuilder:
             rot: Rotation in the body's frame (x, y, z, w).
             type: One of ``GEO_*``.
             scale: Sizes [m]: sphere (radius), box (half extents), capsule, cylinder and cone (radius, half_height)
-                along y, plane (width, length) with 0 for unbounded, mesh (scale along x, y, z); padded to 3 with 0.
+                along y, plane (width, length) with 0 for unbounded, mesh (scale along x, y, z), ellipsoid (semi-axes);
+                padded to 3 with 0.
             src: The mesh of a ``GEO_MESH``.
             density: See the class, as for all that follow.
             ke: Contact stiffness.

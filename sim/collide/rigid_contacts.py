@@ -9,30 +9,33 @@ import numpy as np
 import engine as en
 from engine.capture import NotRecorded
 from sim.collide.body_lists import BodyLists, key_pair_sides, number_near_pairs
-from sim.collide.box_pairs import collide_boxes
 from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
+from sim.collide.contact_geometry import ContactGeometry
 from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
+from sim.collide.convex_pairs import collide_convex
 from sim.collide.islands import pair_islands
-from sim.collide.round_pairs import collide_capsule, collide_sphere
+from sim.collide.pair_table import PairTable
+from sim.collide.plane_pairs import collide_plane
+from sim.collide.round_pairs import collide_capsules, collide_sphere
 from sim.collide.sampled_pairs import collide_samples
-from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
+from sim.collide.shape_types import BOX, CAPSULE, CONE, CONVEX, CYLINDER, ELLIPSOID, FIELD, MESH, PLANE, SPHERE
 from sim.collide.shapes import ShapePlacement
+from sim.collide.surface_pairs import collide_field, collide_surface
 from sim.errors import SimError
 from sim.geometry.integer_order import stable_order
 
 # Shape a of a pair is the one that comes first here.
-ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, MESH, PLANE)
+ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, ELLIPSOID, CONVEX, MESH, FIELD, PLANE)
+SOLID = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, ELLIPSOID, CONVEX)
 
 PAIR_KERNELS = {
-    **{(SPHERE, other): collide_sphere for other in ORDER},
-    **{(CAPSULE, other): collide_capsule for other in ORDER if other != SPHERE},
-    **{
-        (a, b): collide_samples
-        for a in (BOX, CYLINDER, CONE, MESH)
-        for b in (BOX, CYLINDER, CONE, MESH, PLANE)
-        if ORDER.index(a) <= ORDER.index(b)
-    },
-    (BOX, BOX): collide_boxes,
+    **{(a, b): collide_convex for i, a in enumerate(SOLID) for b in SOLID[i:]},
+    **{(SPHERE, b): collide_sphere for b in (SPHERE, CAPSULE, BOX, CYLINDER, CONE, ELLIPSOID, PLANE)},
+    (CAPSULE, CAPSULE): collide_capsules,
+    **{(a, MESH): collide_surface for a in SOLID},
+    **{(a, FIELD): collide_field for a in SOLID},
+    **{(a, b): collide_samples for a, b in ((MESH, MESH), (MESH, FIELD), (FIELD, FIELD))},
+    **{(a, PLANE): collide_plane for a in (*SOLID[1:], MESH, FIELD)},
 }
 
 
@@ -53,7 +56,8 @@ class RigidContacts:
     """
 
     def __init__(self, model, capacity: int | None = None):
-        pairs, self.kernels, kinds = candidate_pairs(model)
+        self.geometry = ContactGeometry(model)
+        pairs, self.kernels, kinds = candidate_pairs(model, self.geometry.kinds)
         self.pair_count = len(pairs)
         bodies = model.shape_body.numpy()[pairs].reshape(-1, 2)
         island = pair_islands(bodies[:, 0], bodies[:, 1], model.body_count)
@@ -77,6 +81,9 @@ class RigidContacts:
         self.active_pair = en.zeros(c, dtype=int)
         self.previous_slot = en.zeros(c, dtype=int)
         self.dropped = en.zeros(1, dtype=int)
+        self._pairs = PairTable()
+        self._pairs.active_count, self._pairs.active_pair = self.active_count, self.active_pair
+        self._pairs.shapes, self._pairs.kind = self.pair_shapes, self.pair_kind
         self.points = PointTable()
         self.points.count = en.zeros(c, dtype=int)
         self.points.point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
@@ -114,15 +121,10 @@ class RigidContacts:
         en.copy(self.old_count, self.points.count)
         en.copy(self.old_point_a, self.points.point_a)
         en.copy(self.old_slip, self.slip)
+        geometry = self.geometry.placed(placement)
         for kind, kernel in enumerate(self.kernels):
-            en.launch(
-                kernel,
-                dim=self.capacity,
-                inputs=[
-                    kind, self.active_count, self.active_pair, self.pair_kind, self.pair_shapes, model.shape_body,
-                    geo.type, geo.scale, geo.source, geo.thickness, placement.X_ws, body_q, margin, self.points,
-                ],
-            )  # fmt: skip
+            inputs = [kind, self._pairs, *geometry, body_q, margin, self.points]
+            en.launch(kernel, dim=self.capacity, inputs=inputs)
         en.launch(
             carry_slip,
             dim=self.capacity,
@@ -160,8 +162,12 @@ class RigidContacts:
         self._lists.sort(self.body_start)
 
 
-def candidate_pairs(model) -> tuple[np.ndarray, list, np.ndarray]:
+def candidate_pairs(model, types) -> tuple[np.ndarray, list, np.ndarray]:
     """All shape pairs that may touch, each in the order of `ORDER`, and the narrow-phase kernels that they need.
+
+    Args:
+        model: The model.
+        types: Kind of each shape as in `ORDER`.
 
     Returns:
         Pairs [n, 2], kernels, and for every pair the number of its kernel [n]. Left out are pairs within one body and
@@ -177,7 +183,6 @@ def candidate_pairs(model) -> tuple[np.ndarray, list, np.ndarray]:
             "collision groups that keep distant shapes apart, or a higher limit",
         )
     body = model.shape_body.numpy()
-    types = model.shape_geo.type.numpy()
     listed = [model.shape_contact_pairs.numpy(), model.shape_ground_contact_pairs.numpy()]
     pairs = np.concatenate([rows.reshape(-1, 2) for rows in listed]).astype(np.int32)
     pairs = pairs[body[pairs[:, 0]] != body[pairs[:, 1]]]

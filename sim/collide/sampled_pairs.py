@@ -1,124 +1,107 @@
-"""Any two shapes with sample points: points of each against the signed distance of the other, reduced to eight.
+"""Two triangle meshes that are not convex: points of each against the signed distance of the other.
 
-Kept are the deepest point and those that reach farthest along the axes and towards the octants: the support polygon
-of a resting body. Edges that cross edges are seen only through their ends.
+Points are vertices and middles of the triangles whose boxes meet the other's bounds, so the cost goes with the overlap.
+A corner that lies exactly on a side of the other solid is nearest to that side, so flat faces of equal size would not
+feel each other through corners alone: hence the middles. Edges that cross edges are seen only through their ends.
 """
 
 import engine as en
-from sim.collide.contact_points import PointTable, put_point
-from sim.collide.sample_points import sample_count, sample_point
-from sim.collide.shape_types import PLANE
-from sim.collide.signed_distance import FAR, shape_distance
-
-# Bins: the deepest point, six axes, eight octants; the first eight different points are kept, in this order.
-BINS = en.constant(15)
+from sim.collide.contact_points import PointTable
+from sim.collide.convex_shapes import HullTable
+from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.point_choice import BINS, offer_point, put_chosen
+from sim.collide.signed_distance import FAR, mesh_distance
+from sim.collide.surfaces import SurfaceTable
 
 
 @en.func
-def bin_direction(k: int) -> en.vec3:
-    """Direction in which bin k wants the farthest point; slightly skewed so that symmetric points are no ties."""
-    d = en.vec3(0.0, 0.0, 0.0)
-    if k >= 1 and k <= 6:
-        s = 1.0
-        if (k & 1) == 0:
-            s = -1.0
-        if k <= 2:
-            d = en.vec3(1.7 * s, 0.0, 0.02)
-        elif k <= 4:
-            d = en.vec3(0.02, 0.0, 1.7 * s)
-        else:
-            d = en.vec3(0.02, 1.7 * s, 0.01)
-    elif k > 6:
-        x = en.where((k & 1) == 0, -1.0, 1.01)
-        y = en.where((k & 2) == 0, -1.02, 1.03)
-        z = en.where((k & 4) == 0, -1.04, 1.05)
-        d = en.vec3(x, y, z)
-    return d
+def turned_half(R: en.mat33, half: en.vec3) -> en.vec3:
+    """Half extents of a turned box."""
+    return en.vec3(
+        en.abs(R[0, 0]) * half[0] + en.abs(R[0, 1]) * half[1] + en.abs(R[0, 2]) * half[2],
+        en.abs(R[1, 0]) * half[0] + en.abs(R[1, 1]) * half[1] + en.abs(R[1, 2]) * half[2],
+        en.abs(R[2, 0]) * half[0] + en.abs(R[2, 1]) * half[1] + en.abs(R[2, 2]) * half[2],
+    )
 
 
 @en.kernel
 def collide_samples(
-    kind: int,
-    active_count: en.array(dtype=int),
-    active_pair: en.array(dtype=int),
-    pair_kind: en.array(dtype=int),
-    pair_shapes: en.array2d(dtype=int),
-    shape_body: en.array(dtype=int),
-    shape_type: en.array(dtype=int),
-    shape_scale: en.array(dtype=en.vec3),
-    shape_source: en.array(dtype=en.uint64),
-    shape_thickness: en.array(dtype=float),
-    X_ws: en.array(dtype=en.transform),
-    body_q: en.array(dtype=en.transform),
-    margin: float,
-    table: PointTable,
-):
+    kind: int, pairs: PairTable, shapes: ShapeTable, hulls: HullTable, surfaces: SurfaceTable,
+    body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
+):  # fmt: skip
     slot = en.tid()
-    if slot >= active_count[0]:
+    if slot >= pairs.active_count[0]:
         return
-    pair = active_pair[slot]
-    if pair_kind[pair] != kind:
+    pair = pairs.active_pair[slot]
+    if pairs.kind[pair] != kind:
         return
-    best_score = en.zeros(shape=15, dtype=float)
-    best_id = en.zeros(shape=15, dtype=int)
-    best_a = en.zeros(shape=15, dtype=en.vec3)
-    best_b = en.zeros(shape=15, dtype=en.vec3)
-    best_n = en.zeros(shape=15, dtype=en.vec3)
+    score = en.zeros(shape=15, dtype=float)
+    on_a = en.zeros(shape=15, dtype=en.vec3)
+    on_b = en.zeros(shape=15, dtype=en.vec3)
+    normal = en.zeros(shape=15, dtype=en.vec3)
     for k in range(BINS):
-        best_score[k] = -1.0e30
-        best_id[k] = -1
-    shape_a = pair_shapes[pair, 0]
-    shape_b = pair_shapes[pair, 1]
-    center = en.transform_get_translation(X_ws[shape_a])
-    seen = 0
+        score[k] = -1.0e30
+    shape_a = pairs.shapes[pair, 0]
+    shape_b = pairs.shapes[pair, 1]
+    center = en.transform_get_translation(shapes.X_ws[shape_a])
+    size = 1.0e30
     for side in range(2):
         # side 0: samples of a against b; side 1: the other way round
         s = shape_a
         o = shape_b
-        sign = 1.0
         if side == 1:
             s = shape_b
             o = shape_a
-            sign = -1.0
-        X_s = X_ws[s]
-        X_o = X_ws[o]
-        X_ow = en.transform_inverse(X_o)
-        toward_w = en.transform_get_translation(X_o) - en.transform_get_translation(X_s)
-        if shape_type[o] == PLANE:
-            toward_w = en.transform_vector(X_o, en.vec3(0.0, -1.0, 0.0))
-        toward = en.transform_vector(en.transform_inverse(X_s), toward_w)
-        skin_s = shape_thickness[s]
-        skin_o = shape_thickness[o]
-        count = sample_count(shape_type[s], shape_source[s])
-        for i in range(count):
-            p = en.transform_point(X_s, sample_point(shape_type[s], shape_scale[s], shape_source[s], i, toward))
-            d, n_o = shape_distance(shape_type[o], shape_scale[o], shape_source[o], en.transform_point(X_ow, p), FAR)
-            if d < 0.5 * FAR and d - skin_s - skin_o < margin:
-                n = en.transform_vector(X_o, n_o)
-                on_s = p - n * skin_s
-                on_o = p - n * (d - skin_o)
-                for k in range(BINS):
-                    score = en.dot(p - center, bin_direction(k)) - d
-                    if score > best_score[k]:
-                        best_score[k] = score
-                        best_id[k] = seen
-                        best_n[k] = n * sign
-                        if side == 0:
-                            best_a[k] = on_s
-                            best_b[k] = on_o
-                        else:
-                            best_a[k] = on_o
-                            best_b[k] = on_s
-            seen = seen + 1
-    used = 0
-    for k in range(BINS):
-        fresh = best_id[k] >= 0
-        for j in range(BINS):
-            if j < k and best_id[j] == best_id[k]:
-                fresh = False
-        if fresh and used < 8:
-            put_point(
-                table, slot, used, body_q, shape_body[shape_a], shape_body[shape_b], best_a[k], best_b[k], best_n[k]
-            )
-            used = used + 1
-    table.count[slot] = used
+        skin_s = shapes.thickness[s]
+        skin_o = shapes.thickness[o]
+        reach = margin + skin_s + skin_o
+        X_s = shapes.X_ws[s]
+        X_o = shapes.X_ws[o]
+        X_os = en.transform_multiply(en.transform_inverse(X_o), X_s)
+        X_so = en.transform_inverse(X_os)
+        scale = shapes.scale[s]
+        # bounds of the other, in the frame of this mesh before its scale
+        half_o = (shapes.upper_s[o] - shapes.lower_s[o]) * 0.5
+        middle = en.transform_point(X_so, (shapes.upper_s[o] + shapes.lower_s[o]) * 0.5)
+        half = turned_half(en.quat_to_matrix(en.transform_get_rotation(X_so)), half_o)
+        grown = half + en.vec3(reach, reach, reach)
+        depth = en.min(half_o[0], en.min(half_o[1], half_o[2]))
+        size = en.min(size, en.max(half_o[0], en.max(half_o[1], half_o[2])))
+        mesh = en.mesh_get(shapes.source[s])
+        query = en.mesh_query_aabb(shapes.source[s], en.cw_div(middle - grown, scale), en.cw_div(middle + grown, scale))
+        face = 0
+        while en.mesh_query_aabb_next(query, face):
+            a = mesh.points[mesh.indices[3 * face]]
+            b = mesh.points[mesh.indices[3 * face + 1]]
+            c = mesh.points[mesh.indices[3 * face + 2]]
+            owned = surfaces.edges[surfaces.edge_first[s] + face] >> 4
+            for k in range(4):
+                p = (a + b + c) * 0.33333333
+                if k == 1:
+                    p = a
+                elif k == 2:
+                    p = b
+                elif k == 3:
+                    p = c
+                # a vertex counts with the first triangle that has it
+                if k == 0 or ((owned >> (k - 1)) & 1) == 1:
+                    q = en.transform_point(X_os, en.cw_mul(p, scale))
+                    low = q - shapes.lower_s[o]
+                    high = shapes.upper_s[o] - q
+                    if (
+                        en.min(low[0], en.min(low[1], low[2])) > -reach
+                        and en.min(high[0], en.min(high[1], high[2])) > -reach
+                    ):
+                        d, n_o = mesh_distance(shapes.source[o], shapes.scale[o], q, reach + depth)
+                        if d < 0.5 * FAR and d < reach:
+                            n = en.transform_vector(X_o, n_o)
+                            p_w = en.transform_point(X_o, q)
+                            on_s = p_w - n * skin_s
+                            on_o = p_w - n * (d - skin_o)
+                            if side == 0:
+                                offer_point(score, on_a, on_b, normal, center, on_s, on_o, n, d)
+                            else:
+                                offer_point(score, on_a, on_b, normal, center, on_o, on_s, -n, d)
+    table.count[slot] = put_chosen(
+        table, slot, body_q, shapes.body[shape_a], shapes.body[shape_b], score, on_a, on_b, normal, 1.0e-4 * size
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 import engine as en
-from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
+from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
 
 INFINITE = 1.0e9
 
@@ -17,6 +17,7 @@ def local_bounds(kind: int, scale: np.ndarray, vertices: np.ndarray | None) -> t
         CAPSULE: (r, r + h, r),
         CYLINDER: (r, h, r),
         CONE: (r, h, r),
+        ELLIPSOID: tuple(scale),
         PLANE: (r, 0.0, h) if r > 0.0 and h > 0.0 else (INFINITE, 0.0, INFINITE),
     }
     if kind == MESH and vertices is not None and len(vertices):
@@ -52,9 +53,18 @@ class ShapePlacement:
         en.launch(
             place_shapes,
             dim=self.count,
-            inputs=[body_q, model.shape_body, model.shape_transform, self.lower_s, self.upper_s],
+            inputs=[
+                body_q, model.shape_body, model.shape_transform, model.shape_geo.type, model.shape_geo.scale,
+                self.lower_s, self.upper_s,
+            ],
             outputs=[self.X_ws, self.lower_w, self.upper_w],
-        )
+        )  # fmt: skip
+
+
+@en.func
+def disc_reach(axis: float, radius: float) -> float:
+    """How far a disc of `radius` reaches along an axis that its normal has the component `axis` on."""
+    return radius * en.sqrt(en.max(1.0 - axis * axis, 0.0))
 
 
 @en.kernel
@@ -62,6 +72,8 @@ def place_shapes(
     body_q: en.array(dtype=en.transform),
     shape_body: en.array(dtype=int),
     shape_transform: en.array(dtype=en.transform),
+    shape_type: en.array(dtype=int),
+    shape_scale: en.array(dtype=en.vec3),
     lower_s: en.array(dtype=en.vec3),
     upper_s: en.array(dtype=en.vec3),
     X_ws: en.array(dtype=en.transform),
@@ -82,5 +94,27 @@ def place_shapes(
         en.abs(R[1, 0]) * half[0] + en.abs(R[1, 1]) * half[1] + en.abs(R[1, 2]) * half[2],
         en.abs(R[2, 0]) * half[0] + en.abs(R[2, 1]) * half[1] + en.abs(R[2, 2]) * half[2],
     )
+    kind = shape_type[s]
+    scale = shape_scale[s]
+    if kind == SPHERE:
+        reach = en.vec3(scale[0], scale[0], scale[0])
+    elif kind == CAPSULE:
+        reach = en.vec3(
+            scale[0] + en.abs(R[0, 1]) * scale[1],
+            scale[0] + en.abs(R[1, 1]) * scale[1],
+            scale[0] + en.abs(R[2, 1]) * scale[1],
+        )
+    elif kind == CYLINDER:
+        reach = en.vec3(
+            disc_reach(R[0, 1], scale[0]) + en.abs(R[0, 1]) * scale[1],
+            disc_reach(R[1, 1], scale[0]) + en.abs(R[1, 1]) * scale[1],
+            disc_reach(R[2, 1], scale[0]) + en.abs(R[2, 1]) * scale[1],
+        )
+    elif kind == ELLIPSOID:
+        reach = en.vec3(
+            en.length(en.vec3(R[0, 0] * scale[0], R[0, 1] * scale[1], R[0, 2] * scale[2])),
+            en.length(en.vec3(R[1, 0] * scale[0], R[1, 1] * scale[1], R[1, 2] * scale[2])),
+            en.length(en.vec3(R[2, 0] * scale[0], R[2, 1] * scale[1], R[2, 2] * scale[2])),
+        )
     lower_w[s] = center - reach
     upper_w[s] = center + reach

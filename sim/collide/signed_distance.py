@@ -2,12 +2,12 @@
 
 `smooth_shape_distance` is the table, one row per type; `shape_distance` adds meshes. Scales as in the builder: sphere (r, -, -); box half extents;
 capsule, cylinder, cone (radius, half height, -) along y, the cone's apex at +half height; plane (width, length, -)
-with normal +y, infinite when either is zero; mesh per-axis scale.
+with normal +y, infinite when either is zero; ellipsoid semi-axes; mesh per-axis scale.
 Distances are exact [m] (for a mesh with unequal scales: exact for the unscaled mesh, then mapped).
 """
 
 import engine as en
-from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, MESH, PLANE, SPHERE
+from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, ELLIPSOID, MESH, PLANE, SPHERE
 
 FAR = en.constant(1.0e9)
 
@@ -120,6 +120,33 @@ def cone_distance(scale: en.vec3, p: en.vec3):
 
 
 @en.func
+def ellipsoid_distance(scale: en.vec3, p: en.vec3):
+    """Exact (Eberly, "Distance from a Point to an Ellipsoid"): one root, by Newton from the side where it is monotonic."""
+    size = en.max(scale[0], en.max(scale[1], scale[2]))
+    e = scale / size
+    y = en.vec3(
+        en.max(en.abs(p[0]) / size, 1.0e-6 * e[0]),
+        en.max(en.abs(p[1]) / size, 1.0e-6 * e[1]),
+        en.max(en.abs(p[2]) / size, 1.0e-6 * e[2]),
+    )
+    ee = en.cw_mul(e, e)
+    ey = en.cw_mul(e, y)
+    t = en.max(ey[0] - ee[0], en.max(ey[1] - ee[1], ey[2] - ee[2]))
+    for _turn in range(12):
+        r = en.vec3(ey[0] / (t + ee[0]), ey[1] / (t + ee[1]), ey[2] / (t + ee[2]))
+        slope = 2.0 * (r[0] * r[0] / (t + ee[0]) + r[1] * r[1] / (t + ee[1]) + r[2] * r[2] / (t + ee[2]))
+        t = t + en.max(en.dot(r, r) - 1.0, 0.0) / slope
+    x = en.vec3(ee[0] * y[0] / (t + ee[0]), ee[1] * y[1] / (t + ee[1]), ee[2] * y[2] / (t + ee[2]))
+    u = en.cw_div(y, e)
+    d = en.length(y - x) * size * en.where(en.dot(u, u) < 1.0, -1.0, 1.0)
+    n = en.normalize(en.cw_div(x, ee))
+    sx = en.where(p[0] < 0.0, -1.0, 1.0)
+    sy = en.where(p[1] < 0.0, -1.0, 1.0)
+    sz = en.where(p[2] < 0.0, -1.0, 1.0)
+    return d, en.vec3(n[0] * sx, n[1] * sy, n[2] * sz)
+
+
+@en.func
 def plane_distance(scale: en.vec3, p: en.vec3):
     d = p[1]
     n = en.vec3(0.0, 1.0, 0.0)
@@ -169,6 +196,8 @@ def smooth_shape_distance(kind: int, scale: en.vec3, p: en.vec3):
         d, n = cylinder_distance(scale, p)
     elif kind == CONE:
         d, n = cone_distance(scale, p)
+    elif kind == ELLIPSOID:
+        d, n = ellipsoid_distance(scale, p)
     return d, n
 
 

@@ -1,13 +1,15 @@
 """Featherstone: articulated bodies in reduced coordinates, O(n) in the number of joints."""
 
+from functools import partial
+
 import engine as en
 from engine.taping import active_tape
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
 from sim.featherstone.constrained_step import constrain_step
 from sim.featherstone.copies import spacing_of, step_copies
-from sim.featherstone.joint_forces import joint_force_table
-from sim.featherstone.outward import body_table
+from sim.featherstone.joint_forces import FORCE_ARRAYS, joint_force_table
+from sim.featherstone.outward import BODY_ARRAYS, body_table
 from sim.featherstone.scratch import scratch_of
 from sim.featherstone.step import step_trees
 from sim.semi_implicit import SemiImplicitIntegrator
@@ -74,26 +76,29 @@ class FeatherstoneIntegrator:
                 "every body of an articulation to be the child of a joint",
                 "call add_joint_free(child=...) for a floating base, add_joint_fixed(-1, ...) for a fixed one",
             )
-        tables = [model.joint_table, joint_force_table(model), body_table(model), trees.table]
-        inputs = [
-            trees.lanes, state_in.joint_q, state_in.joint_qd, state_in.joint_qdd,
-            model.joint_act if control is None else control.joint_act,
-            None if control is None else control.joint_f, wrench, en.vec3(*model.gravity), dt,
+        wanted, applied = (model.joint_act, None) if control is None else (control.joint_act, control.joint_f)
+        arrays = [
+            state_in.joint_q, state_in.joint_qd, state_in.joint_qdd, wanted, applied, wrench, scratch.q, scratch.qd,
+            scratch.joint, scratch.dof, state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q,
+            state_out.body_qd,
         ]  # fmt: skip
-        outputs = [
-            scratch.q, scratch.qd, scratch.joint, scratch.dof,
-            state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q, state_out.body_qd,
-        ]  # fmt: skip
-        groups, rest, rest_count = trees.copies, trees.rest, trees.rest_count
-        if active_tape() is not None:  # gradients go through trees one by one
-            groups, rest, rest_count = [], None, trees.count
-        for group in groups:
-            en.launch(
-                step_copies,
-                dim=(-(-group.copies // trees.lanes), trees.lanes),
-                inputs=[*tables, spacing_of(group), group.tree, group.copies, group.dofs, *inputs],
-                outputs=outputs,
-            )
-        if rest_count:
-            en.launch(step_trees, dim=rest_count, inputs=[*tables, rest, *inputs], outputs=outputs)
+        fixed = [model.joint_table, trees, *(getattr(model, name) for name in FORCE_ARRAYS + BODY_ARRAYS)]
+        launches = partial(_launches, model, trees, arrays, dt)
+        model.articulation_launches.run([*arrays, *fixed], (dt, model.gravity.tobytes()), launches)
         constrain_step(model, scratch, model.body_com, state_out, dt)
+
+
+def _launches(model, trees, arrays: list, dt: float) -> list[tuple]:
+    """The launches of a step of all trees: copies in lock-step, others one by one."""
+    tables = [model.joint_table, joint_force_table(model), body_table(model), trees.table]
+    rest = [trees.lanes, *arrays[:6], en.vec3(*model.gravity), dt]
+    out = arrays[6:]
+    if active_tape() is not None:  # gradients go through trees one by one
+        return [(step_trees, trees.count, [*tables, None, *rest], out)]
+    found: list[tuple] = []
+    for group in trees.copies:
+        inputs = [*tables, spacing_of(group), group.tree, group.copies, group.dofs, *rest]
+        found.append((step_copies, (-(-group.copies // trees.lanes), trees.lanes), inputs, out))
+    if trees.rest_count:
+        found.append((step_trees, trees.rest_count, [*tables, trees.rest, *rest], out))
+    return found

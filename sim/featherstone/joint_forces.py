@@ -33,13 +33,17 @@ class JointForceTable:
     spring_ref: en.array(dtype=float)
 
 
+FIELDS = (
+    "target_ke", "target_kd", "target_qd", "effort_limit", "limit_lower", "limit_upper", "limit_ke", "limit_kd",
+    "armature", "damping", "stiffness", "spring_ref",
+)  # fmt: skip
+FORCE_ARRAYS = ("joint_axis_mode", *(f"joint_{name}" for name in FIELDS))
+
+
 def joint_force_table(model) -> JointForceTable:
     """The table of a model's joint forces."""
     table = JointForceTable()
-    for name in (
-        "target_ke", "target_kd", "target_qd", "effort_limit", "limit_lower", "limit_upper", "limit_ke", "limit_kd",
-        "armature", "damping", "stiffness", "spring_ref",
-    ):  # fmt: skip
+    for name in FIELDS:
         setattr(table, name, getattr(model, f"joint_{name}"))
     table.mode = model.joint_axis_mode
     return table

@@ -36,10 +36,13 @@ class BodyTable:
     inertia: en.array(dtype=en.mat33)
 
 
+BODY_ARRAYS = ("body_mass", "body_com", "body_inertia")
+
+
 def body_table(model) -> BodyTable:
     """The table of a model's bodies."""
     table = BodyTable()
-    table.mass, table.com, table.inertia = model.body_mass, model.body_com, model.body_inertia
+    table.mass, table.com, table.inertia = (getattr(model, name) for name in BODY_ARRAYS)
     return table
 
 

@@ -83,6 +83,13 @@ def cone(density: float, radius: float, half_height: float) -> MassProperties:
     return MassProperties(mass, com, np.diag([side, 0.3 * mass * radius**2, side]))
 
 
+def ellipsoid(density: float, rx: float, ry: float, rz: float) -> MassProperties:
+    """Solid ellipsoid with semi-axes ``rx ry rz``."""
+    mass = density * 4.0 / 3.0 * math.pi * rx * ry * rz
+    xx, yy, zz = rx * rx, ry * ry, rz * rz
+    return MassProperties(mass, np.zeros(3), mass / 5.0 * np.diag([yy + zz, xx + zz, xx + yy]))
+
+
 def hollow_sphere(density: float, radius: float, thickness: float) -> MassProperties:
     """Spherical wall; solid once the thickness reaches the radius."""
     outer = sphere(density, radius)

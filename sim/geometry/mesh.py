@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.errors import SimError, SimWarning
+from sim.geometry.hull import convex_hull
+from sim.geometry.hull_topology import HullTopology, hull_topology, is_convex
 from sim.geometry.mass_properties import MassProperties
 from sim.geometry.mesh_mass import is_watertight, shell_mesh, solid_mesh
 from sim.inputs import as_indices, as_points
@@ -55,6 +57,7 @@ class Mesh:
         self.indices = triangles.astype(np.int32).ravel()
         self.is_solid = bool(is_solid)
         self._compute_inertia = bool(compute_inertia)
+        self._hull: Mesh | None = None
         self._device_meshes: dict[str, engine.Mesh] = {}
 
     @cached_property
@@ -118,6 +121,31 @@ class Mesh:
     def bounding_radius(self, scale=(1.0, 1.0, 1.0)) -> float:
         """Radius [m] of the sphere about the mesh origin that holds the scaled mesh."""
         return float(np.sqrt(np.max(np.sum((self.vertices * np.asarray(scale)) ** 2, axis=1))))
+
+    @cached_property
+    def is_convex(self) -> bool:
+        """Whether the surface is closed and bounds a convex body; such meshes collide as solids, and fast."""
+        return is_convex(self.vertices, self.triangles)
+
+    @cached_property
+    def hull_topology(self) -> HullTopology | None:
+        """Vertices, edges and faces of the convex hull (of the mesh itself if convex); None for flat meshes."""
+        return hull_topology(self.vertices, self.triangles if self.is_convex else None)
+
+    def convex_hull(self) -> "Mesh":
+        """The convex hull of the vertices as a mesh, made once; the mesh itself where it is convex.
+
+        Raises:
+            SimError: The vertices lie in a plane.
+        """
+        if self.is_convex:
+            return self
+        if self._hull is None:
+            hull = convex_hull(self.vertices)
+            if hull is None:
+                raise SimError("Mesh.convex_hull()", "vertices in a plane", "vertices around a volume")
+            self._hull = Mesh(hull[0], hull[1], self._compute_inertia, self.is_solid)
+        return self._hull
 
     def finalize(self, device=None) -> "engine.Mesh":
         """The mesh on ``device`` with its BVH, made once per device; its ``id`` goes into kernels."""

@@ -9,6 +9,7 @@ GEO_MESH = 5
 GEO_SDF = 6
 GEO_PLANE = 7
 GEO_NONE = 8
+GEO_ELLIPSOID = 9
 
 GEO_NAMES = {
     GEO_SPHERE: "sphere",
@@ -20,4 +21,5 @@ GEO_NAMES = {
     GEO_SDF: "sdf",
     GEO_PLANE: "plane",
     GEO_NONE: "none",
+    GEO_ELLIPSOID: "ellipsoid",
 }

@@ -15,6 +15,7 @@ from sim.articulation.joint_types import JOINT_DISTANCE
 from sim.articulation.trees import KinematicTrees, blocks, joint_dofs, sorted_trees
 from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.device_arrays import device_array
+from sim.maximal.closures import Closures
 
 ROWS = 6
 """Rows of a joint: no two bodies have more directions in which to move against each other."""
@@ -28,7 +29,7 @@ class ClusterTable:
     floating roots. ancestor: per position, the position within the cluster of the parent body, -1 where the world or a
     kinematic body holds it. row_at: per position, its first row within the cluster. node_base, row_base, lane: per
     cluster. place: per body, its position within its cluster, -1 for bodies that are no node. loop_first: per cluster,
-    its first loop, and the end. loop_joint: per loop.
+    its first closure (`sim.maximal.closures`), and the end.
     """
 
     first: en.array(dtype=int)
@@ -41,7 +42,6 @@ class ClusterTable:
     lane: en.array(dtype=int)
     place: en.array(dtype=int)
     loop_first: en.array(dtype=int)
-    loop_joint: en.array(dtype=int)
 
 
 class Clusters:
@@ -52,9 +52,8 @@ class Clusters:
         lanes: Clusters in a block of scratch.
         table: ``ClusterTable`` on the model's device.
         node_items: Scratch items of nodes, padding included; likewise row_items.
-        loop_count: Number of joints that close loops.
         tree_joint: For each body, the joint that holds it in its tree, or -1, host int array [body_count].
-        loops: Joints that close loops, a host array.
+        closures: What holds bodies together besides.
     """
 
     def __init__(self, model, every_row: bool):
@@ -63,21 +62,23 @@ class Clusters:
         names = ("type", "parent", "child", "axis_dim", "enabled", "linear_compliance", "angular_compliance")
         host = {name: getattr(model, f"joint_{name}").numpy() for name in names}
         fixed = (model.body_flags.numpy() & BODY_FLAG_KINEMATIC) != 0
-        self.tree_joint, self.loops = split_joints(host, fixed)
-        bodies = movable_bodies(host, fixed)
-        label = cluster_labels(host, self.tree_joint, self.loops, fixed, bodies)
-        rows = row_counts(host, every_row)
-        self._sort(model, host, bodies, label, fixed, rows)
+        self.tree_joint, loops = split_joints(host, fixed)
+        self.closures = Closures(model, loops, self.tree_joint, fixed)
+        bodies = movable_bodies(host, self.closures.bodies, fixed)
+        joints = np.unique(self.tree_joint[self.tree_joint >= 0])
+        pairs = np.concatenate([np.stack([host["parent"], host["child"]], axis=1)[joints], self.closures.bodies])
+        label = cluster_labels(pairs, fixed)[bodies]
+        self._sort(model, host, bodies, label, fixed, row_counts(host, every_row))
 
     def _sort(self, model, host, bodies, label, fixed, rows) -> None:
         node = np.full(model.body_count + 1, -1, dtype=np.int64)
         node[bodies] = np.arange(len(bodies))
         joint = self.tree_joint[bodies]
-        parent = np.where(joint >= 0, host["parent"][np.maximum(joint, 0)], -1)
+        parent = np.append(host["parent"], -1)[joint]  # joint -1 reads the last entry
         parent = np.where((parent >= 0) & ~fixed[np.maximum(parent, 0)], parent, -1)
         ancestor = node[parent]
-        kind = np.where(joint >= 0, host["type"][np.maximum(joint, 0)], -1)
-        count = np.where(joint >= 0, rows[np.maximum(joint, 0)], ROWS)  # a floating root may move in all directions
+        kind = np.append(host["type"], -1)[joint]
+        count = np.append(rows, ROWS)[joint]  # a floating root may move in all directions
         depth = depths(ancestor)
         # A cluster with loops is nobody's copy as far as its loops go; only the items of nodes must agree. Where copies
         # lie does not matter, so all stand at zero.
@@ -97,30 +98,22 @@ class Clusters:
         place_of_body[bodies] = place
         cluster_of_node = np.empty(len(order), dtype=np.int64)
         cluster_of_node[order] = np.repeat(np.arange(self.count), size)
-        loop_first, loops = self._sorted_loops(host, node, cluster_of_node)
+        loop_first = self._sort_closures(model, node, cluster_of_node)
         self.table = ClusterTable()
         for name, values in (
             ("first", first), ("body", bodies[order]), ("joint", joint[order]),
             ("ancestor", np.where(ancestor[order] >= 0, place[ancestor[order]], -1)), ("row_at", row_at),
             ("node_base", node_base), ("row_base", row_base), ("lane", lane), ("place", place_of_body),
-            ("loop_first", loop_first), ("loop_joint", loops),
+            ("loop_first", loop_first),
         ):  # fmt: skip
             setattr(self.table, name, device_array(values, "int32", model.device))
 
-    def _sorted_loops(self, host, node, cluster_of_node):
-        """Loops cluster by cluster, and where each cluster's begin."""
-        if not len(self.loops):
-            return np.zeros(self.count + 1, dtype=np.int64), self.loops
-        child, parent = node[host["child"][self.loops]], node[host["parent"][self.loops]]
-        cluster = cluster_of_node[np.where(child >= 0, child, parent)]
-        order = np.argsort(cluster, kind="stable")
-        starts = np.append(0, np.cumsum(np.bincount(cluster, minlength=self.count)))
-        return starts, self.loops[order]
-
-    @property
-    def loop_count(self) -> int:
-        """Number of joints that close loops."""
-        return len(self.loops)
+    def _sort_closures(self, model, node, cluster_of_node) -> np.ndarray:
+        """Brings the closures in the order of clusters; returns where each cluster's begin."""
+        ends = node[self.closures.bodies]
+        cluster = cluster_of_node[ends.max(axis=1)] if len(ends) else np.zeros(0, dtype=np.int64)
+        self.closures.finish(model, np.argsort(cluster, kind="stable"))
+        return np.append(0, np.cumsum(np.bincount(cluster, minlength=self.count)))
 
 
 def split_joints(host, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,29 +144,34 @@ def split_joints(host, fixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tree_joint, np.array(loops, dtype=np.int64)
 
 
-def movable_bodies(host, fixed: np.ndarray) -> np.ndarray:
-    """Bodies that an enabled joint holds and that are not kinematic, ascending."""
+def movable_bodies(host, closed: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """Bodies that an enabled joint or a closure holds and that are not kinematic, ascending."""
     active = host["enabled"] != 0
-    ends = np.concatenate([host["parent"][active], host["child"][active]])
+    ends = np.concatenate([host["parent"][active], host["child"][active], closed.ravel()]).astype(np.int64)
     ends = np.unique(ends[ends >= 0])
-    return ends[~fixed[ends]] if len(ends) else ends.astype(np.int64)
+    return ends[~fixed[ends]]
 
 
-def cluster_labels(host, tree_joint, loops, fixed, bodies) -> np.ndarray:
-    """A number for every node that is the same throughout its cluster and ascends with the cluster's first body."""
+def cluster_labels(pairs: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """A number for every body that is the same throughout its cluster and ascends with the cluster's first body.
+
+    Args:
+        pairs: Bodies that are held together, -1 for the world, shape [n, 2].
+        fixed: Which bodies are kinematic.
+    """
     label = np.arange(len(fixed))
-    joints = np.concatenate([tree_joint[bodies][tree_joint[bodies] >= 0], loops]).astype(np.int64)
-    parent, child = host["parent"][joints], host["child"][joints]
-    both = (parent >= 0) & ~fixed[parent] & ~fixed[child]
-    parent, child = parent[both], child[both]
+    a, b = pairs.T
+    both = (a >= 0) & (b >= 0)
+    both[both] &= ~fixed[a[both]] & ~fixed[b[both]]
+    a, b = a[both], b[both]
     while True:
         before = label.copy()
-        low = np.minimum(label[parent], label[child])
-        np.minimum.at(label, parent, low)
-        np.minimum.at(label, child, low)
+        low = np.minimum(label[a], label[b])
+        np.minimum.at(label, a, low)
+        np.minimum.at(label, b, low)
         label = label[label]
         if np.array_equal(label, before):
-            return label[bodies]
+            return label
 
 
 def depths(ancestor: np.ndarray) -> np.ndarray:

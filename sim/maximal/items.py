@@ -7,7 +7,8 @@ anchor; words of an item are ``lanes`` apart, as in `sim.featherstone.scratch`.
 import engine as en
 
 NODE_SIZE = 45
-ROW_SIZE = 17
+ROW_SIZE = 21
+CLOSURE_SIZE = 6 * ROW_SIZE + 72
 NODE_WORDS = en.constant(NODE_SIZE)
 ROW_WORDS = en.constant(ROW_SIZE)
 
@@ -26,8 +27,15 @@ ERROR_L = en.constant(36)
 MOVE_A = en.constant(39)
 MOVE_L = en.constant(42)
 
+# Words of a closure: six rows, how each responds to an impulse along each other one, room for a factor of that.
+CLOSURE_WORDS = en.constant(CLOSURE_SIZE)
+RESPONSE = en.constant(6 * ROW_SIZE)
+FACTOR = en.constant(6 * ROW_SIZE + 36)
+
 # Words of a row: its spatial axis, what resists motion along it, the inverse of that, the law of its impulse (given -
-# extra times displacement), the impulse applied so far in this step, and that impulse's drive in the sweep.
+# extra times displacement), the impulse applied so far in this step, that impulse's drive in the sweep, the displacement
+# that the sweep found, and dry friction: its largest impulse and what of `EXTRA` stands for it;
+# and whether the row is the end of a ball joint's range.
 AXIS_A = en.constant(0)
 AXIS_L = en.constant(3)
 PUSH_A = en.constant(6)
@@ -37,6 +45,10 @@ EXTRA = en.constant(13)
 GIVEN = en.constant(14)
 APPLIED = en.constant(15)
 DRIVE = en.constant(16)
+SHIFT = en.constant(17)
+FRICTION = en.constant(18)
+GRIP = en.constant(19)
+STOP = en.constant(20)
 
 
 @en.func

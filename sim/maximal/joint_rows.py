@@ -9,29 +9,35 @@ from sim.articulation.inverse import axis_rates
 from sim.articulation.joint_motion import BALL, is_free
 from sim.articulation.joint_table import JointTable
 from sim.articulation.joint_types import JOINT_DISTANCE, JOINT_FREE
-from sim.featherstone.scratch import put3
-from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, EXTRA, GIVEN, ROW_WORDS
+from sim.featherstone.row_geometry import swing_excess
+from sim.featherstone.scratch import get3, put3
+from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, DRIVE, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, STOP
 
 DISTANCE = en.constant(JOINT_DISTANCE)
 FREE = en.constant(JOINT_FREE)
+
+# How much the ranges of ball joints give way [rad/(N m)].
+STOP_COMPLIANCE = en.constant(1.0e-7)
 
 
 @en.struct
 class ConstraintTable:
     """What makes a joint a constraint, per joint.
 
-    linear_compliance, angular_compliance: [m/N, rad/(N m)]. distance_range: [m], negative where free.
+    linear_compliance, angular_compliance: [m/N, rad/(N m)]. distance_range: [m], negative where free. ball_limit: largest
+    swings about y and z and largest rotation of ball joints [rad], likewise.
     """
 
     linear_compliance: en.array(dtype=float)
     angular_compliance: en.array(dtype=float)
     distance_range: en.array2d(dtype=float)
+    ball_limit: en.array2d(dtype=float)
 
 
 def constraint_table(model) -> ConstraintTable:
     """The table of a model; its arrays are the model's own."""
     table = ConstraintTable()
-    for name in ("linear_compliance", "angular_compliance", "distance_range"):
+    for name in ("linear_compliance", "angular_compliance", "distance_range", "ball_limit"):
         setattr(table, name, getattr(model, f"joint_{name}"))
     return table
 
@@ -205,20 +211,40 @@ def distance_error(constraints: ConstraintTable, j: int, p: en.vec3) -> float:
 
 
 @en.func
+def ball_excess(constraints: ConstraintTable, j: int, r: en.quat):
+    """How far a ball joint has left its cone and its largest rotation, as vectors [rad]; zero within."""
+    swing, outward = swing_excess(r, en.vec2(constraints.ball_limit[j, 0], constraints.ball_limit[j, 1]))
+    over = outward * en.max(swing, 0.0)
+    turned = rotation_vector(r)
+    angle = en.length(turned)
+    beyond = turned * 0.0
+    most = constraints.ball_limit[j, 2]
+    if most >= 0.0 and angle > most:
+        beyond = turned * ((angle - most) / angle)
+    return over, beyond
+
+
+@en.func
 def joint_error(joints: JointTable, constraints: ConstraintTable, j: int, X: en.transform):
     """Angular [rad] and linear [m] error at the relative pose X, in the parent's joint frame."""
     p = en.transform_get_translation(X)
     e = linear_error(joints, j, p)
     if joints.type[j] == DISTANCE:
         e = p * (distance_error(constraints, j, p) / en.max(en.length(p), 1.0e-9))
-    return angular_error(joints, j, en.transform_get_rotation(X)), e
+    r = en.transform_get_rotation(X)
+    return angular_error(joints, j, r), e
 
 
 @en.func
 def dof_count(joints: JointTable, j: int) -> int:
     """Rows with a law of their own: the degrees of freedom; a distance joint's are all free of forces."""
-    n = joints.qd_start[j + 1] - joints.qd_start[j]
-    if joints.type[j] == DISTANCE:
+    kind = joints.type[j]
+    n = joints.axis_dim[j, 0] + joints.axis_dim[j, 1]
+    if kind == BALL:
+        n = 3
+    if kind == FREE:
+        n = 6
+    if kind == DISTANCE:
         n = 5
     return n
 
@@ -230,6 +256,10 @@ def put_row(rows: en.array(dtype=float), row: int, lanes: int, a: en.vec3, l: en
     rows[row + EXTRA * lanes] = 0.0
     rows[row + GIVEN * lanes] = 0.0
     rows[row + APPLIED * lanes] = 0.0
+    rows[row + DRIVE * lanes] = 0.0
+    rows[row + FRICTION * lanes] = 0.0
+    rows[row + GRIP * lanes] = 0.0
+    rows[row + STOP * lanes] = 0.0
 
 
 @en.func
@@ -284,6 +314,53 @@ def lay_distance_rows(
     put_row(rows, row + 3 * step, lanes, zero, en.quat_rotate(turn, across))
     put_row(rows, row + 4 * step, lanes, zero, en.quat_rotate(turn, en.cross(n, across)))
     put_row(rows, row + 5 * step, lanes, zero, en.quat_rotate(turn, n))
+
+
+@en.func
+def lay_ball_rows(
+    constraints: ConstraintTable,
+    j: int,
+    turn: en.quat,
+    r: en.quat,
+    rows: en.array(dtype=float),
+    row: int,
+    lanes: int,
+):
+    """Turns the rows of a ball joint at rotation r so that stops stand in the way of what leads out of its range."""
+    zero = en.vec3(0.0, 0.0, 0.0)
+    step = ROW_WORDS * lanes
+    over, beyond = ball_excess(constraints, j, r)
+    if en.length(over) > 0.0 or en.length(beyond) > 0.0:
+        n = en.normalize(over + beyond)
+        u = perpendicular(n)
+        both = False
+        if en.length(over) > 0.0 and en.length(beyond) > 0.0:
+            n = en.normalize(over)
+            across = en.cross(n, beyond)
+            if en.length(across) > 1.0e-3 * en.length(beyond):
+                u = en.normalize(across)
+                both = True
+        put_row(rows, row, lanes, en.quat_rotate(turn, u), zero)
+        put_row(rows, row + step, lanes, en.quat_rotate(turn, n), zero)
+        put_row(rows, row + 2 * step, lanes, en.quat_rotate(turn, en.cross(u, n)), zero)
+        rows[row + step + STOP * lanes] = 1.0
+        if both:
+            rows[row + 2 * step + STOP * lanes] = 1.0
+
+
+@en.func
+def turn_ball_laws(turn: en.quat, dt: float, rows: en.array(dtype=float), row: int, lanes: int):
+    """Gives the rows of a ball joint, however they are turned, the laws of its degrees of freedom."""
+    step = ROW_WORDS * lanes
+    given = en.vec3(rows[row + GIVEN * lanes], rows[row + step + GIVEN * lanes], rows[row + 2 * step + GIVEN * lanes])
+    extra = en.vec3(rows[row + EXTRA * lanes], rows[row + step + EXTRA * lanes], rows[row + 2 * step + EXTRA * lanes])
+    for i in range(3):
+        at = row + i * step
+        b = en.quat_rotate_inv(turn, get3(rows, at + AXIS_A * lanes, lanes))
+        rows[at + GIVEN * lanes] = en.dot(b, given)
+        rows[at + EXTRA * lanes] = b[0] * b[0] * extra[0] + b[1] * b[1] * extra[1] + b[2] * b[2] * extra[2]
+        if rows[at + STOP * lanes] > 0.0:
+            rows[at + EXTRA * lanes] = dt * dt / STOP_COMPLIANCE
 
 
 @en.func

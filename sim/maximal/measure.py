@@ -2,6 +2,7 @@
 
 import engine as en
 from sim.articulation.inverse import joint_angles
+from sim.articulation.joint_motion import BALL
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.scratch import get3, put3
 from sim.maximal.items import (
@@ -14,10 +15,12 @@ from sim.maximal.items import (
     EXTRA,
     GIVEN,
     ROW_WORDS,
+    STOP,
 )
 from sim.maximal.joint_rows import (
     DISTANCE,
     ConstraintTable,
+    ball_excess,
     dof_count,
     joint_error,
     joint_rates,
@@ -29,10 +32,30 @@ from sim.maximal.relative import relative_velocity_at
 
 
 @en.func
-def measure_drives(
+def present_rates(
     joints: JointTable,
     j: int,
     X: en.transform,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+):
+    """Rates of a joint's rotations and translations at its relative pose X."""
+    anchor = en.transform_point(body_q[joints.child[j]], en.transform_get_translation(joints.X_c[j]))
+    turn = parent_turn(joints, j, body_q)
+    w, v = relative_velocity_at(joints, j, anchor, body_q, body_qd, body_com)
+    angles = joint_angles(joints, j, en.transform_get_rotation(X))
+    turning, sliding = joint_rates(joints, j, angles, en.quat_rotate_inv(turn, w), en.quat_rotate_inv(turn, v))
+    return turning, sliding
+
+
+@en.func
+def measure_drives(
+    joints: JointTable,
+    constraints: ConstraintTable,
+    j: int,
+    X: en.transform,
+    frame: en.array(dtype=en.transform),
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
     body_com: en.array(dtype=en.vec3),
@@ -46,15 +69,18 @@ def measure_drives(
     Rates are those of the joint as it stands now: along the axes of the step's beginning, what turns the axes
     themselves would count as acceleration.
     """
-    anchor = en.transform_point(body_q[joints.child[j]], en.transform_get_translation(joints.X_c[j]))
-    turn = parent_turn(joints, j, body_q)
-    w, v = relative_velocity_at(joints, j, anchor, body_q, body_qd, body_com)
-    angles = joint_angles(joints, j, en.transform_get_rotation(X))
-    turning, sliding = joint_rates(joints, j, angles, en.quat_rotate_inv(turn, w), en.quat_rotate_inv(turn, v))
+    turning, sliding = present_rates(joints, j, X, body_q, body_qd, body_com)
     step = ROW_WORDS * lanes
     for i in range(dof_count(joints, j)):
         at = row + i * step
         y = dt * rate_of_dof(joints, j, i, turning, sliding)
+        if joints.type[j] == BALL:
+            # rows of a ball joint may be turned, and stops among them know places instead of rates
+            b = en.quat_rotate_inv(parent_turn(joints, j, frame), get3(rows, at + AXIS_A * lanes, lanes))
+            y = dt * en.dot(b, turning)
+            if rows[at + STOP * lanes] > 0.0:
+                over, beyond = ball_excess(constraints, j, en.transform_get_rotation(X))
+                y = en.dot(b, over + beyond)
         drive = rows[at + GIVEN * lanes] - rows[at + EXTRA * lanes] * y - rows[at + APPLIED * lanes]
         rows[at + DRIVE * lanes] = drive
         rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] + drive
@@ -116,5 +142,5 @@ def measure_joint_rows(
 ):
     """Writes drives and errors of a tree joint for the next sweep."""
     X = relative_place(joints, j, body_q)
-    measure_drives(joints, j, X, body_q, body_qd, body_com, dt, rows, row, lanes)
+    measure_drives(joints, constraints, j, X, frame, body_q, body_qd, body_com, dt, rows, row, lanes)
     measure_errors(joints, constraints, j, count, X, frame, words, here, rows, row, lanes)

@@ -10,17 +10,19 @@ from functools import cache
 
 import engine as en
 from sim.articulation.inverse import count_turns, measure_joint
-from sim.articulation.joint_motion import advance_joint
+from sim.articulation.joint_motion import BALL, advance_joint
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.joint_forces import JointForceTable, joint_force
 from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
+from sim.maximal.friction import lay_frictions
 from sim.maximal.items import EXTRA, GIVEN, ROW_WORDS, node_at, row_item
 from sim.maximal.joint_rows import (
     DISTANCE,
     ConstraintTable,
     distance_error,
     dof_count,
+    lay_ball_rows,
     lay_distance_rows,
     lay_free_rows,
     lay_locked_rows,
@@ -28,10 +30,11 @@ from sim.maximal.joint_rows import (
     parent_turn,
     put_row,
     relative_place,
+    turn_ball_laws,
     unit_vector,
 )
 from sim.maximal.penalties import lay_penalties
-from sim.maximal.release import add_inertia, lay_node, release_row
+from sim.maximal.release import lay_node, release_nodes
 
 WIDEST_TURN = en.constant(0.5)
 
@@ -83,6 +86,10 @@ def lay_joint_rows(
             count = 5
     else:
         lay_free_rows(joints, j, turn, q, rows, row, lanes)
+        if joints.type[j] == BALL:
+            lay_ball_rows(
+                constraints, j, turn, en.transform_get_rotation(relative_place(joints, j, body_q)), rows, row, lanes
+            )
         free = dof_count(joints, j)
         linear = every_row or constraints.linear_compliance[j] > 0.0
         angular = every_row or constraints.angular_compliance[j] > 0.0
@@ -113,7 +120,7 @@ def lay_dof_laws(
     advance_joint(joints, j, q, qd, 0.5 * dt, q_mid)
     step = ROW_WORDS * lanes
     start = joints.qd_start[j]
-    for i in range(joints.qd_start[j + 1] - start):
+    for i in range(dof_count(joints, j)):
         given, extra = joint_force(joints, forces, j, i, q_mid, qd, act, applied, dt)
         rows[row + i * step + EXTRA * lanes] = extra
         rows[row + i * step + GIVEN * lanes] = dt * (dt * given + extra * qd[start + i])
@@ -165,31 +172,6 @@ def measure_start(
     count_turns(joints, j, before, q)
 
 
-@en.func
-def release_nodes(
-    clusters: ClusterTable,
-    cluster: int,
-    lanes: int,
-    used: en.array(dtype=int),
-    words: en.array(dtype=float),
-    rows: en.array(dtype=float),
-):
-    """From the leaves inward: releases the rows of every node and hands what is left to its ancestor."""
-    first = clusters.first[cluster]
-    count = clusters.first[cluster + 1] - first
-    base = clusters.node_base[cluster]
-    lane = clusters.lane[cluster]
-    for back in range(count):
-        k = count - 1 - back
-        here = node_at(base, lane, k, lanes)
-        row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
-        n = used[first + k]
-        for i in range(n):
-            release_row(words, here, rows, row + (n - 1 - i) * ROW_WORDS * lanes, lanes)
-        if clusters.ancestor[first + k] >= 0:
-            add_inertia(words, here, node_at(base, lane, clusters.ancestor[first + k], lanes), lanes)
-
-
 @cache
 def prepare_clusters(penalty: bool):
     """Kernel that prepares a step; with ``penalty``, what ``sprung`` joints lock are rows too, pushed by explicit springs."""
@@ -207,6 +189,7 @@ def prepare_clusters(penalty: bool):
         joint_q0: en.array(dtype=float),
         act: en.array(dtype=float),
         applied: en.array(dtype=float),
+        friction: en.array(dtype=float),
         sprung: en.array(dtype=int),
         stiffness: en.array2d(dtype=float),
         damping: en.array2d(dtype=float),
@@ -246,6 +229,9 @@ def prepare_clusters(penalty: bool):
                 count = lay_joint_rows(joints, constraints, j, frame, body_q, q, on_springs, rows, row, lanes)
                 if joints.type[j] != DISTANCE:
                     lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, rows, row, lanes)
+                    if joints.type[j] == BALL:
+                        turn_ball_laws(parent_turn(joints, j, frame), dt, rows, row, lanes)
+                    lay_frictions(joints, j, friction, qd, dt, rows, row, lanes)
                 if on_springs:
                     lay_penalties(
                         joints, constraints, j, anchor, body_q0, body_qd0, bodies.com, count, stiffness, damping, dt,

@@ -7,6 +7,7 @@ along a row besides the bodies (armature, implicit damping and stiffness) is add
 
 import engine as en
 from sim.featherstone.scratch import get3, get_matrix, get_symmetric, put3, put_matrix, put_symmetric
+from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import (
     ANCHOR,
     ARM,
@@ -24,8 +25,23 @@ from sim.maximal.items import (
     MOVE_L,
     PUSH_A,
     PUSH_L,
+    ROW_WORDS,
     TORQUE,
+    node_at,
+    row_item,
 )
+
+
+@en.func
+def lay_inertia(
+    words: en.array(dtype=float), here: int, lanes: int, r: en.vec3, X_wb: en.transform, mass: float, inertia: en.mat33
+):
+    """Writes a body's own inertia about the anchor that its centre of mass is r away from."""
+    R = en.quat_to_matrix(en.transform_get_rotation(X_wb))
+    about = R * inertia * en.transpose(R) + (en.identity(3) * en.dot(r, r) - en.outer(r, r)) * mass
+    put_symmetric(words, here + INERTIA_A * lanes, lanes, about)
+    put_matrix(words, here + INERTIA_H * lanes, lanes, en.skew(r) * mass)
+    put_symmetric(words, here + INERTIA_M * lanes, lanes, en.identity(3) * mass)
 
 
 @en.func
@@ -42,13 +58,9 @@ def lay_node(
     """Writes a node's place and its own inertia about its anchor; impulses and displacements are zero."""
     zero = en.vec3(0.0, 0.0, 0.0)
     r = en.transform_point(X_wb, com) - anchor
-    R = en.quat_to_matrix(en.transform_get_rotation(X_wb))
-    about = R * inertia * en.transpose(R) + (en.identity(3) * en.dot(r, r) - en.outer(r, r)) * mass
     put3(words, here + ANCHOR * lanes, lanes, anchor)
     put3(words, here + ARM * lanes, lanes, r)
-    put_symmetric(words, here + INERTIA_A * lanes, lanes, about)
-    put_matrix(words, here + INERTIA_H * lanes, lanes, en.skew(r) * mass)
-    put_symmetric(words, here + INERTIA_M * lanes, lanes, en.identity(3) * mass)
+    lay_inertia(words, here, lanes, r, X_wb, mass, inertia)
     put3(words, here + TORQUE * lanes, lanes, zero)
     put3(words, here + FORCE * lanes, lanes, zero)
     put3(words, here + ERROR_A * lanes, lanes, zero)
@@ -97,3 +109,28 @@ def add_inertia(words: en.array(dtype=float), here: int, above: int, lanes: int)
     put_matrix(words, up, lanes, get_matrix(words, up, lanes) + H + arm * M)
     up = above + INERTIA_M * lanes
     put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + M)
+
+
+@en.func
+def release_nodes(
+    clusters: ClusterTable,
+    cluster: int,
+    lanes: int,
+    used: en.array(dtype=int),
+    words: en.array(dtype=float),
+    rows: en.array(dtype=float),
+):
+    """From the leaves inward: releases the rows of every node and hands what is left to its ancestor."""
+    first = clusters.first[cluster]
+    count = clusters.first[cluster + 1] - first
+    base = clusters.node_base[cluster]
+    lane = clusters.lane[cluster]
+    for back in range(count):
+        k = count - 1 - back
+        here = node_at(base, lane, k, lanes)
+        row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
+        n = used[first + k]
+        for i in range(n):
+            release_row(words, here, rows, row + (n - 1 - i) * ROW_WORDS * lanes, lanes)
+        if clusters.ancestor[first + k] >= 0:
+            add_inertia(words, here, node_at(base, lane, clusters.ancestor[first + k], lanes), lanes)

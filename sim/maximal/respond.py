@@ -28,6 +28,7 @@ from sim.maximal.items import (
     PUSH_A,
     PUSH_L,
     ROW_WORDS,
+    SHIFT,
     TORQUE,
     node_at,
     row_item,
@@ -91,8 +92,12 @@ def spread_outward(
     row: int,
     count: int,
     lanes: int,
+    real: float,
 ):
-    """A node's displacement from that of its ancestor; what its rows apply is noted, and its impulses are spent."""
+    """A node's displacement from that of its ancestor; what its rows apply is noted, and its impulses are spent.
+
+    ``real`` is 0 for a question what would happen, of which no row takes note.
+    """
     zero = en.vec3(0.0, 0.0, 0.0)
     a = get3(words, here + ERROR_A * lanes, lanes)
     l = get3(words, here + ERROR_L * lanes, lanes)
@@ -108,8 +113,9 @@ def spread_outward(
         x = (rows[at + DRIVE * lanes] - held) * rows[at + INVERSE * lanes]
         a = a + get3(rows, at + AXIS_A * lanes, lanes) * x
         l = l + get3(rows, at + AXIS_L * lanes, lanes) * x
-        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] - rows[at + EXTRA * lanes] * x
+        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] - rows[at + EXTRA * lanes] * x * real
         rows[at + DRIVE * lanes] = 0.0
+        rows[at + SHIFT * lanes] = x
     put3(words, here + MOVE_A * lanes, lanes, a)
     put3(words, here + MOVE_L * lanes, lanes, l)
     put3(words, here + TORQUE * lanes, lanes, zero)
@@ -138,19 +144,16 @@ def displace_body(
 
 
 @en.func
-def move_nodes(
+def respond(
     clusters: ClusterTable,
     cluster: int,
     lanes: int,
     used: en.array(dtype=int),
-    body_com: en.array(dtype=en.vec3),
-    dt: float,
+    real: float,
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
-    body_q: en.array(dtype=en.transform),
-    body_qd: en.array(dtype=en.spatial_vector),
 ):
-    """Solves for the drives and errors that are written down, and moves the bodies."""
+    """Displacements of all nodes of a cluster under the impulses, drives and errors that are written down."""
     first = clusters.first[cluster]
     count = clusters.first[cluster + 1] - first
     base = clusters.node_base[cluster]
@@ -167,9 +170,28 @@ def move_nodes(
         above = -1
         if clusters.ancestor[first + k] >= 0:
             above = node_at(base, lane, clusters.ancestor[first + k], lanes)
-        here = node_at(base, lane, k, lanes)
         row = row_item(row_base, lane, clusters.row_at[first + k], lanes)
-        spread_outward(words, here, above, rows, row, used[first + k], lanes)
+        spread_outward(words, node_at(base, lane, k, lanes), above, rows, row, used[first + k], lanes, real)
+
+
+@en.func
+def move_nodes(
+    clusters: ClusterTable,
+    cluster: int,
+    lanes: int,
+    used: en.array(dtype=int),
+    body_com: en.array(dtype=en.vec3),
+    dt: float,
+    words: en.array(dtype=float),
+    rows: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Lets a cluster respond, and moves its bodies."""
+    respond(clusters, cluster, lanes, used, 1.0, words, rows)
+    first = clusters.first[cluster]
+    for k in range(clusters.first[cluster + 1] - first):
+        here = node_at(clusters.node_base[cluster], clusters.lane[cluster], k, lanes)
         turn = get3(words, here + MOVE_A * lanes, lanes)
         move = get3(words, here + MOVE_L * lanes, lanes) + en.cross(turn, get3(words, here + ARM * lanes, lanes))
         b = clusters.body[first + k]

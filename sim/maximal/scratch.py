@@ -8,8 +8,11 @@ from sim.articulation.inverse import follow_joints
 from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
+from sim.maximal.closing import prepare_closures, solve_closures
 from sim.maximal.clusters import Clusters
-from sim.maximal.items import NODE_SIZE, ROW_SIZE
+from sim.maximal.coupling import solve_couplings
+from sim.maximal.friction import settle_friction
+from sim.maximal.items import CLOSURE_SIZE, NODE_SIZE, ROW_SIZE
 from sim.maximal.joint_rows import constraint_table
 from sim.maximal.prepare import prepare_clusters
 
@@ -23,7 +26,9 @@ class JointScratch:
         words, rows: Items of nodes and of rows, float.
         used: Rows of each node that this step uses, int [node count].
         frame: Poses whose directions the step uses, transform [body_count].
+        has_friction: Whether any joint has dry friction.
         sprung: Which joints are springs, int [joint_count], or None.
+        closed: Items of closures; asked, scale: what their rows are to move, and how lightly they move, float.
         q, qd: Coordinates and rates where the step begins, float; q_mid: coordinates that rates lead to at mid-step.
     """
 
@@ -33,12 +38,19 @@ class JointScratch:
         self.words = en.zeros(max(1, self.clusters.node_items * NODE_SIZE), dtype=float)
         self.rows = en.zeros(max(1, self.clusters.row_items * ROW_SIZE), dtype=float)
         self.used = en.zeros(max(1, len(self.clusters.table.body)), dtype=int)
+        self.has_friction = bool((model.joint_friction.numpy() > 0.0).any())
         self.sprung = None
         if penalty:
             self.sprung = device_array(on_springs(model), "int32", model.device)
         self.frame = en.clone(model.body_q, requires_grad=False)
         self.q = en.clone(model.joint_q, requires_grad=False)
         self.q_mid = en.clone(model.joint_q, requires_grad=False)
+        closures = self.clusters.closures.count
+        self.closed = en.zeros(max(1, closures * CLOSURE_SIZE), dtype=float)
+        self.asked, self.scale = (
+            en.zeros(max(1, 6 * closures), dtype=float),
+            en.zeros(max(1, 6 * closures), dtype=float),
+        )
         self.qd = en.zeros(max(1, model.joint_dof_count), dtype=float)
 
     def prepare(self, model, state_in, state_out, control, dt: float, springs=(None, None)) -> None:
@@ -63,13 +75,70 @@ class JointScratch:
                 model.joint_table, joint_force_table(model), constraint_table(model), body_table(model), clusters.table,
                 clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
                 model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
-                self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
+                model.joint_friction, self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
             ],
             outputs=[self.frame, self.q, self.qd, self.q_mid, self.used, self.words, self.rows],
+        )  # fmt: skip
+        if clusters.closures.count:
+            self._prepare_closures(model, state_in, state_out, control, dt)
+
+    def _prepare_closures(self, model, state_in, state_out, control, dt: float) -> None:
+        clusters, closures = self.clusters, self.clusters.closures
+        en.launch(
+            prepare_closures,
+            dim=clusters.count,
+            inputs=[
+                model.joint_table, joint_force_table(model), closures.table, closures.constraints, closures.joint,
+                body_table(model), clusters.table, clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
+                model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
+                dt, state_out.body_q, self.frame, self.used,
+            ],
+            outputs=[self.q, self.qd, self.q_mid, self.words, self.rows, self.closed],
+        )  # fmt: skip
+
+    def close(self, model, state_out, dt: float) -> None:
+        """One sweep over loops, welds and couplings."""
+        clusters, closures = self.clusters, self.clusters.closures
+        if not closures.count:
+            return
+        moved = [state_out.body_q, state_out.body_qd]
+        en.launch(
+            solve_closures,
+            dim=clusters.count,
+            inputs=[
+                closures.table, closures.constraints, closures.joint, body_table(model), model.body_inv_mass,
+                model.body_inv_inertia, clusters.table, clusters.lanes, self.frame, self.used, dt,
+            ],
+            outputs=[self.words, self.rows, self.closed, self.asked, self.scale, *moved],
+        )  # fmt: skip
+        if closures.coupled:
+            en.launch(
+                solve_couplings,
+                dim=clusters.count,
+                inputs=[
+                    model.joint_table, closures.table.type, closures.couplings, body_table(model), clusters.table,
+                    clusters.lanes, self.used, self.q, dt,
+                ],
+                outputs=[self.words, self.rows, self.closed, *moved],
+            )  # fmt: skip
+
+    def settle_friction(self, model, state_out, dt: float) -> None:
+        """Lets joints slide whose dry friction would have to be larger than it can be, for the sweeps to come."""
+        clusters = self.clusters
+        en.launch(
+            settle_friction,
+            dim=clusters.count,
+            inputs=[
+                model.joint_table, body_table(model), clusters.table, clusters.lanes, state_out.body_q,
+                state_out.body_qd, self.frame, self.used, dt,
+            ],
+            outputs=[self.words, self.rows],
         )  # fmt: skip
 
     def follow(self, model, state_in, state_out) -> None:
         """Sets the joint coordinates of ``state_out`` from its bodies; turns are counted on from ``state_in``."""
+        if not model.joint_count:
+            return
         en.launch(
             follow_joints,
             dim=model.joint_count,
@@ -85,8 +154,9 @@ def on_springs(model) -> np.ndarray:
 
 
 def joint_scratch(model, penalty: bool) -> JointScratch | None:
-    """The model's scratch for joints as springs (``penalty``) or as constraints; None without joints."""
-    if not model.joint_count:
+    """The model's scratch for joints as springs (``penalty``) or as constraints; None if no joint or equality
+    constraint holds a body."""
+    if not model.joint_count and not model.equality_count:
         return None
     name = "penalty_joints" if penalty else "position_joints"
     scratch = getattr(model, name, None)

@@ -90,7 +90,7 @@ class SemiImplicitIntegrator:
         if model.body_count:
             wrench = self._body_wrenches(model, state_in, dt)
             self._integrate_bodies(model, wrench, state_in, state_out, dt)
-        if self.joints_as_penalties and model.joint_count:
+        if self.joints_as_penalties and (model.joint_count or model.equality_count):
             self._pull_joints(model, state_in, state_out, control, dt)
         return state_out
 
@@ -257,18 +257,25 @@ class SemiImplicitIntegrator:
         jointed = joint_scratch(model, penalty=True)
         springs = attachment_arrays(model, dt, self.joint_attach_ke, self.joint_attach_kd)
         jointed.prepare(model, state_in, state_out, control, dt, springs)
-        clusters = jointed.clusters
-        if clusters.count:
-            en.launch(
-                pull_joints,
-                dim=clusters.count,
-                inputs=[
-                    model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
-                    jointed.sprung, jointed.frame, jointed.used, dt,
-                ],
-                outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
-            )  # fmt: skip
+        if jointed.clusters.count:
+            self._move_by_joints(model, jointed, state_out, dt)
+            if jointed.has_friction:
+                jointed.settle_friction(model, state_out, dt)
+                self._move_by_joints(model, jointed, state_out, dt)
+            jointed.close(model, state_out, dt)
         jointed.follow(model, state_in, state_out)
+
+    def _move_by_joints(self, model, jointed, state_out, dt):
+        clusters = jointed.clusters
+        en.launch(
+            pull_joints,
+            dim=clusters.count,
+            inputs=[
+                model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
+                jointed.sprung, jointed.frame, jointed.used, dt,
+            ],
+            outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
+        )  # fmt: skip
 
     def _integrate_bodies(self, model, wrench, state_in, state_out, dt):
         en.launch(

@@ -19,7 +19,7 @@ def drive_penalties(joints: JointTable, j: int, count: int, rows: en.array(dtype
     """Hands the impulses of a joint's springs to the sweep."""
     for i in range(dof_count(joints, j), count):
         at = row + i * ROW_WORDS * lanes
-        rows[at + DRIVE * lanes] = rows[at + GIVEN * lanes]
+        rows[at + DRIVE * lanes] = rows[at + GIVEN * lanes] - rows[at + APPLIED * lanes]
         rows[at + APPLIED * lanes] = rows[at + GIVEN * lanes]
 
 
@@ -50,7 +50,7 @@ def pull_joints(
             here = node_at(clusters.node_base[cluster], lane, k, lanes)
             if sprung[j] != 0:
                 X = relative_place(joints, j, body_q)
-                measure_drives(joints, j, X, body_q, body_qd, bodies.com, dt, rows, row, lanes)
+                measure_drives(joints, constraints, j, X, frame, body_q, body_qd, bodies.com, dt, rows, row, lanes)
                 drive_penalties(joints, j, used[first + k], rows, row, lanes)
             else:
                 measure_joint_rows(

@@ -118,6 +118,10 @@ class XPBDIntegrator:
                 self._push_bodies_from_particles(model, state_out, dt)
             if jointed is not None:
                 self._solve_joints(model, jointed, state_out, dt)
+                if jointed.has_friction and not iteration:
+                    jointed.settle_friction(model, state_out, dt)
+                    self._solve_joints(model, jointed, state_out, dt)
+                jointed.close(model, state_out, dt)
             if rigid is not None:
                 self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
         if rigid is not None:

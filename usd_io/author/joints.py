@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from pxr import Gf, Sdf, Usd, UsdPhysics
 
@@ -15,10 +17,21 @@ PASSIVE = ("armature", "damping", "stiffness", "friction")
 SINGLE = {"linear": UsdPhysics.PrismaticJoint, "angular": UsdPhysics.RevoluteJoint}
 
 
-def author_joint(stage: Usd.Stage, scene: SceneRecord, record: JointRecord) -> None:
-    """Defines the joint at its path. A root that moves freely needs none; what USD cannot say is added to warnings."""
+@dataclass(frozen=True)
+class AuthoredAxis:
+    """What became of an axis of a record: USD's name for it, and whether it points the same way (1) or not (-1)."""
+
+    dof: str
+    sign: float
+
+
+def author_joint(stage: Usd.Stage, scene: SceneRecord, record: JointRecord) -> list[AuthoredAxis]:
+    """Defines the joint at its path; returns its axes, none if it could not be authored.
+
+    A root that moves freely needs no joint; what USD cannot say is added to warnings.
+    """
     if record.kind == "free" and record.parent_path is None:
-        return
+        return []
     schema, turn, aligned = _SCHEMAS.get(record.kind, UsdPhysics.Joint), np.array([0.0, 0.0, 0.0, 1.0]), None
     if record.kind == "axes":
         aligned = aligned_axes(record.axes)
@@ -26,7 +39,7 @@ def author_joint(stage: Usd.Stage, scene: SceneRecord, record: JointRecord) -> N
             scene.warnings.append(
                 SceneWarning(record.path, "its axes are not perpendicular, which USD cannot say; left out")
             )
-            return
+            return []
         turn = quaternion_from_matrix(aligned.rotation)
         schema = SINGLE[record.axes[0].kind] if len(record.axes) == 1 else UsdPhysics.Joint
     joint = schema.Define(stage, record.path)
@@ -37,15 +50,32 @@ def author_joint(stage: Usd.Stage, scene: SceneRecord, record: JointRecord) -> N
         (joint.CreateLocalPos1Attr if side else joint.CreateLocalPos0Attr)(Gf.Vec3f(*np.asarray(X[:3]).tolist()))
         (joint.CreateLocalRot1Attr if side else joint.CreateLocalRot0Attr)(Gf.Quatf(w, x, y, z))
     joint.CreateCollisionEnabledAttr(not record.filter_collision)
+    if record.outside_tree:
+        joint.CreateExcludeFromArticulationAttr(True)
     if record.kind == "distance":
         joint.CreateMinDistanceAttr(record.distance[0])
         joint.CreateMaxDistanceAttr(record.distance[1])
     if record.kind in ("ball", "free"):
         _passive(joint.GetPrim(), record, "ball")
-    if aligned is not None and len(record.axes) == 1:
+    if record.kind == "ball":
+        _ball_range(joint, record)
+    if aligned is None:
+        return []
+    if len(record.axes) == 1:
         _single_axis(joint, record.axes[0], "XYZ"[aligned.column[0]], aligned.sign[0])
-    elif aligned is not None:
-        _generic_axes(joint.GetPrim(), record.axes, aligned)
+        return [AuthoredAxis(record.axes[0].kind, aligned.sign[0])]
+    return _generic_axes(joint.GetPrim(), record.axes, aligned)
+
+
+def _ball_range(joint: UsdPhysics.SphericalJoint, record: JointRecord) -> None:
+    """A cone about x; USD counts its angles towards y and z, the record about y and z."""
+    joint.CreateAxisAttr("X")
+    if record.cone is not None:
+        about_y, about_z = (c * DEGREES if c >= 0.0 else -1.0 for c in record.cone)
+        joint.CreateConeAngle0LimitAttr(about_z)
+        joint.CreateConeAngle1LimitAttr(about_y)
+    if record.angle_limit is not None:
+        joint.GetPrim().CreateAttribute("simrun:ball:angleLimit", Sdf.ValueTypeNames.Float).Set(record.angle_limit)
 
 
 def _single_axis(joint, axis: JointAxisRecord, letter: str, sign: float) -> None:
@@ -58,7 +88,7 @@ def _single_axis(joint, axis: JointAxisRecord, letter: str, sign: float) -> None
     _passive(joint.GetPrim(), axis, axis.kind, sign)
 
 
-def _generic_axes(prim: Usd.Prim, axes: list[JointAxisRecord], aligned) -> None:
+def _generic_axes(prim: Usd.Prim, axes: list[JointAxisRecord], aligned) -> list[AuthoredAxis]:
     names = [
         f"{'rot' if a.kind == 'angular' else 'trans'}{'XYZ'[c]}" for a, c in zip(axes, aligned.column, strict=True)
     ]
@@ -73,6 +103,7 @@ def _generic_axes(prim: Usd.Prim, axes: list[JointAxisRecord], aligned) -> None:
             _limit(prim, name, -np.inf if low is None else low * unit, np.inf if high is None else high * unit)
         _drive(prim, axis, name, sign)
         _passive(prim, axis, name, sign)
+    return [AuthoredAxis(name, sign) for name, sign in zip(names, aligned.sign, strict=True)]
 
 
 def _limit(prim: Usd.Prim, name: str, low: float, high: float) -> None:
@@ -95,6 +126,8 @@ def _unit(axis: JointAxisRecord) -> float:
 def _drive(prim: Usd.Prim, axis: JointAxisRecord, name: str, sign: float) -> None:
     if axis.drive is None:
         return
+    if axis.drive.force:
+        prim.CreateAttribute(f"simrun:{name}:force", Sdf.ValueTypeNames.Float).Set(sign * axis.drive.force)
     drive, unit = UsdPhysics.DriveAPI.Apply(prim, name), _unit(axis)
     drive.CreateTypeAttr("acceleration" if axis.drive.acceleration else "force")
     drive.CreateStiffnessAttr(axis.drive.stiffness / unit)

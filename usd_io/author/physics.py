@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pxr import Gf, Sdf, Usd, UsdGeom, UsdPhysics, UsdShade
 
+from usd_io.author.equalities import author_equality
 from usd_io.author.joints import author_joint
 from usd_io.author.shapes import author_shape
 from usd_io.emit.joint_trees import spanning_trees
@@ -23,9 +24,13 @@ def author_physics(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
     materials: dict[MaterialRecord, UsdShade.Material] = {}
     for collider in scene.colliders:
         _author_collider(stage, collider, root, materials)
+    axes = {}
     for record in scene.joints:
-        author_joint(stage, scene, record)
-    for joint in spanning_trees(scene):
+        for i, axis in enumerate(author_joint(stage, scene, record)):
+            axes[record.path, i] = axis
+    for record in scene.equalities:
+        author_equality(stage, scene, record, axes)
+    for joint in spanning_trees(scene)[0]:
         if joint.parent_path is None and any(j.parent_path == joint.child_path for j in scene.joints):
             UsdPhysics.ArticulationRootAPI.Apply(stage.GetPrimAtPath(joint.child_path))
     _author_filters(stage, scene, root)

@@ -1,20 +1,24 @@
 """Which joints make up trees, from the world outward, and which way round each one points.
 
-Files connect bodies in any order and direction. Here every body gets one joint that moves it; joints that would close
-a loop are named and left out, bodies that nothing connects to the world float.
+Files connect bodies in any order and direction. Here every body gets one joint that moves it; bodies that nothing connects
+to the world float. The other joints close loops: those that a file says to be outside of articulations, and of each circle the
+one that says least about forces (no drive, no limit).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from usd_io.records import JointRecord, SceneRecord, SceneWarning
+from usd_io.records import JointRecord, SceneRecord
 
 IDENTITY = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
 
 
-def spanning_trees(scene: SceneRecord) -> list[JointRecord]:
-    """The joints to simulate, parents first, each tree in one piece; a joint turned round where it points inward."""
+def spanning_trees(scene: SceneRecord) -> tuple[list[JointRecord], list[JointRecord]]:
+    """Joints that move bodies, and joints that close loops.
+
+    The first list has parents first and each tree in one piece, a joint turned round where it points inward.
+    """
     trees = _Trees(scene)
     trees.grow(None)
     for body in _roots(scene):
@@ -24,12 +28,14 @@ def spanning_trees(scene: SceneRecord) -> list[JointRecord]:
             X_wb = trees.poses[body] if kinematic else IDENTITY
             trees.take(JointRecord(f"{body}/{name}", "fixed" if kinematic else "free", None, body, X_wb, IDENTITY))
             trees.grow(body)
-    return trees.ordered
+    return trees.ordered, trees.loops
 
 
 def _roots(scene: SceneRecord) -> list[str]:
-    """Bodies that joints touch, in the order in which they should become roots of floating trees."""
-    touched = dict.fromkeys(p for j in scene.joints for p in (j.parent_path, j.child_path) if p is not None)
+    """Bodies that joints and constraints touch, in the order in which they should become roots of floating trees."""
+    ends = [end for j in scene.joints for end in (j.parent_path, j.child_path)]
+    ends += [end for e in scene.equalities for end in e.bodies]
+    touched = dict.fromkeys(end for end in ends if end is not None)
     children = {j.child_path for j in scene.joints}
     kinematic = {b.path for b in scene.bodies if b.kinematic}
 
@@ -52,14 +58,15 @@ class _Trees:
         self.ordered: list[JointRecord] = []
         self._at: dict[str | None, list[JointRecord]] = {}
         self._used: set[int] = set()
+        inner = _without_circles(scene.joints, self.kinematic)
+        self.loops = [joint for joint in scene.joints if id(joint) not in inner]
         for joint in scene.joints:
-            if joint.outside_tree:
-                self._leave_out(joint, "it is excluded from articulations, and loops are not simulated yet")
-                continue
-            for end in (joint.parent_path, joint.child_path):
-                self._at.setdefault(end, []).append(joint)
+            if id(joint) in inner:
+                for end in (joint.parent_path, joint.child_path):
+                    self._at.setdefault(end, []).append(joint)
         # A kinematic body is a fixed place, whatever is joined to it.
-        for body in [end for end in self._at if self.kinematic.get(end, False)]:
+        ends = dict.fromkeys(end for joint in scene.joints for end in (joint.parent_path, joint.child_path))
+        for body in [end for end in ends if self.kinematic.get(end, False)]:
             held = JointRecord(f"{body}/held", "fixed", None, body, self.poses[body], IDENTITY)
             for end in (None, body):
                 self._at.setdefault(end, []).insert(0, held)
@@ -78,14 +85,38 @@ class _Trees:
                 continue
             self._used.add(id(joint))
             outward = joint if joint.parent_path == here else joint.turned_round()
-            if outward is None:
-                self._leave_out(joint, "it has several axes and points from the tip to the root")
-            elif outward.child_path in self.visited:
-                self._leave_out(joint, "it closes a loop; loops are not simulated yet")
+            if outward is None or outward.child_path in self.visited:
+                self.loops.append(joint)
             else:
                 self.take(outward)
                 child = outward.child_path
                 waiting.extend((child, below) for below in reversed(self._at.get(child, [])))
 
-    def _leave_out(self, joint: JointRecord, why: str) -> None:
-        self.scene.warnings.append(SceneWarning(joint.path, f"this joint is left out: {why}"))
+
+def _without_circles(joints: list[JointRecord], kinematic: dict[str, bool]) -> set[int]:
+    """Ids of joints that connect everything without a circle, those with the most to say about forces first."""
+    head: dict[str | None, str | None] = {}
+
+    def find(end: str | None) -> str | None:
+        end = None if kinematic.get(end, False) else end
+        while head.get(end, end) != end:
+            end = head[end]
+        return end
+
+    chosen = set()
+    for joint in sorted((j for j in joints if not j.outside_tree), key=_rank):
+        a, b = find(joint.parent_path), find(joint.child_path)
+        if a != b:
+            # The world is None and stays a head.
+            if a is None:
+                a, b = b, a
+            head[a] = b
+            chosen.add(id(joint))
+    return chosen
+
+
+def _rank(joint: JointRecord) -> int:
+    if joint.kind == "distance":
+        return 3
+    limited = any(axis.lower is not None or axis.upper is not None for axis in joint.axes)
+    return 0 if any(axis.drive is not None for axis in joint.axes) else 1 if limited else 2

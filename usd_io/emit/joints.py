@@ -9,7 +9,7 @@ import numpy as np
 import sim
 from sim.geometry.rotation import rotation_matrix, transform_points
 from usd_io.emit.joint_trees import spanning_trees
-from usd_io.records import JointAxisRecord, JointRecord, SceneRecord
+from usd_io.records import JointAxisRecord, JointRecord, SceneRecord, SceneWarning
 
 LIMIT_TIME = 0.02
 """[s] in which a limit without stiffness of its own pushes back, critically damped, what hangs on the joint."""
@@ -21,16 +21,40 @@ def emit_joints(scene: SceneRecord, builder: Any, bodies: dict[str, int]) -> dic
     Returns:
         Joint path to joint index.
     """
-    if not scene.joints:
+    if not scene.joints and not scene.equalities:
         return {}
-    ordered = spanning_trees(scene)
+    ordered, loops = spanning_trees(scene)
     loads = joint_loads(scene, ordered)
     result = {}
     for joint in ordered:
         if joint.parent_path is None:
             builder.add_articulation()
         result[joint.path] = _emit(joint, builder, bodies, loads[joint.path])
+    for joint in loops:
+        # It must not be the first joint that its child knows of, else it would move it.
+        outward = joint if joint.child_path is not None else joint.turned_round()
+        _note_idle(scene, joint)
+        result[joint.path] = _emit(outward, builder, bodies, [0.0] * len(joint.axes))
     return result
+
+
+def _note_idle(scene: SceneRecord, joint: JointRecord) -> None:
+    """Names what a joint says that does not act, because the joint closes a loop."""
+    said = [
+        what
+        for what, there in (
+            ("drive", any(a.drive is not None for a in joint.axes)),
+            ("limits", any(a.lower is not None or a.upper is not None for a in joint.axes)),
+            ("springs", any(a.stiffness for a in joint.axes) or bool(joint.stiffness)),
+            ("damping", any(a.damping for a in joint.axes) or bool(joint.damping)),
+            ("friction", any(a.friction for a in joint.axes) or bool(joint.friction)),
+            ("armature", any(a.armature for a in joint.axes) or bool(joint.armature)),
+        )
+        if there
+    ]
+    if said:
+        message = f"the joint closes a loop, so its {', '.join(said)} are not simulated"
+        scene.warnings.append(SceneWarning(joint.path, message))
 
 
 def joint_loads(scene: SceneRecord, ordered: list[JointRecord]) -> dict[str, list[float]]:
@@ -73,12 +97,15 @@ def _emit(joint: JointRecord, builder: Any, bodies: dict[str, int], loads: list[
     shared = {"name": joint.path, "collision_filter_parent": joint.filter_collision}
     passive = {"damping": joint.damping, "friction": joint.friction, "armature": joint.armature}
     if joint.kind == "free":
-        return builder.add_joint_free(child, joint.X_pj, joint.X_cj, parent=parent, **shared, **passive)
+        index = builder.add_joint_free(child, joint.X_pj, joint.X_cj, parent=parent, **shared, **passive)
+        return _start(joint, builder, index)
     place = (parent, child, joint.X_pj, joint.X_cj)
     if joint.kind == "fixed":
         return builder.add_joint_fixed(*place, **shared)
     if joint.kind == "ball":
-        return builder.add_joint_ball(*place, stiffness=joint.stiffness, **shared, **passive)
+        limits = {"cone": joint.cone, "angle_limit": joint.angle_limit}
+        index = builder.add_joint_ball(*place, stiffness=joint.stiffness, **limits, **shared, **passive)
+        return _start(joint, builder, index)
     if joint.kind == "distance":
         return builder.add_joint_distance(*place, *joint.distance, **shared)
     axes = {"linear": [], "angular": []}
@@ -96,8 +123,20 @@ def _emit(joint: JointRecord, builder: Any, bodies: dict[str, int], loads: list[
     return index
 
 
+def _start(joint: JointRecord, builder: Any, index: int) -> int:
+    """Initial coordinates of a free or ball joint."""
+    for column, starts, values in (
+        (builder.joint_q, builder.joint_q_start, joint.start_q),
+        (builder.joint_qd, builder.joint_qd_start, joint.start_qd),
+    ):
+        if values is not None:
+            column[starts[index] : starts[index] + len(values)] = values
+    return index
+
+
 def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
     drive = axis.drive
+    driven = drive is not None and (drive.stiffness > 0.0 or drive.damping > 0.0 or not drive.force)
     scale = load if drive is not None and drive.acceleration else 1.0
     ke = load / LIMIT_TIME**2 if axis.limit_stiffness is None else axis.limit_stiffness
     kd = 2.0 * load / LIMIT_TIME if axis.limit_damping is None else axis.limit_damping
@@ -107,10 +146,10 @@ def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
         np.inf if axis.upper is None else axis.upper,
         ke,
         kd,
-        action=None if drive is None else drive.target,
+        action=None if drive is None else drive.target if driven else drive.force,
         target_ke=0.0 if drive is None else drive.stiffness * scale,
         target_kd=0.0 if drive is None else drive.damping * scale,
-        mode=sim.JOINT_MODE_FORCE if drive is None else sim.JOINT_MODE_TARGET_POSITION,
+        mode=sim.JOINT_MODE_TARGET_POSITION if driven else sim.JOINT_MODE_FORCE,
         target_qd=0.0 if drive is None else drive.target_velocity,
         effort_limit=np.inf if drive is None or drive.max_force is None else drive.max_force,
         armature=axis.armature,

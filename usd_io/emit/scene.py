@@ -9,6 +9,7 @@ import numpy as np
 from usd_io.bindings import BodyBinding, SceneBindings
 from usd_io.emit.contact import contacts, soft_contact
 from usd_io.emit.deformables import emit_deformable
+from usd_io.emit.equalities import emit_equalities
 from usd_io.emit.filters import emit_filters
 from usd_io.emit.joints import emit_joints
 from usd_io.emit.shapes import ShapeEmitter
@@ -35,6 +36,7 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
         bindings.particles.append(emit_deformable(scene, record, builder))
     bindings.measure_joints = scene.joints_follow_bodies and bool(scene.joints)
     bindings.joints = emit_joints(scene, builder, index)
+    bindings.equalities = emit_equalities(scene, builder, index, bindings.joints)
     emit_filters(scene, builder, bindings.shapes)
     bindings.model_parameters = {k: v for k, v in soft_contact(scene).items() if k != "mass"}
     return bindings

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from usd_io.mjcf.defaults import ACTUATORS
 from usd_io.mjcf.document import Document
-from usd_io.records import DriveRecord, JointAxisRecord
+from usd_io.mjcf.joints import AxisPlace
+from usd_io.records import DriveRecord
 from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
 
@@ -20,56 +23,93 @@ class Law:
     bias: float = 0.0
     by_length: float = 0.0
     by_velocity: float = 0.0
+    damping_ratio: float = 0.0
+    """Damping in units of the critical one, which depends on what hangs on the joint."""
 
 
-def apply_actuators(
-    document: Document,
-    axes: dict[str, tuple[JointAxisRecord, float]],
-    warn: Callable[[Element, str], None],
-    *,
-    prefix: str = "",
-    suffix: str = "",
-) -> None:
-    """Gives each joint axis the drive of its actuator, controls being zero as MuJoCo starts them.
+@dataclass
+class _Sum:
+    """What all actuators of one axis come to, in terms of the joint."""
 
-    ``axes`` holds axis and ref [m or rad] by joint name.
+    place: AxisPlace
+    force: float = 0.0
+    stiffness: float = 0.0
+    damping: float = 0.0
+    limits: list[float] = field(default_factory=list)
+    ratios: list[tuple[float, float]] = field(default_factory=list)
+    """Stiffness and damping ratio of actuators that say one."""
+
+
+class ActuatorReader:
+    """Reads the actuators of a model and all attached ones, then gives each axis its drive.
+
+    Args:
+        axes: Hinges and slides by name.
+        warn: Takes what is not simulated.
     """
-    for section in document.root.each("actuator"):
-        for element in section.children:
+
+    def __init__(self, axes: Mapping[str, AxisPlace], warn: Callable[[Element, str], None]):
+        self._axes, self._warn = axes, warn
+        self._sums: dict[tuple[str, int], _Sum] = {}
+
+    def read(self, document: Document, *, prefix: str = "", suffix: str = "", ctrl: np.ndarray | None = None) -> None:
+        """Adds the actuators of one model. ``ctrl`` holds their controls, zero without it as MuJoCo starts them."""
+        elements = [element for section in document.root.each("actuator") for element in section.children]
+        for i, element in enumerate(elements):
             if element.tag not in ACTUATORS:
-                warn(element, f"<{element.tag}> in <actuator> is not supported; left out")
+                self._warn(element, f"<{element.tag}> in <actuator> is not supported; left out")
                 continue
             values = document.merged(element)
             target = values.get("joint", values.get("jointinparent"))
             law = _LAWS.get(element.tag, lambda e, v: None)(element, values)
             if target is None or law is None:
                 what = f"actuators <{element.tag}>" if law is None else "actuators on something else than a joint"
-                warn(element, f"{what} are not supported; left out")
+                self._warn(element, f"{what} are not supported; left out")
                 continue
-            axis, ref = axes.get(f"{prefix}{target}{suffix}", (None, 0.0))
-            if axis is None:
-                warn(element, f"the joint {target!r} has no single axis (or does not exist); left out")
+            place = self._axes.get(f"{prefix}{target}{suffix}")
+            if place is None:
+                self._warn(element, f"the joint {target!r} has no single axis (or does not exist); left out")
                 continue
-            _add(axis, ref, element, values, law)
+            self._add(place, element, values, law, float(ctrl[i]) if ctrl is not None and i < len(ctrl) else 0.0)
 
+    def _add(self, place: AxisPlace, element: Element, values, law: Law, control: float) -> None:
+        gear = float(numbers(element, "gear", (1.0,), source=values)[0])
+        control_range = numbers(element, "ctrlrange", count=2, source=values)
+        if control_range is not None and values.get("ctrllimited") != "false":
+            control = float(np.clip(control, *control_range))
+        stiffness, damping = -law.by_length * gear * gear, -law.by_velocity * gear * gear
+        if stiffness < 0.0 or damping < 0.0:
+            self._warn(element, "actuators that push away from their target are not supported; left out")
+            return
+        total = self._sums.setdefault((place.joint, place.index), _Sum(place))
+        total.force += (law.gain * control + law.bias) * gear
+        total.stiffness += stiffness
+        total.damping += damping
+        if law.damping_ratio > 0.0:
+            total.ratios.append((stiffness, law.damping_ratio))
+        limits = numbers(element, "forcerange", count=2, source=values)
+        said = choice(element, "forcelimited", ("true", "false", "auto"), "auto", source=values)
+        if limits is not None and said != "false":
+            total.limits.append(float(abs(limits).max() * abs(gear)))
 
-def _add(axis: JointAxisRecord, ref: float, element: Element, values, law: Law) -> None:
-    gear = float(numbers(element, "gear", (1.0,), source=values)[0])
-    stiffness, damping = -law.by_length * gear * gear, -law.by_velocity * gear * gear
-    if stiffness < 0.0 or damping < 0.0 or (stiffness == 0.0 and damping == 0.0):
-        return  # A motor: no force at zero control.
-    limits = numbers(element, "forcerange", count=2, source=values)
-    said = choice(element, "forcelimited", ("true", "false", "auto"), "auto", source=values)
-    limit = None if limits is None or said == "false" else float(abs(limits).max() * abs(gear))
-    # The actuator's length is gear times the joint's position, which counts from zero and not from ref.
-    target = (law.bias * gear / stiffness if stiffness > 0.0 else 0.0) - ref
-    known = axis.drive or DriveRecord()
-    axis.drive = DriveRecord(
-        stiffness=known.stiffness + stiffness,
-        damping=known.damping + damping,
-        target=target,
-        max_force=limit if known.max_force is None else known.max_force,
-    )
+    def finish(self, loads: Callable[[], dict[str, list[float]]]) -> None:
+        """Sets the drives; ``loads`` gives the mass or inertia on each axis by joint path, where a ratio needs it."""
+        carried = loads() if any(total.ratios for total in self._sums.values()) else {}
+        for (joint, index), total in self._sums.items():
+            axis = total.place.axis
+            for stiffness, ratio in total.ratios:
+                total.damping += ratio * 2.0 * np.sqrt(stiffness * carried[joint][index])
+            # An actuator's length is gear times the joint's position, which counts from zero and not from ref.
+            drive = DriveRecord(
+                stiffness=total.stiffness,
+                damping=total.damping,
+                target=total.force / total.stiffness - total.place.ref if total.stiffness > 0.0 else 0.0,
+                target_velocity=total.force / total.damping if total.stiffness == 0.0 < total.damping else 0.0,
+                max_force=sum(total.limits) if total.limits else None,
+                force=total.force if total.stiffness == total.damping == 0.0 else 0.0,
+            )
+            # A motor without control is no drive, whatever its limits.
+            axis.drive = drive if drive.stiffness or drive.damping or drive.force else None
 
 
 def _motor(element: Element, values) -> Law:
@@ -78,16 +118,13 @@ def _motor(element: Element, values) -> Law:
 
 def _position(element: Element, values) -> Law:
     kp = number(element, "kp", 1.0, source=values)
-    return Law(kp, 0.0, -kp, -number(element, "kv", 0.0, source=values))
+    kv, ratio = number(element, "kv", 0.0, source=values), number(element, "dampratio", 0.0, source=values)
+    return Law(kp, 0.0, -kp, -kv, ratio)
 
 
 def _velocity(element: Element, values) -> Law:
     kv = number(element, "kv", 1.0, source=values)
     return Law(kv, 0.0, 0.0, -kv)
-
-
-def _damper(element: Element, values) -> Law:
-    return Law(0.0)
 
 
 def _general(element: Element, values) -> Law | None:
@@ -104,6 +141,7 @@ _LAWS = {
     "motor": _motor,
     "position": _position,
     "velocity": _velocity,
-    "damper": _damper,
+    # Without control a damper does nothing: its damping is the control times kv.
+    "damper": lambda element, values: Law(0.0),
     "general": _general,
 }

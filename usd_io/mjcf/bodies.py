@@ -11,12 +11,14 @@ from sim.geometry.rotation import IDENTITY_TRANSFORM, rotation_matrix, transform
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.geoms import Geom, GeomReader
+from usd_io.mjcf.markers import read_marker
 from usd_io.mjcf.poses import orientation, pose
+from usd_io.records import MarkerRecord
 from usd_io.xml.attributes import numbers, required
 from usd_io.xml.element import Element
 
 MOST_BODIES = 100_000
-_SILENT = frozenset({"inertial", "site", "camera", "light", "joint", "freejoint", "geom", "body", "frame"})
+_SILENT = frozenset({"plugin"})
 
 
 @dataclass(eq=False)
@@ -43,6 +45,7 @@ class Body:
         X_pb: Pose in the parent's frame.
         joints: Its joints in order.
         geoms: Its geoms.
+        markers: Its sites, cameras and lights, names to records.
         inertial: Its ``inertial`` element.
         mocap: Whether it is moved from outside.
     """
@@ -54,6 +57,7 @@ class Body:
     X_pb: np.ndarray
     joints: list[Joint] = field(default_factory=list)
     geoms: list[Geom] = field(default_factory=list)
+    markers: list[tuple[str, MarkerRecord]] = field(default_factory=list)
     inertial: Element | None = None
     mocap: bool = False
 
@@ -120,6 +124,11 @@ class BodyWalk:
         if element.tag == "freejoint":
             values["type"] = "free"
         body.joints.append(Joint(element, scope.document, values, scope.name(values.get("name", "")), scope.X))
+
+    def _marker(self, element: Element, body: Body, scope: Scope) -> None:
+        record = read_marker(scope.document, element, scope.childclass)
+        record.X_bs = transform_multiply(scope.X, record.X_bs)
+        body.markers.append((scope.name(element.attributes.get("name", "")), record))
 
     def _inertial(self, element: Element, body: Body, scope: Scope) -> None:
         body.inertial = element
@@ -211,6 +220,9 @@ _READERS = {
     "joint": BodyWalk._joint,
     "freejoint": BodyWalk._joint,
     "inertial": BodyWalk._inertial,
+    "site": BodyWalk._marker,
+    "camera": BodyWalk._marker,
+    "light": BodyWalk._marker,
     "body": BodyWalk._body,
     "frame": BodyWalk._frame,
     "replicate": BodyWalk._replicate,

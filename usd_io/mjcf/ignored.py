@@ -24,7 +24,6 @@ IGNORED: dict[str, dict[str, str]] = {
     },
 }
 ACTUATOR = {
-    "dampratio": "the damping ratio of actuators is not used; give kv",
     "timeconst": "activation dynamics of actuators is not simulated",
     "dyntype": "activation dynamics of actuators is not simulated",
 }

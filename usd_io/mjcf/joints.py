@@ -34,6 +34,23 @@ class JointGroup:
     axes: list[JointAxisRecord]
 
 
+@dataclass(frozen=True)
+class AxisPlace:
+    """Where a hinge or slide of the file went.
+
+    Attributes:
+        axis: Its record.
+        ref: Its position in the file's own count where the bodies are drawn [m or rad].
+        joint: Path of its joint record.
+        index: Its number among that record's axes.
+    """
+
+    axis: JointAxisRecord
+    ref: float
+    joint: str
+    index: int
+
+
 def group_joints(joints: list[Joint]) -> list[JointGroup]:
     """Joints in order, put together as long as they are translations and then rotations about one point."""
     groups: list[JointGroup] = []

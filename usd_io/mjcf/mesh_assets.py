@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.geometry.hull import convex_hull
 from sim.geometry.rotation import rotate
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document
 from usd_io.mjcf.mesh_mass import KINDS, mesh_mass
-from usd_io.read.hull import convex_hull
 from usd_io.read.shape_mass import MassProperties
 from usd_io.xml.attributes import choice, numbers
 from usd_io.xml.element import Element

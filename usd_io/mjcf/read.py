@@ -9,35 +9,45 @@ from pathlib import Path
 import numpy as np
 
 from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_multiply
+from usd_io.emit.joint_trees import spanning_trees
+from usd_io.emit.joints import joint_loads
 from usd_io.errors import SceneError
-from usd_io.mjcf.actuators import apply_actuators
+from usd_io.mjcf.actuators import ActuatorReader
 from usd_io.mjcf.bodies import Body, BodyWalk
 from usd_io.mjcf.contacts import read_contacts
 from usd_io.mjcf.document import Document, open_document
+from usd_io.mjcf.equalities import Known, read_equalities
 from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
 from usd_io.mjcf.ignored import name_ignored
 from usd_io.mjcf.inertia import body_mass
-from usd_io.mjcf.joints import JointGroup, anchor_frame, group_joints
+from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, group_joints, joint_range
+from usd_io.mjcf.keyframes import apply_key, find_key
 from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options
 from usd_io.read.shape_mass import MassProperties
 from usd_io.read.warning_log import WarningLog
 from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
-from usd_io.xml.attributes import number
+from usd_io.xml.attributes import number, numbers
 from usd_io.xml.element import Element
 from usd_io.xml.names import PathNames
 
 SECTIONS = frozenset(
-    "compiler option size visual statistic default asset worldbody contact actuator custom extension include".split()
+    "compiler option size visual statistic default asset worldbody contact actuator equality keyframe custom extension include".split()
 )
 
 
-def read_mjcf(path: str | os.PathLike[str], *, search_paths: Sequence[str | os.PathLike[str]] = ()) -> SceneRecord:
+def read_mjcf(
+    path: str | os.PathLike[str],
+    *,
+    search_paths: Sequence[str | os.PathLike[str]] = (),
+    keyframe: str | None = None,
+) -> SceneRecord:
     """Reads what an MJCF file says about a simulation.
 
     Args:
         path: The file.
         search_paths: Further folders that meshes and included files may be in.
+        keyframe: Name (or number) of the key to start from; None means the pose in which the model is drawn.
 
     Returns:
         The scene record; ``warnings`` names what is not simulated as written.
@@ -45,7 +55,7 @@ def read_mjcf(path: str | os.PathLike[str], *, search_paths: Sequence[str | os.P
     Raises:
         SceneError: The file cannot be read, or says something that cannot be simulated; with file and line.
     """
-    return MjcfReading(open_document(Path(path), tuple(Path(p) for p in search_paths))).record
+    return MjcfReading(open_document(Path(path), tuple(Path(p) for p in search_paths)), keyframe).record
 
 
 class MjcfReading:
@@ -56,7 +66,7 @@ class MjcfReading:
         body_paths: Prim path of each body of the walk.
     """
 
-    def __init__(self, document: Document):
+    def __init__(self, document: Document, keyframe: str | None = None):
         self._log = WarningLog()
         self._names = PathNames()
         self._document = document
@@ -66,13 +76,19 @@ class MjcfReading:
         walk = BodyWalk(document, GeomReader(MeshAssets(), self.warn), self.warn)
         self.body_paths: dict[Body, str | None] = {walk.world: None}
         self._poses = {walk.world: IDENTITY_TRANSFORM}
-        self._axes: dict[str, tuple] = {}
-        self._add_geoms(walk.world)
+        self._axes: dict[str, AxisPlace] = {}
+        self._refs: dict[tuple[str, int], float] = {}
+        self._geoms: dict[str, tuple[ColliderRecord, Geom]] = {}
+        self._sites: dict[str, tuple[str | None, np.ndarray]] = {}
+        self._add_contents(walk.world)
         for body, mass in zip(walk.bodies, self._masses(walk), strict=True):
             self._add_body(body, mass)
         documents = [(document, "", ""), *walk.attached]
-        for each, prefix, suffix in documents:
-            apply_actuators(each, self._axes, self.warn, prefix=prefix, suffix=suffix)
+        key = None if keyframe is None else find_key(document, keyframe)
+        self._read_actuators(documents, None if key is None else numbers(key, "ctrl"))
+        self._read_equalities(documents)
+        if key is not None:
+            apply_key(key, self.record, self._refs)
         read_contacts(documents, self.body_paths, self._geoms, self.record, self.warn)
         self._name_unsupported(documents)
         self.record.warnings = self._log.warnings()
@@ -82,6 +98,25 @@ class MjcfReading:
     def warn(self, element: Element, message: str) -> None:
         """Notes something that is not simulated as written, each kind once."""
         self._log.add(f"{element.file.name}:{element.line}", message)
+
+    def _read_actuators(self, documents, ctrl: np.ndarray | None) -> None:
+        reader = ActuatorReader(self._axes, self.warn)
+        for document, prefix, suffix in documents:
+            reader.read(document, prefix=prefix, suffix=suffix, ctrl=ctrl if document is self._document else None)
+        reader.finish(lambda: joint_loads(self.record, spanning_trees(self.record)[0]))
+
+    def _read_equalities(self, documents) -> None:
+        names = {body.name or "world": path for body, path in self.body_paths.items() if body.name}
+        known = Known(
+            {**names, "world": None},
+            {self.body_paths[body]: X for body, X in self._poses.items()},
+            self._sites,
+            self._axes,
+        )
+        for document, prefix, suffix in documents:
+            self.record.equalities += read_equalities(
+                document, known, lambda name: self._names.path(self.root, name), self.warn, prefix=prefix, suffix=suffix
+            )
 
     def _masses(self, walk: BodyWalk) -> list[MassProperties]:
         masses = [body_mass(body) for body in walk.bodies]
@@ -111,7 +146,7 @@ class MjcfReading:
             parent, X_pb = between, IDENTITY_TRANSFORM
         self._append_body(path, X_wb, mass)
         self._append_joint(groups[-1] if groups else None, parent, path, X_pb, first=len(groups) < 2, body=body)
-        self._add_geoms(body)
+        self._add_contents(body)
 
     def _append_body(self, path: str, X_wb: np.ndarray, mass: MassProperties) -> None:
         zero = np.zeros(3)
@@ -130,16 +165,25 @@ class MjcfReading:
         if group.kind in ("ball", "free"):
             for name, attribute in (("damping", "damping"), ("stiffness", "stiffness"), ("friction", "frictionloss"), ("armature", "armature")):  # fmt: skip
                 setattr(record, name, number(joint.element, attribute, 0.0, low=0.0, source=joint.values))
-            if group.kind == "ball" and "range" in joint.values:
-                self.warn(joint.element, "the range of ball joints is not simulated")
-        for joint, axis in zip(group.joints, group.axes, strict=False):
+            if group.kind == "ball":
+                limits = joint_range(joint)
+                record.angle_limit = None if limits is None else float(joint.document.compiler.angle(limits[1]))
+        for i, (joint, axis) in enumerate(zip(group.joints, group.axes, strict=False)):
             convert = joint.document.compiler.angle if axis.kind == "angular" else float
-            self._axes[joint.name] = (axis, convert(number(joint.element, "ref", 0.0, source=joint.values)))
+            ref = self._refs[path, i] = convert(number(joint.element, "ref", 0.0, source=joint.values))
+            if joint.name:
+                self._axes[joint.name] = AxisPlace(axis, ref, path, i)
         self.record.joints.append(record)
 
-    @property
-    def _geoms(self) -> dict[str, tuple[ColliderRecord, Geom]]:
-        return self.__dict__.setdefault("_geom_table", {})
+    def _add_contents(self, body: Body) -> None:
+        self._add_geoms(body)
+        owner = self.body_paths[body]
+        for name, record in body.markers:
+            record.path = self._names.path(owner or self.root, name or record.kind)
+            record.body_path = owner
+            if name and record.kind == "site":
+                self._sites[name] = (owner, record.X_bs)
+            self.record.markers.append(record)
 
     def _add_geoms(self, body: Body) -> None:
         owner = self.body_paths[body]
@@ -168,13 +212,11 @@ class MjcfReading:
                 if section.tag in SECTIONS:
                     continue
                 what = {
-                    "keyframe": "keyframes are not used; the simulation starts from the model's own pose",
                     "sensor": "sensors are not simulated",
                     "tendon": "tendons are not simulated",
-                    "equality": "equality constraints are not simulated; closed chains come apart",
                     "deformable": "deformables of MJCF are not simulated",
                 }.get(section.tag, f"<{section.tag}> is not known; left out")
-                if section.children or section.tag not in ("keyframe", "sensor", "tendon", "equality", "deformable"):
+                if section.children or section.tag not in ("sensor", "tendon", "deformable"):
                     self.warn(section, what)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from pxr import Usd
 
-from usd_io.read.hull import convex_hull
+from sim.geometry.hull import convex_hull
 from usd_io.read.mesh import compact
 from usd_io.read.reading import Reading
 from usd_io.records import Box, MeshShape, Shape, Sphere

@@ -11,12 +11,14 @@ from collections.abc import Callable
 import numpy as np
 from pxr import Usd
 
+from sim.geometry.rotation import rotation_matrix
+from usd_io.read.equalities import read_equalities
 from usd_io.read.frames import matrix_from_quaternion, split_rotation, transform7
 from usd_io.read.placement import Placement
 from usd_io.read.reading import Reading
 from usd_io.read.traversal import PhysicsPrims, owner_path
 from usd_io.read.values import boolean, quaternion, scalar, token, vector
-from usd_io.records import DriveRecord, JointAxisRecord, JointRecord
+from usd_io.records import DriveRecord, EqualityRecord, JointAxisRecord, JointRecord
 
 DEGREES = 180.0 / np.pi
 DOFS = (("linear", "trans"), ("angular", "rot"))
@@ -38,11 +40,12 @@ class JointReader:
 
     def __init__(self, reading: Reading, found: PhysicsPrims, placement: Placement, frames: dict[str, np.ndarray]):
         self._reading, self._found, self._placement, self._frames = reading, found, placement, frames
+        self._dofs: dict[str, list[str]] = {}
 
-    def read(self) -> list[JointRecord]:
-        """Records of the enabled joints that connect something."""
-        records = (self._read(prim) for prim in self._found.joints)
-        return [record for record in records if record is not None]
+    def read(self) -> tuple[list[JointRecord], list[EqualityRecord]]:
+        """Records of the enabled joints that connect something, and of equality constraints."""
+        records = [record for record in map(self._read, self._found.joints) if record is not None]
+        return read_equalities(self._reading, self._found.joints, records, self._dofs)
 
     def _read(self, prim: Usd.Prim) -> JointRecord | None:
         reading, path = self._reading, prim.GetPath().pathString
@@ -97,29 +100,36 @@ class JointReader:
         record.axes = [
             self._axis(prim, "angular", self._direction(prim), "physics:lowerLimit", "physics:upperLimit", "angular")
         ]
+        self._dofs[record.path] = ["angular"]
 
     def _prismatic(self, prim: Usd.Prim, record: JointRecord) -> None:
         record.kind = "axes"
         record.axes = [
             self._axis(prim, "linear", self._direction(prim), "physics:lowerLimit", "physics:upperLimit", "linear")
         ]
+        self._dofs[record.path] = ["linear"]
 
     def _spherical(self, prim: Usd.Prim, record: JointRecord) -> None:
         record.kind = "ball"
-        cones = [scalar(self._reading, prim, f"physics:coneAngle{i}Limit", -1.0) for i in (0, 1)]
-        if max(cones) >= 0.0:
-            self._reading.log.add(record.path, "the cone limit of spherical joints is not simulated", kind="cone limit")
+        towards_next, towards_last = (scalar(self._reading, prim, f"physics:coneAngle{i}Limit", -1.0) for i in (0, 1))
+        if max(towards_next, towards_last) >= 0.0:
+            # The record's cone is about x: turn both joint frames so that x is the axis, y the next one.
+            turn = np.roll(np.eye(3), int(np.argmax(self._direction(prim))), axis=0)
+            for name in ("X_pj", "X_cj"):
+                X = getattr(record, name)
+                setattr(record, name, transform7(rotation_matrix(X[3:]) @ turn, X[:3]))
+            record.cone = tuple(float(np.radians(c)) if c >= 0.0 else -1.0 for c in (towards_last, towards_next))
+        record.angle_limit = scalar(self._reading, prim, "simrun:ball:angleLimit", low=0.0)
         self._fill(prim, record, "ball", angular=True)
 
     def _distance(self, prim: Usd.Prim, record: JointRecord) -> None:
         record.kind = "distance"
         ends = (scalar(self._reading, prim, f"physics:{end}Distance", -1.0) for end in ("min", "max"))
         record.distance = tuple(e * self._reading.meters if e >= 0.0 else -1.0 for e in ends)
-        self._reading.log.add(record.path, "distance joints are not enforced yet; their bodies move freely")
 
     def _generic(self, prim: Usd.Prim, record: JointRecord) -> None:
         """A joint of six degrees of freedom: what has a limit with low above high is locked."""
-        plain = True
+        plain, names = True, []
         for kind, prefix in DOFS:
             for i, letter in enumerate("XYZ"):
                 name = f"{prefix}{letter}"
@@ -130,6 +140,8 @@ class JointReader:
                     continue
                 plain = plain and axis.lower is None and axis.upper is None and axis.drive is None
                 record.axes.append(axis)
+                names.append(name)
+        self._dofs[record.path] = names
         if self._found.has(record.path, "PhysicsLimitAPI:distance"):
             self._reading.log.add(
                 record.path, "distance limits of generic joints are not simulated", kind="distance limit"
@@ -138,7 +150,7 @@ class JointReader:
         record.kind = "axes" if record.axes else "fixed"
         if plain and kinds.count("angular") == 3 and kinds.count("linear") in (0, 3):
             record.kind = "ball" if len(kinds) == 3 else "free"
-            record.axes = []
+            record.axes, self._dofs[record.path] = [], []
 
     def _direction(self, prim: Usd.Prim) -> np.ndarray:
         letter = token(self._reading, prim, "physics:axis", "X")
@@ -185,6 +197,7 @@ class JointReader:
             target_velocity=scalar(reading, prim, f"{base}:targetVelocity", 0.0) * unit,
             max_force=None if endless else scalar(reading, prim, f"{base}:maxForce", low=0.0) * force,
             acceleration=acceleration,
+            force=scalar(reading, prim, f"simrun:{dof}:force", 0.0),
         )
 
     def _fill(self, prim: Usd.Prim, record, dof: str, *, angular: bool) -> None:

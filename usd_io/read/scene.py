@@ -78,7 +78,7 @@ def _read_rigid(reading: Reading, found: PhysicsPrims, materials: MaterialReader
     frames = body_frames(reading, found, placement)
     record.bodies = read_bodies(reading, found, placement, frames)
     record.colliders = read_colliders(reading, found, materials, placement, frames)
-    record.joints = JointReader(reading, found, placement, frames).read()
+    record.joints, record.equalities = JointReader(reading, found, placement, frames).read()
     record.joints_follow_bodies = True
     record.articulation_roots = tuple(found.articulation_roots)
     resolve_masses(reading, found, {b.path: b for b in record.bodies}, record.colliders)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from usd_io.read.hull import convex_hull
+from sim.geometry.hull import convex_hull
 from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Shape, Sphere
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sim.geometry.hull import convex_hull
 from usd_io.errors import SceneError
-from usd_io.read.hull import convex_hull
 from usd_io.records import Box, Capsule, Cylinder, MeshShape, Shape, Sphere
 from usd_io.xml.attributes import number, numbers, required
 from usd_io.xml.element import Element

@@ -8,10 +8,10 @@ import numpy as np
 
 from sim.geometry.rotation import IDENTITY_TRANSFORM
 from usd_io.errors import SceneError
-from usd_io.records import JointAxisRecord, JointRecord
+from usd_io.records import EqualityRecord, JointAxisRecord, JointRecord
 from usd_io.urdf.poses import origin
 from usd_io.urdf.tree import UrdfJoint
-from usd_io.xml.attributes import direction, number, numbers
+from usd_io.xml.attributes import direction, number, numbers, required
 from usd_io.xml.element import Element
 
 KINDS = {
@@ -48,13 +48,33 @@ def joint_record(
             JointAxisRecord(each, axis, *_limits(element, kind), damping=damping, friction=friction, name=joint.name)
             for each, axis in _axes(element, kind)
         ]
-    for tag, message in (
-        ("mimic", "mimic joints are not coupled yet; the joint moves on its own"),
-        ("safety_controller", "soft limits of safety controllers are not simulated"),
-    ):
-        if element.first(tag) is not None:
-            warn(element, message)
+    if element.first("safety_controller") is not None:
+        warn(element, "soft limits of safety controllers are not simulated")
     return record
+
+
+def mimic_record(
+    joint: UrdfJoint, record: JointRecord, records: dict[str, JointRecord], path: str
+) -> EqualityRecord | None:
+    """The coupling of a joint with ``mimic``: position = multiplier * position of the other joint + offset.
+
+    Raises:
+        SceneError: The other joint does not exist, is the same one, or either of them has not one axis.
+    """
+    element = joint.element.first("mimic")
+    if element is None:
+        return None
+    other = required(element, "joint", "name of another joint")
+    if other == joint.name or other not in records:
+        known = ", ".join(name for name in list(records)[:10] if name != joint.name)
+        raise SceneError(element.where, f"it follows the joint {other!r}", expected=f"another joint: {known}")
+    for each in (record, records[other]):
+        if len(each.axes) != 1:
+            raise SceneError(
+                element.where, f"the joint {each.path.rsplit('/', 1)[1]!r} has {len(each.axes)} axes", expected="one"
+            )
+    coef = (number(element, "offset", 0.0), number(element, "multiplier", 1.0))
+    return EqualityRecord(path, "joint", axes=((record.path, 0), (records[other].path, 0)), coef=coef)
 
 
 def joint_origin(joint: UrdfJoint) -> np.ndarray:

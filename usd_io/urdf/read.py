@@ -14,7 +14,7 @@ from usd_io.read.warning_log import WarningLog
 from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
 from usd_io.urdf.geometry import GeometryReader
 from usd_io.urdf.inertial import link_mass
-from usd_io.urdf.joints import joint_origin, joint_record
+from usd_io.urdf.joints import joint_origin, joint_record, mimic_record
 from usd_io.urdf.poses import origin
 from usd_io.urdf.tree import RobotTree, robot_tree
 from usd_io.xml.attributes import numbers
@@ -74,11 +74,17 @@ class UrdfReading:
         tree = robot_tree(robot)
         self._paths = {name: self._names.path(self.root, name) for name in tree.links}
         self._poses: dict[str, np.ndarray] = {}
+        self._joints: dict[str, JointRecord] = {}
         movable = any(joint.element.attributes.get("type") != "fixed" for joint in tree.above.values())
         # A thing without joints that move would be nothing to simulate if it were fixed as well.
         floats = floating_base or (not movable and any(link_mass(link).mass > 0.0 for link in tree.links.values()))
         for name, link in tree.links.items():
             self._add_link(tree, name, link, floats)
+        for joint in tree.above.values():
+            record = self._joints[joint.name]
+            mimic = mimic_record(joint, record, self._joints, f"{record.path}_mimic")
+            if mimic is not None:
+                self.record.equalities.append(mimic)
         for element in robot.children:
             if element.tag not in READ | SILENT:
                 self.warn(element, f"<{element.tag}> is not known; left out")
@@ -110,6 +116,7 @@ class UrdfReading:
             record = joint_record(
                 joint, self._names.path(self.root, joint.name), self._paths[joint.parent], path, X, self.warn
             )
+            self._joints[joint.name] = record
             if mass.mass == 0.0 and record.kind != "fixed":
                 self.warn(link, "moving links without mass follow what is attached to them only")
         zero = np.zeros(3)

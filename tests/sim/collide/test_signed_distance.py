@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import engine as en
-from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, PLANE, SPHERE
+from sim.collide.shape_types import BOX, CAPSULE, CONE, CYLINDER, ELLIPSOID, PLANE, SPHERE
 from sim.collide.signed_distance import shape_distance
 
 SHAPES = {
@@ -14,6 +14,8 @@ SHAPES = {
     "cylinder": (CYLINDER, (0.6, 0.5, 0.0)),
     "cone": (CONE, (0.7, 0.8, 0.0)),
     "plane": (PLANE, (0.0, 0.0, 0.0)),
+    "ellipsoid": (ELLIPSOID, (0.9, 0.6, 0.4)),
+    "flat ellipsoid": (ELLIPSOID, (0.5, 0.9, 0.05)),
     "finite plane": (PLANE, (0.6, 0.4, 0.0)),
 }
 

@@ -1,5 +1,7 @@
 """Robots written as UsdPhysics stages read back as the same models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,13 +80,15 @@ def test_dynamics_are_the_same(both):
 
 
 def test_the_motion_is_the_same(both):
-    """Pushed by the same wind: many robots stand in balance otherwise."""
+    """Pushed by the same wind, as many robots stand in balance otherwise. Without contacts: parts that just touch
+    (the cube) would magnify the last digit."""
     ends = []
-    for record, model, bindings in both[:2]:
+    for record, _, _ in both[:2]:
+        model, bindings = built(replace(record, colliders=[], collision_groups=[], filtered_pairs=[]))
         now, after, integrator = model.state(), model.state(), sim.FeatherstoneIntegrator()
         sim.eval_fk(model, now.joint_q, now.joint_qd, None, now)
         wind = np.zeros((model.body_count, 6), np.float32)
-        wind[:, 3:] = model.body_mass.numpy()[:, None] * [7.0, -5.0, 3.0]
+        wind[:, 3:] = model.body_mass.numpy()[:, None] * [70.0, -50.0, 30.0]
         for state in (now, after):
             state.body_f.assign(wind)
         for _ in range(100):

@@ -221,6 +221,8 @@ def test_limits_count_from_the_reference(pair):
         '<general joint="j" gainprm="20" biastype="affine" biasprm="1 -20 -2"/>',
         '<motor joint="j" gear="100"/>',
         '<damper joint="j" kv="2" ctrlrange="0 1"/>',
+        '<position joint="j" kp="50" dampratio="0.7"/>',
+        '<position joint="j" kp="50" kv="1"/><velocity joint="j" kv="3"/><position joint="j" kp="2"/>',
     ],
 )
 def test_actuator_forces_at_zero_control(tmp_path, actuator):
@@ -284,15 +286,12 @@ def test_attached_models_get_prefixes_and_keep_their_own_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("<equality><connect body1='a' body2='world' anchor='0 0 0'/></equality>", "equality"),
         ("<tendon><fixed><joint joint='j' coef='1'/></fixed></tendon>", "tendons"),
         ("<sensor><jointpos joint='j'/></sensor>", "sensors"),
         ("<actuator><muscle joint='j'/></actuator>", "<muscle>"),
-        ("<keyframe><key qpos='0'/></keyframe>", "keyframes"),
         ("<option density='1.2'/>", "density"),
         ("<nonsense/>", "<nonsense>"),
         ("<default><geom solref='.1 1'/></default>", "softness"),
-        ("<actuator><position joint='j' dampratio='1'/></actuator>", "damping ratio"),
     ],
 )
 def test_what_is_not_simulated_is_named_with_its_line(read, text, said):

@@ -121,7 +121,7 @@ def test_convex_hull_bounding_cube_and_sphere(read_text):
 def test_hull_agrees_with_scipy():
     from scipy.spatial import ConvexHull
 
-    from usd_io.read.hull import convex_hull
+    from sim.geometry.hull import convex_hull
     from usd_io.read.shape_mass import closed_mesh_mass
 
     rng = np.random.default_rng(1)

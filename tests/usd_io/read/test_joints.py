@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import sim
+from sim.geometry.rotation import rotation_matrix
 from usd_io import SceneError, emit
 
 SCENE = """
@@ -195,14 +196,69 @@ def test_a_kinematic_body_holds_what_is_joined_to_it(read):
     assert np.allclose(simulated(model, 0.2).body_q.numpy()[:, :3], [[0, 0, 0], [1, 0, 0]], atol=1e-6)
 
 
-def test_a_joint_that_closes_a_loop_is_named_and_left_out(read):
+def test_a_joint_that_closes_a_loop_comes_last(read):
     text = body("A") + body("B") + joint("PhysicsFixedJoint", child="A", name="one")
     text += joint("PhysicsRevoluteJoint", parent="A", name="two") + joint("PhysicsRevoluteJoint", name="three")
     scene = read(text)
     builder = sim.ModelBuilder()
     emit(scene, builder)
-    assert builder.joint_count == 2
-    assert [w.path for w in scene.warnings if "loop" in w.message] in (["/two"], ["/three"])
+    assert builder.joint_name[-1] in ("/two", "/three")
+    trees = builder.finalize().kinematic_trees
+    assert trees.loops.tolist() == [2]
+
+
+def test_of_a_circle_the_joint_without_drive_closes_it(read):
+    text = body("A") + body("B")
+    text += joint("PhysicsRevoluteJoint", parent="A", name="plain") + joint("PhysicsFixedJoint", child="A", name="one")
+    text += joint(
+        "PhysicsRevoluteJoint", "float drive:angular:physics:stiffness = 3", name="driven",
+        schemas='"PhysicsDriveAPI:angular"',
+    )  # fmt: skip
+    builder = sim.ModelBuilder()
+    emit(read(text), builder)
+    assert builder.joint_name[-1] != "/driven"
+    assert builder.joint_count == 3
+
+
+def test_a_joint_that_is_excluded_from_articulations_closes_a_loop(read):
+    text = body("A") + joint("PhysicsRevoluteJoint", "bool physics:excludeFromArticulation = true", child="A")
+    builder = sim.ModelBuilder()
+    emit(read(text), builder)
+    assert [int(kind) for kind in builder.joint_type] == [sim.JOINT_FREE, sim.JOINT_REVOLUTE]
+
+
+def test_the_cone_of_a_spherical_joint_is_read_about_any_axis(read):
+    text = body("B") + joint(
+        "PhysicsSphericalJoint",
+        'token physics:axis = "Y"\nfloat physics:coneAngle0Limit = 30\nfloat physics:coneAngle1Limit = 60',
+    )
+    record = read(text).joints[0]
+    # Towards the axis after Y, which is Z: about -X; the record has the cone about x, y then being Z and z being X.
+    assert np.allclose(np.degrees(record.cone), [60.0, 30.0])
+    turned = rotation_matrix(record.X_pj[3:])
+    assert np.allclose(turned[:, 0], [0, 1, 0])
+    assert np.allclose(turned[:, 1], [0, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "coef"),
+    [
+        ("rel newton:mimicJoint = </one>\nfloat newton:mimicCoef1 = 2\nfloat newton:mimicCoef0 = 90", (np.pi / 2, 2.0)),
+        (
+            "rel physxMimicJoint:rotX:referenceJoint = </one>\nfloat physxMimicJoint:rotX:gearing = -2\n"
+            "float physxMimicJoint:rotX:offset = -90",
+            (np.pi / 2, 2.0),
+        ),
+        ("rel mjc:target = </one>\ndouble mjc:coef0 = 0.5\ndouble mjc:coef2 = 3", (0.5, 1.0, 3.0, 0.0, 0.0)),
+    ],
+)
+def test_coupled_joints_of_other_programs_are_read(read, text, coef):
+    scene = read(
+        body("A") + body("B") + joint("PhysicsRevoluteJoint", child="A", name="one")
+        + joint("PhysicsRevoluteJoint", text, name="two")
+    )  # fmt: skip
+    assert [e.axes for e in scene.equalities] == [(("/two", 0), ("/one", 0))]
+    assert np.allclose(scene.equalities[0].coef, coef)
 
 
 @pytest.mark.parametrize(
@@ -212,8 +268,6 @@ def test_a_joint_that_closes_a_loop_is_named_and_left_out(read):
         (joint("PhysicsFixedJoint", parent="B"), "both ends"),
         (joint("PhysicsFixedJoint", parent="Nobody"), "does not exist"),
         (joint("PhysicsRevoluteJoint", "float physics:breakForce = 10"), "breakForce"),
-        (joint("PhysicsSphericalJoint", "float physics:coneAngle0Limit = 10"), "cone limit"),
-        (joint("PhysicsDistanceJoint", "float physics:maxDistance = 1"), "not enforced"),
     ],
 )
 def test_what_is_not_simulated_is_named(read, text, said):

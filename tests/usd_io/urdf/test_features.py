@@ -151,7 +151,7 @@ def test_links_out_of_the_allowed_folders_are_not_followed(tmp_path):
 
 @pytest.mark.parametrize(
     ("inside", "said"),
-    [("<mimic joint='k'/>", "mimic"), ("<safety_controller k_velocity='1'/>", "safety")],
+    [("<safety_controller k_velocity='1'/>", "safety")],
 )
 def test_what_is_not_simulated_is_named(read, inside, said):
     assert any(

@@ -1,7 +1,5 @@
 """Convex hull of points (quickhull, Barber, Dobkin and Huhdanpaa 1996), with NumPy over faces and points."""
 
-from __future__ import annotations
-
 import numpy as np
 
 MAX_VERTICES = 256

@@ -1,0 +1,50 @@
+"""Any two convex shapes: closest points or overlap, then a manifold."""
+
+import engine as en
+from sim.collide.closest_points import closest_points
+from sim.collide.contact_points import PointTable, put_point
+from sim.collide.convex_shapes import HullTable, convex_of
+from sim.collide.manifold import manifold
+from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.surfaces import SurfaceTable
+
+
+@en.kernel
+def collide_convex(
+    kind: int, pairs: PairTable, shapes: ShapeTable, hulls: HullTable, surfaces: SurfaceTable,
+    body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
+):  # fmt: skip
+    slot = en.tid()
+    if slot >= pairs.active_count[0]:
+        return
+    pair = pairs.active_pair[slot]
+    if pairs.kind[pair] != kind:
+        return
+    sa = pairs.shapes[pair, 0]
+    sb = pairs.shapes[pair, 1]
+    a = convex_of(
+        shapes.kind[sa], shapes.scale[sa], shapes.hull[sa], shapes.thickness[sa],
+        en.length(shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5,
+    )  # fmt: skip
+    b = convex_of(
+        shapes.kind[sb], shapes.scale[sb], shapes.hull[sb], shapes.thickness[sb],
+        en.length(shapes.upper_s[sb] - shapes.lower_s[sb]) * 0.5,
+    )  # fmt: skip
+    X_wa = shapes.X_ws[sa]
+    X_ab = en.transform_multiply(en.transform_inverse(X_wa), shapes.X_ws[sb])
+    R = en.quat_to_matrix(en.transform_get_rotation(X_ab))
+    t = en.transform_get_translation(X_ab)
+    reach = margin + a.radius + b.radius
+    used = 0
+    near = closest_points(a, b, R, t, hulls, reach)
+    if near.found != 0 and near.gap < reach:
+        on_a = en.zeros(shape=9, dtype=en.vec3)
+        on_b = en.zeros(shape=9, dtype=en.vec3)
+        used, n = manifold(a, b, R, t, hulls, near, reach, on_a, on_b)
+        n_w = en.transform_vector(X_wa, n)
+        for c in range(used):
+            put_point(
+                table, slot, c, body_q, shapes.body[sa], shapes.body[sb],
+                en.transform_point(X_wa, on_a[c] - n * a.radius), en.transform_point(X_wa, on_b[c] + n * b.radius), n_w,
+            )  # fmt: skip
+    table.count[slot] = used
