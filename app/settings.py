@@ -104,7 +104,7 @@ def decide_settings(options: RunOptions, scene: SceneRecord) -> RunSettings:
     stage = scene.settings
     stage_fps = _positive(scene.fps, "timeCodesPerSecond", scene)
     fps = options.fps or stage_fps or DEFAULT_FPS
-    # Joints are held by the solver in reduced coordinates only.
+    # Reduced coordinates are the natural choice for joints: they cannot drift apart.
     solver = options.solver or stage.solver or ("featherstone" if scene.joints else SOLVERS[0])
     if solver not in SOLVERS:
         raise UsageError(
@@ -121,10 +121,6 @@ def decide_settings(options: RunOptions, scene: SceneRecord) -> RunSettings:
         )
     # USD scales the time codes of a sublayer by the two layers' rates, so the start moves with them.
     start = (scene.start_time_code or 0.0) * (fps / (stage_fps or fps))
-    if scene.joints and solver != "featherstone":
-        raise UsageError(
-            f"{scene.source_path}: it has joints, which the solver {solver} does not simulate; pass --solver featherstone"
-        )
     return RunSettings(
         frames=_frames(options, scene, fps, stage_fps),
         fps=fps,

@@ -71,13 +71,14 @@ def test_the_file_needs_nothing_beside_it(arm, tmp_path):
     assert len(Usd.Stage.Open(str(moved)).GetUsedLayers()) == 2  # the file and its session
 
 
-def test_joints_hold_while_everything_falls(arm):
-    stage = Usd.Stage.Open(str(run(arm)))
+@pytest.mark.parametrize(("solver", "tolerance"), [("featherstone", 1e-4), ("xpbd", 2e-4), ("semi-implicit", 5e-3)])
+def test_joints_hold_while_everything_falls(arm, solver, tolerance):
+    stage = Usd.Stage.Open(str(run(arm, "--solver", solver)))
     for time in (0, 15, 30):
         upper = np.array(UsdGeom.Xformable(stage.GetPrimAtPath("/arm/upper")).ComputeLocalToWorldTransform(time))
         elbow = np.array([0.5, 0, 0, 1]) @ upper
-        assert np.allclose(elbow[:3], position(stage, "/arm/lower", time), atol=1e-4)
-        assert np.allclose(position(stage, "/arm/upper", time), (0, 0, 1), atol=1e-5)
+        assert np.allclose(elbow[:3], position(stage, "/arm/lower", time), atol=tolerance)
+        assert np.allclose(position(stage, "/arm/upper", time), (0, 0, 1), atol=tolerance)
     assert position(stage, "/arm/lower", 15)[2] < 0.9
     assert position(stage, "/arm/loose", 30)[2] == pytest.approx(-0.5 * 9.81 * 0.25, rel=0.02)
 
@@ -93,11 +94,6 @@ def test_urdf_base_is_fixed_unless_it_shall_float(tmp_path):
     assert np.allclose(position(fixed, "/r/a", 30), 0.0)
     floating = Usd.Stage.Open(str(run(path, "--floating", "--overwrite")))
     assert position(floating, "/r/a", 30)[2] == pytest.approx(-0.5 * 9.81 * 0.25, rel=0.02)
-
-
-def test_another_solver_is_refused_for_a_scene_with_joints(arm, capsys):
-    assert main([str(arm), "-o", str(arm.with_name("out.usd")), "--solver", "xpbd"]) == 2
-    assert "has joints" in capsys.readouterr().err
 
 
 def test_an_error_names_file_and_line(arm, capsys):
