@@ -20,6 +20,7 @@ import engine as en
 import sim
 from benchmarks.robots import DT, HUMANOID, cartpole
 from benchmarks.sidebyside import save
+from sim.bound_launches import BoundLaunches
 
 REPEATS = 20
 
@@ -133,6 +134,7 @@ class Frame:
 
     def parts(self) -> list[dict]:
         """The launches of one step, each timed on its own."""
+        self.model.articulation_launches = BoundLaunches()  # those of before would not be noted
         with noted_launches() as commands:
             self.step(self.now, self.after)
         return [self.timed(c) for c in commands]
@@ -158,10 +160,13 @@ def noted_launches():
     """Every launch inside, bound, in order; they run as always."""
     commands, launch = [], en.launch
 
-    def note(kernel, *args, **kw):
-        command = launch(kernel, *args, **kw, record_cmd=True)
-        command.launch()
+    def note(kernel, *args, record_cmd=False, **kw):
+        command = launch(kernel, *args, record_cmd=True, **kw)
         commands.append(command)
+        if record_cmd:
+            return command
+        command.launch()
+        return None
 
     en.launch = note
     try:

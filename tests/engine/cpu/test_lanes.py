@@ -8,6 +8,7 @@ from engine.cpu.emit_lanes import LaneModule
 from engine.kernel import Kernel
 
 LANES = 16
+pytestmark = pytest.mark.cpu_only("SIMD lanes")
 
 
 @en.struct

@@ -14,7 +14,6 @@ from sim.articulation.trees import KinematicTrees
 from sim.featherstone.copies import step_copies
 from tests.sim.featherstone.robots import G, chain
 from tests.sim.featherstone.test_gradients import robot
-from usd_io import emit, read_scene
 
 MODELS = Path(__file__).parents[3].parent / "shared" / "models"
 if not MODELS.exists():
@@ -76,6 +75,9 @@ def check_same(one: sim.ModelBuilder, monkeypatch) -> None:
 
 @pytest.mark.parametrize("path", files())
 def test_every_robot_moves_alike(path, monkeypatch):
+    pytest.importorskip("pxr")
+    from usd_io import emit, read_scene
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -94,6 +96,7 @@ def test_every_kind_of_joint_moves_alike(monkeypatch):
     check_same(robot(), monkeypatch)
 
 
+@pytest.mark.cpu_only("SIMD lanes")
 def test_the_kernel_runs_in_lanes():
     assert isinstance(step_copies._any_variant().module, LaneModule)
 
@@ -136,6 +139,7 @@ def test_groups_and_single_trees_share_a_model(monkeypatch):
     assert np.abs(apart["joint_qd"]).min() > 0.0
 
 
+@pytest.mark.cpu_only("SIMD lanes")
 def test_mass_matrices_follow_a_step_in_lanes():
     """The scratch that a group leaves has the layout that all other algorithms read."""
     builder = sim.ModelBuilder(gravity=-G)
