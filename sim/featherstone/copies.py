@@ -7,7 +7,7 @@ own rows of the model's arrays, as are its coordinates. Scratch is interleaved o
 """
 
 import engine as en
-from sim.articulation.copies import CopyGroup
+from sim.articulation.copies import CPU_LANES, CopyGroup
 from sim.articulation.joint_table import JointTable
 from sim.articulation.trees import TreeTable
 from sim.featherstone.joint_forces import JointForceTable
@@ -24,6 +24,22 @@ class Spacing:
     q: int
     qd: int
     axis: int
+
+
+WARP = 32
+# Distances of words as constants: then addresses need no arithmetic of their own.
+VECTOR = en.constant(CPU_LANES)
+THREADS = en.constant(WARP)
+_WARPS_WANTED = 1024
+"""Two for each scheduler of the largest GPUs of today."""
+
+
+def copies_in_warp(copies: int) -> int:
+    """How many copies a warp of a GPU steps: few, until there are warps for all of it."""
+    width = WARP
+    while width > 4 and copies < width * _WARPS_WANTED:
+        width //= 2
+    return width
 
 
 def spacing_of(group: CopyGroup) -> Spacing:
@@ -70,7 +86,7 @@ def body_rows(bodies: BodyTable, spacing: Spacing, copy: int):
     return rows
 
 
-@en.kernel(lanes=16)
+@en.kernel(lanes=CPU_LANES)
 def step_copies(
     joints: JointTable,
     forces: JointForceTable,
@@ -80,7 +96,6 @@ def step_copies(
     tree: int,
     copies: int,
     dof_count: int,
-    lanes: int,
     q: en.array(dtype=float),
     qd: en.array(dtype=float),
     qdd: en.array(dtype=float),
@@ -102,7 +117,7 @@ def step_copies(
     """Launched over (groups, lanes); ``tree`` is the first of ``copies`` trees with ``dof_count`` degrees of freedom each."""
     group, lane = en.tid()
     # Threads beyond the last copy do its work again, in scratch of their own.
-    copy = en.min(group * lanes + lane, copies - 1)
+    copy = en.min(group * VECTOR + lane, copies - 1)
     first = trees.first[tree]
     count = trees.first[tree + 1] - first
     coordinate = copy * spacing.q
@@ -110,8 +125,61 @@ def step_copies(
     body = copy * spacing.body
     step_tree(
         joint_rows(joints, spacing, copy), force_rows(forces, spacing, copy), body_rows(bodies, spacing, copy), trees,
-        first, count, trees.joint_base[tree] + group * lanes * count, trees.dof_base[tree] + group * lanes * dof_count,
-        lane, lanes, q[coordinate:], qd[dof:], qdd[dof:], act[copy * spacing.axis :], applied[dof:], wrench[body:],
+        first, count, trees.joint_base[tree] + group * VECTOR * count, trees.dof_base[tree] + group * VECTOR * dof_count,
+        lane, VECTOR, q[coordinate:], qd[dof:], qdd[dof:], act[copy * spacing.axis :], applied[dof:], wrench[body:],
+        gravity, dt, q_mid[coordinate:], qd_mid[dof:], words, dofs, q_out[coordinate:], qd_out[dof:], qdd_out[dof:],
+        body_q[body:], body_qd[body:],
+    )  # fmt: skip
+
+
+@en.kernel
+def step_copies_apart(
+    joints: JointTable,
+    forces: JointForceTable,
+    bodies: BodyTable,
+    trees: TreeTable,
+    spacing: Spacing,
+    tree: int,
+    copies: int,
+    dof_count: int,
+    width: int,
+    q: en.array(dtype=float),
+    qd: en.array(dtype=float),
+    qdd: en.array(dtype=float),
+    act: en.array(dtype=float),
+    applied: en.array(dtype=float),
+    wrench: en.array(dtype=en.spatial_vector),
+    gravity: en.vec3,
+    dt: float,
+    q_mid: en.array(dtype=float),
+    qd_mid: en.array(dtype=float),
+    words: en.array(dtype=float),
+    dofs: en.array(dtype=float),
+    q_out: en.array(dtype=float),
+    qd_out: en.array(dtype=float),
+    qdd_out: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """For GPUs, launched over (groups, 32) with ``width`` copies in a group: the other threads of a warp have no work.
+
+    Few copies leave most of a GPU idle, and a load from rows of their own costs a warp as much time as it has copies.
+    """
+    group, thread = en.tid()
+    copy = group * width + thread
+    if thread >= width or copy >= copies:
+        return
+    lane = copy % THREADS
+    block = copy // THREADS
+    first = trees.first[tree]
+    count = trees.first[tree + 1] - first
+    coordinate = copy * spacing.q
+    dof = copy * spacing.qd
+    body = copy * spacing.body
+    step_tree(
+        joint_rows(joints, spacing, copy), force_rows(forces, spacing, copy), body_rows(bodies, spacing, copy), trees,
+        first, count, trees.joint_base[tree] + block * THREADS * count, trees.dof_base[tree] + block * THREADS * dof_count,
+        lane, THREADS, q[coordinate:], qd[dof:], qdd[dof:], act[copy * spacing.axis :], applied[dof:], wrench[body:],
         gravity, dt, q_mid[coordinate:], qd_mid[dof:], words, dofs, q_out[coordinate:], qd_out[dof:], qdd_out[dof:],
         body_q[body:], body_qd[body:],
     )  # fmt: skip

@@ -4,10 +4,11 @@ from functools import partial
 
 import engine as en
 from engine.taping import active_tape
+from sim.articulation.copies import CPU_LANES
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
 from sim.featherstone.constrained_step import constrain_step
-from sim.featherstone.copies import spacing_of, step_copies
+from sim.featherstone.copies import WARP, copies_in_warp, spacing_of, step_copies, step_copies_apart
 from sim.featherstone.joint_forces import FORCE_ARRAYS, joint_force_table
 from sim.featherstone.outward import BODY_ARRAYS, body_table
 from sim.featherstone.scratch import scratch_of
@@ -91,14 +92,19 @@ class FeatherstoneIntegrator:
 def _launches(model, trees, arrays: list, dt: float) -> list[tuple]:
     """The launches of a step of all trees: copies in lock-step, others one by one."""
     tables = [model.joint_table, joint_force_table(model), body_table(model), trees.table]
-    rest = [trees.lanes, *arrays[:6], en.vec3(*model.gravity), dt]
-    out = arrays[6:]
-    if active_tape() is not None:  # gradients go through trees one by one
-        return [(step_trees, trees.count, [*tables, None, *rest], out)]
+    state, out = [*arrays[:6], en.vec3(*model.gravity), dt], arrays[6:]
+    on_gpu = model.device.is_cuda
+    if active_tape() is not None or trees.lanes != (WARP if on_gpu else CPU_LANES):
+        # gradients go through trees one by one
+        return [(step_trees, trees.count, [*tables, None, trees.lanes, *state], out)]
     found: list[tuple] = []
     for group in trees.copies:
-        inputs = [*tables, spacing_of(group), group.tree, group.copies, group.dofs, *rest]
-        found.append((step_copies, (-(-group.copies // trees.lanes), trees.lanes), inputs, out))
+        which = [*tables, spacing_of(group), group.tree, group.copies, group.dofs]
+        if on_gpu:
+            width = copies_in_warp(group.copies)
+            found.append((step_copies_apart, (-(-group.copies // width), WARP), [*which, width, *state], out))
+        else:
+            found.append((step_copies, (-(-group.copies // CPU_LANES), CPU_LANES), [*which, *state], out))
     if trees.rest_count:
-        found.append((step_trees, trees.rest_count, [*tables, trees.rest, *rest], out))
+        found.append((step_trees, trees.rest_count, [*tables, trees.rest, trees.lanes, *state], out))
     return found

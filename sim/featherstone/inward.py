@@ -89,17 +89,17 @@ def add_shifted(
     words: en.array(dtype=float), above: int, lanes: int, arm: en.vec3, A: en.mat33, H: en.mat33, M: en.mat33
 ):
     """Adds an inertia to that of an item whose anchor it is ``arm`` away from."""
+    # All loads come before the stores, so that a GPU waits for them once.
+    own_A = get_symmetric(words, above + INERTIA_A * lanes, lanes)
+    own_H = get_matrix(words, above + INERTIA_H * lanes, lanes)
+    own_M = get_symmetric(words, above + INERTIA_M * lanes, lanes)
     cross = en.skew(arm)
     moved = H + cross * M
-    lever = cross * en.transpose(H)
     # [r] H' + ([r] H')' - [r] M [r], in the form that takes one product less.
-    shifted = A + lever - moved * cross
-    up = above + INERTIA_A * lanes
-    put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + shifted)
-    up = above + INERTIA_H * lanes
-    put_matrix(words, up, lanes, get_matrix(words, up, lanes) + moved)
-    up = above + INERTIA_M * lanes
-    put_symmetric(words, up, lanes, get_symmetric(words, up, lanes) + M)
+    shifted = A + cross * en.transpose(H) - moved * cross
+    put_symmetric(words, above + INERTIA_A * lanes, lanes, own_A + shifted)
+    put_matrix(words, above + INERTIA_H * lanes, lanes, own_H + moved)
+    put_symmetric(words, above + INERTIA_M * lanes, lanes, own_M + M)
 
 
 @en.func
@@ -130,8 +130,8 @@ def pass_inward(
     push = f + en.transpose(H) * bias_a + M * bias_l
     turn = n + A * bias_a + H * bias_l
     arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
-    up = above + TORQUE * lanes
-    put3(words, up, lanes, get3(words, up, lanes) + turn + en.cross(arm, push))
-    up = above + FORCE * lanes
-    put3(words, up, lanes, get3(words, up, lanes) + push)
+    torque = get3(words, above + TORQUE * lanes, lanes)
+    force = get3(words, above + FORCE * lanes, lanes)
     add_shifted(words, above, lanes, arm, A, H, M)
+    put3(words, above + TORQUE * lanes, lanes, torque + turn + en.cross(arm, push))
+    put3(words, above + FORCE * lanes, lanes, force + push)

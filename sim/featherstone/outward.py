@@ -145,6 +145,13 @@ def visit_outward(
 ):
     """Fills a joint's item from that of its ancestor (``above``; negative at a root)."""
     X_wpj = joints.X_p[j]
+    # Loads come before stores where they can, so that a GPU waits for many at once.
+    X_cb = joints.X_c[j]
+    child = joints.child[j]
+    m = bodies.mass[child]
+    com = bodies.com[child]
+    inertia_b = bodies.inertia[child]
+    outside = wrench[child]
     w = en.vec3(0.0, 0.0, 0.0)
     v = en.vec3(0.0, 0.0, 0.0)
     if above >= 0:
@@ -160,7 +167,7 @@ def visit_outward(
         v = get3(words, above + SPEED * lanes, lanes) + en.cross(w, arm)
     turn = en.transform_get_rotation(X_wpj)
     w, v, bias_a, bias_l = move_joint(joints, j, q, qd, turn, w, v, dofs, dof, lanes)
-    X_wc = X_wcj * en.transform_inverse(joints.X_c[j])
+    X_wc = X_wcj * en.transform_inverse(X_cb)
     rotation = en.normalize(en.transform_get_rotation(X_wc))
     X_wc = en.transform(en.transform_get_translation(X_wc), rotation)
     put3(words, here + ANCHOR * lanes, lanes, anchor)
@@ -170,18 +177,16 @@ def visit_outward(
     put3(words, here + BIAS_A * lanes, lanes, bias_a)
     put3(words, here + BIAS_L * lanes, lanes, bias_l)
 
-    child = joints.child[j]
-    m = bodies.mass[child]
-    r = en.transform_point(X_wc, bodies.com[child]) - anchor
+    r = en.transform_point(X_wc, com) - anchor
     R = en.quat_to_matrix(rotation)
-    inertia = R * bodies.inertia[child] * en.transpose(R)
+    inertia = R * inertia_b * en.transpose(R)
     about = inertia + (en.identity(3) * en.dot(r, r) - en.outer(r, r)) * m
     put_symmetric(words, here + INERTIA_A * lanes, lanes, about)
     put_matrix(words, here + INERTIA_H * lanes, lanes, en.skew(r) * m)
     put_symmetric(words, here + INERTIA_M * lanes, lanes, en.identity(3) * m)
     momentum = (v + en.cross(w, r)) * m
     spin = inertia * w + en.cross(r, momentum)
-    push = en.spatial_bottom(wrench[child])
-    torque = en.cross(w, spin) + en.cross(v, momentum) - en.spatial_top(wrench[child]) - en.cross(r, push)
+    push = en.spatial_bottom(outside)
+    torque = en.cross(w, spin) + en.cross(v, momentum) - en.spatial_top(outside) - en.cross(r, push)
     put3(words, here + TORQUE * lanes, lanes, torque)
     put3(words, here + FORCE * lanes, lanes, en.cross(w, momentum) - push)
