@@ -10,16 +10,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import engine
 from app.errors import EXIT_DONE, EXIT_FAILED, SimulationFailed
 from app.progress import Progress
+from app.render.errors import NoEncoder, NoGraphics
+from app.render.film import INSTALL, check_pictures
+from app.render.with_pictures import WithPictures
 from app.report import RunReport, output_size
-from app.session import Session
+from app.session import Recording, Session
 from app.settings import RunOptions, decide_output
 from usd_io import SceneRecord, is_usd
 from usd_io.author import author_stage
+from usd_io.read.opening import open_stage
 from usd_io.recorder import RecorderError, UsdRecorder, targets_from_bindings
+
+if TYPE_CHECKING:
+    from app.render.pictures import PictureRecording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,9 @@ class BatchJob:
         flatten: write one self-contained file instead of a layer over the source.
         velocities: write velocities besides positions.
         overwrite: replace an existing output.
+        render: film, numbered pictures or still to draw besides.
+        camera: camera or view it is drawn from, None for the stage's first or a fitting one.
+        size: width and height of the pictures [pixels].
     """
 
     scene: Path
@@ -43,6 +54,9 @@ class BatchJob:
     flatten: bool = False
     velocities: bool = False
     overwrite: bool = False
+    render: Path | None = None
+    camera: str | None = None
+    size: tuple[int, int] = (1280, 720)
 
 
 class Interruption:
@@ -77,6 +91,8 @@ def run_job(
         AppError, SceneError, SimError: if the run cannot begin.
     """
     output, format = decide_output(job.scene, job.output, job.format, overwrite=job.overwrite)
+    if job.render is not None:
+        check_pictures(job.render, job.size, overwrite=job.overwrite)
     if job.options.threads is not None:
         engine.set_threads(job.options.threads)
     session = Session.open(job.scene, job.options)
@@ -98,6 +114,9 @@ def run_job(
     )
     session.prepare()
     with stop_on_signal() as interruption, geometry_source(job.scene, session.scene) as source:
+        pictures, missing = begin_pictures(job, source, session)
+        if missing is not None:
+            on_warning(str(job.render), f"{missing}; the simulation goes on without pictures")
         recorder = UsdRecorder(
             source,
             output,
@@ -110,8 +129,9 @@ def run_job(
             overwrite=job.overwrite,
         )
         report.output = str(output)
+        recording = recorder if pictures is None else WithPictures(recorder, pictures)
         try:
-            _simulate(session, recorder, report, progress, interruption, began)
+            _simulate(session, recording, report, progress, interruption, began)
         except SimulationFailed as failure:
             report.status, report.exit_code, report.error = "failed", failure.exit_code, str(failure)
             # on a GPU the next frame was begun already
@@ -121,6 +141,8 @@ def run_job(
         except (RecorderError, OSError) as error:
             report.status, report.exit_code = "failed", EXIT_FAILED
             report.error = f"{error} The frames flushed before are kept."
+        if job.render is not None:
+            _note_pictures(report, job.render, pictures, missing or getattr(recording, "failure", None))
         if interruption:
             report.status = "interrupted"
             report.exit_code = 128 + interruption.signal
@@ -130,7 +152,7 @@ def run_job(
 
 def _simulate(
     session: Session,
-    recorder: UsdRecorder,
+    recording: Recording,
     report: RunReport,
     progress: Progress,
     interruption: Interruption,
@@ -139,7 +161,7 @@ def _simulate(
     start = time.perf_counter()
     progress.start(session.settings.frames)
     try:
-        session.start_recording(recorder)
+        session.start_recording(recording)
         while session.frame < session.settings.frames and not interruption:
             session.step()
             report.frames = session.frame
@@ -152,6 +174,38 @@ def _simulate(
         session.stop_recording()
         report.write_seconds = session.recording_seconds
         report.wall_seconds = time.perf_counter() - start
+
+
+def begin_pictures(job: BatchJob, source: Path, session: Session) -> tuple[PictureRecording | None, str | None]:
+    """The recording that draws, when one is asked for; or why there is none.
+
+    Raises:
+        UsageError: if there is no such camera.
+    """
+    if job.render is None:
+        return None, None
+    try:
+        # Imported here: a run without pictures needs no graphics.
+        from app.render.pictures import PictureRecording, PictureSettings
+        from app.render.stage import from_stage
+    except ImportError as error:
+        return None, f"pictures need the package {error.name}; {INSTALL}"
+    settings = PictureSettings(path=job.render, camera=job.camera, size=job.size)
+    scene = from_stage(open_stage(source), session.bindings, session.model, auto_smooth=source != job.scene)
+    try:
+        return PictureRecording(scene, settings, session.settings.fps), None
+    except (NoGraphics, NoEncoder) as error:
+        return None, str(error)
+
+
+def _note_pictures(report: RunReport, path: Path, pictures: PictureRecording | None, failure: str | None) -> None:
+    if pictures is not None:
+        report.picture_seconds = pictures.seconds
+    if failure is None:
+        report.pictures = str(path)
+    elif report.error is None:
+        report.status, report.exit_code = "failed", EXIT_FAILED
+        report.error = f"no pictures: {failure}. The simulation itself is whole, in {report.output}"
 
 
 @contextmanager

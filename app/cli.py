@@ -26,6 +26,7 @@ examples:
   simrun scene.usda --flatten -o portable.usd        one self-contained file
   simrun robot.xml --seconds 3                       a robot: MJCF, or URDF with --floating for a free base
   simrun convert robot.urdf robot.usda               a robot as a UsdPhysics stage, without simulating it
+  simrun scene.usda --render out.mp4                 a film besides; frames/%04d.png for pictures, end.png for one
   simrun scene.usda --json --quiet | jq .ms_per_frame
 
 The stage's own settings are the defaults: timeCodesPerSecond, startTimeCode and endTimeCode, and simrun:substeps,
@@ -119,6 +120,9 @@ def _run(arguments: argparse.Namespace, began: float) -> RunReport:
         flatten=arguments.flatten,
         velocities=arguments.velocities,
         overwrite=arguments.overwrite,
+        render=arguments.render,
+        camera=arguments.camera,
+        size=arguments.size,
     )
 
     def warn(path: str, message: str) -> None:
@@ -176,6 +180,15 @@ def make_parser() -> argparse.ArgumentParser:
     where.add_argument("--velocities", action="store_true", help="write velocities besides positions")
     where.add_argument("--overwrite", action="store_true", help="replace an existing output")
 
+    pictures = parser.add_argument_group("what to draw (needs OpenGL, no display)")
+    pictures.add_argument(
+        "--render", metavar="OUT", type=Path, help="a film (out.mp4), pictures (frames/%%04d.png), or the end (end.png)"
+    )
+    pictures.add_argument("--camera", metavar="NAME", help="camera of the stage, or front, left, top, perspective, ...")
+    pictures.add_argument(
+        "--size", metavar="WxH", type=picture_size, default=(1280, 720), help="width and height (default: 1280x720)"
+    )
+
     talk = parser.add_argument_group("what to say")
     talk.add_argument("--json", action="store_true", help="print the summary as one JSON object on stdout")
     talk.add_argument("--quiet", action="store_true", help="no progress, no warnings, no summary; only errors")
@@ -202,6 +215,15 @@ class _Version(argparse.Action):
 def count(text: str) -> int:
     """A whole number from 1 up."""
     return int(_parsed(text, int, "a whole number from 1 up", lambda value: value >= 1))
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Width and height of a picture: 1280x720."""
+    match = re.fullmatch(r"(\d{1,5})[xX×](\d{1,5})", text)
+    size = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 16 <= min(size) <= max(size) <= 16384:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected width x height from 16 to 16384 pixels, as 1280x720")
+    return size
 
 
 def positive(text: str) -> float:

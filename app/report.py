@@ -23,6 +23,8 @@ class RunReport:
         startup_seconds: from the start of the process to the first frame simulated [s].
         write_seconds: part of `wall_seconds` spent writing [s].
         output_bytes: size of the output [B].
+        pictures: film or pictures drawn, None if there are none.
+        picture_seconds: part of `wall_seconds` spent drawing them [s].
         warnings: (prim path, message) of everything in the scene that is not simulated as authored.
         error: why it ended early, None when it did not.
         failure: the failed prim, time and frame when the simulation blew up.
@@ -39,6 +41,8 @@ class RunReport:
     startup_seconds: float = 0.0
     write_seconds: float = 0.0
     output_bytes: int = 0
+    pictures: str | None = None
+    picture_seconds: float = 0.0
     fps: float = 0.0
     substeps: int = 0
     solver: str = ""
@@ -66,13 +70,15 @@ class RunReport:
         )
         if self.output:
             text += f" -> {self.output} ({human_size(self.output_bytes)})"
+        if self.pictures:
+            text += f", {self.pictures}"
         return text
 
     def json(self) -> str:
         """One JSON object on one line."""
         names = (
             "status exit_code scene output frames frames_asked simulated_seconds wall_seconds ms_per_frame "
-            "startup_seconds write_seconds output_bytes fps substeps solver device bodies particles"
+            "startup_seconds write_seconds output_bytes pictures picture_seconds fps substeps solver device bodies particles"
         ).split()
         values = {name: getattr(self, name) for name in names}
         values["warnings"] = [{"prim": path, "message": message} for path, message in self.warnings]

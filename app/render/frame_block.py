@@ -31,7 +31,7 @@ def frame_block(
     lights = np.zeros((3, MAX_LIGHTS, 4))
     count = min(len(rig.places), MAX_LIGHTS)
     lights[0, :count], lights[1, :count], lights[2, :count] = rig.places[:count], rig.colors[:count], rig.axes[:count]
-    casts = shadow_matrix is not None and rig.caster >= 0
+    casts = shadow_matrix is not None and count > 0
     # Shadow map coordinates run from 0 to 1, clip space from -1 to 1.
     to_map = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1.0]])
     shadow = to_map @ shadow_matrix if casts else np.eye(4)
@@ -45,8 +45,8 @@ def frame_block(
         [width, height, 1.0 / width, 1.0 / height],
         [*up, ground_height],
         [*rig.sky, rig.exposure * exposure],
-        [*rig.earth, count],
-        [1.0 if casts else 0.0, shadow_texel, max(rig.caster, 0), shadow_softness],
+        [*rig.earth, 0.0],
+        [1.0 if casts else 0.0, shadow_texel, 0.0, shadow_softness],
         [*bounds.center, bounds.radius],
         lights.ravel(),
     ]

@@ -27,8 +27,7 @@ class LightRig:
         axes: [k, 4]: where a one-sided light faces, and 1; zeros for others.
         sky, earth: light from above and below [3].
         exposure: factor on everything.
-        caster: index of the light that casts the shadow, -1 for none.
-        caster_direction: towards it, from the middle of the scene [3].
+        caster_direction: towards the first light, which casts the shadow, from the middle of the scene [3].
         softness: width of the shadow's edge, as a share of the distance to what casts it.
     """
 
@@ -38,9 +37,14 @@ class LightRig:
     sky: np.ndarray
     earth: np.ndarray
     exposure: float
-    caster: int
     caster_direction: np.ndarray
     softness: float = 0.03
+
+    @property
+    def variant(self) -> tuple[str, ...]:
+        """What shaders are compiled for."""
+        local = ("LOCAL_LIGHTS",) if (self.places[:, 3] > 0.5).any() or (self.axes[:, 3] > 0.5).any() else ()
+        return (f"LIGHTS {min(len(self.places), MAX_LIGHTS)}", *local)
 
 
 @dataclass
@@ -67,7 +71,6 @@ def default_rig(up_axis: int) -> LightRig:
         sky=np.array([0.62, 0.67, 0.74]),
         earth=np.array([0.25, 0.24, 0.23]),
         exposure=1.0,
-        caster=0,
         caster_direction=key,
     )
 
@@ -119,7 +122,7 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
         colors = np.array([[*(1.3 * sky), 0.0]])
         direction = places[0, :3]
         white += 0.72 * 1.3 * float(sky.mean()) / np.pi
-    return LightRig(places, colors, axes, sky, earth, TARGET / max(white, 1e-12) * 1.25, 0, direction, softness)
+    return LightRig(places, colors, axes, sky, earth, TARGET / max(white, 1e-12) * 1.25, direction, softness)
 
 
 def _tilted(up_axis: int) -> np.ndarray:

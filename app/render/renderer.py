@@ -39,16 +39,17 @@ class Renderer:
 
     Args:
         context: the GL context to draw with; None makes one without a window.
+        lean: shade for speed; None does so where the processor draws.
 
     Raises:
         NoGraphics: if there is no OpenGL.
     """
 
-    def __init__(self, context: moderngl.Context | None = None):
+    def __init__(self, context: moderngl.Context | None = None, *, lean: bool | None = None):
         self.context = headless_context() if context is None else context
         self._owns_context = context is None
         self.software = is_software(self.context)
-        self.programs = Programs(self.context, few_taps=self.software)
+        self.programs = Programs(self.context, lean=self.software if lean is None else lean)
         self.scene = RenderScene()
         self.placement: Placement | None = None
         self._meshes: list[MeshBatch] = []
@@ -63,6 +64,7 @@ class Renderer:
         self._overlay = OverlayPass(self.context, self.programs)
         self._shadow_of: tuple | None = None
         self._flags_of: tuple | None = None
+        self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
         self._moved = 0
         self._view: _View | None = None
 
@@ -117,6 +119,7 @@ class Renderer:
         self._refresh_flags(options)
         bounds = self.placement.bounds
         rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
+        self._light_variant = rig.variant
         shadow = self._draw_shadow(rig) if options.shadows and options.shading != "normals" else None
         self._write_frame(camera, size, rig, options, shadow)
         context, scene_target = self.context, self._target.scene
@@ -229,7 +232,7 @@ class Renderer:
     def _draw_shadow(self, rig: LightRig) -> np.ndarray | None:
         """Depth as the casting light sees it; kept while nothing moves. Returns world to clip space of the light."""
         bounds = self.placement.bounds
-        if rig.caster < 0 or bounds.is_empty:
+        if not len(rig.places) or bounds.is_empty:
             return None
         radius, toward = 1.05 * bounds.radius, rig.caster_direction
         light = Camera(bounds.center + 2.0 * radius * toward, bounds.center, self.scene.up)
@@ -269,12 +272,10 @@ class Renderer:
         if transparent and len(meshes) > 1:
             meshes.sort(key=lambda b: -np.linalg.norm(self.placement.batch_center(b) - camera.eye))
         mode = options.shading
-        show = {"normals": 1}.get(mode, 0)
+        variant = ("SHOW_NORMALS",) if mode == "normals" else ()
         if mode in ("shaded", "wireframe on shaded", "normals"):
-            program = self.programs.get("mesh", "mesh")
             for batch in meshes:
-                self._set_material(program, self.scene.materials[batch.material], batch)
-                set_uniforms(program, show=show)
+                program = self._surface_program(batch, variant)
                 if transparent:
                     # What is behind shows through what is in front: far sides first.
                     self.context.enable(moderngl.CULL_FACE)
@@ -287,14 +288,22 @@ class Renderer:
         if mode in ("wireframe", "wireframe on shaded"):
             self._draw_edges(meshes, on_shaded=mode != "wireframe", options=options)
         if mode == "points":
-            program = self.programs.get("mesh", "mesh")
             for batch in meshes:
-                self._set_material(program, self.scene.materials[batch.material], batch)
-                set_uniforms(program, show=2, point_size=3.0)
+                program = self._surface_program(batch, ("SHOW_COLOR",))
+                set_uniforms(program, point_size=3.0)
                 batch.draw(program, moderngl.POINTS)
         projection = self._view_projection(camera, size)
         for each in grains:
-            self._draw_grains(each, "ray", projection, camera, show=show, material=self.scene.materials[each.material])
+            material = self.scene.materials[each.material]
+            self._draw_grains(each, "ray", projection, camera, *variant, *self._light_variant, material=material)
+
+    def _surface_program(self, batch: MeshBatch, variant: tuple[str, ...]) -> moderngl.Program:
+        """The program that shades a batch, its material set."""
+        material = self.scene.materials[batch.material]
+        textured = ("TEXTURED",) if material.texture is not None and "SHOW_NORMALS" not in variant else ()
+        program = self.programs.get("mesh", "mesh", *variant, *textured, *self._light_variant)
+        self._set_material(program, material)
+        return program
 
     def _draw_edges(self, meshes: list[MeshBatch], *, on_shaded: bool, options: DrawOptions) -> None:
         program = self.programs.get("mesh", "flat")
@@ -319,20 +328,17 @@ class Renderer:
         fragment: str,
         projection: np.ndarray,
         camera: Camera,
-        *,
-        show: int = 0,
+        *variant: str,
         material: Material | None = None,
         needed: int = 0,
     ) -> None:
         if grains.all_hidden:
             return
         kind = ("grain", fragment, "CAPSULE") if grains.capsules else ("sphere", fragment)
-        program = self.programs.get(*kind)
+        program = self.programs.get(*kind, *variant)
         seen_from = [*camera.axes()[2], 0.0] if camera.orthographic_height else [*camera.eye, 1.0]
         matrix = self.placement.grain_matrix(grains)
-        set_uniforms(
-            program, model=matrix, projection_used=projection, seen_from=tuple(seen_from), needed=needed, show=show
-        )
+        set_uniforms(program, model=matrix, projection_used=projection, seen_from=tuple(seen_from), needed=needed)
         if material is not None:
             self._set_look(program, material)
         if grains.capsules:
@@ -342,7 +348,7 @@ class Renderer:
         grains.draw(program)
         self.context.disable(moderngl.CULL_FACE)
 
-    def _set_material(self, program: moderngl.Program, material: Material, batch: MeshBatch) -> None:
+    def _set_material(self, program: moderngl.Program, material: Material) -> None:
         self._set_look(program, material)
         texture = material.texture
         uv = np.eye(3) if material.uv_transform is None else np.asarray(material.uv_transform)
@@ -393,7 +399,8 @@ class Renderer:
         height = self.scene.ground_height or 0.0
         # Lines every power of ten that is about a twelfth of the distance looked over.
         cell = 10.0 ** np.floor(np.log10(max(0.6 * camera.distance, 1e-6)))
-        program = self.programs.get("ground", "ground")
+        axes = ("WITH_AXES",) if options.grid and not grounds else ()
+        program = self.programs.get("ground", "ground", *axes, *self._light_variant)
         if program not in self._screen_arrays:
             content = [(self._screen_corners, "2f", "in_corner")]
             self._screen_arrays[program] = self.context.vertex_array(program, content)
@@ -408,7 +415,6 @@ class Renderer:
             ink=tuple(map(float, ink)),
             floor_opacity=floor,
             line_opacity=lines,
-            with_axes=0 if grounds or not options.grid else 1,
         )
         self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
 
@@ -438,8 +444,9 @@ class Renderer:
         context.viewport = (0, 0, *size)
         context.enable_only(moderngl.NOTHING)
         target.picture.use(3)
-        program = self.programs.get("screen", "resolve")
-        set_uniforms(program, smooth_edges=1 if target.samples == 1 and options.samples != 1 else 0)
+        smooth = ("SMOOTH_EDGES",) if target.samples == 1 and options.samples != 1 else ()
+        program = self.programs.get("screen", "resolve", *smooth)
+        set_uniforms(program, corner=(0, 0))
         self._draw_screen(program)
         context.enable_only(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
@@ -482,7 +489,7 @@ class Renderer:
         self.context.enable_only(moderngl.NOTHING)
         self._target.final_texture.use(3)
         program = self.programs.get("screen", "resolve")
-        set_uniforms(program, smooth_edges=0)
+        set_uniforms(program, corner=viewport[:2])
         self._draw_screen(program)
 
     # the end -------------------------------------------------------------------------------------------------------

@@ -40,12 +40,12 @@ class Programs:
 
     Args:
         context: the GL context.
-        few_taps: sample shadows sparingly (software GL).
+        lean: shade sparingly: one sample of the shadow map, highlights of one light (software GL).
     """
 
-    def __init__(self, context: moderngl.Context, *, few_taps: bool):
+    def __init__(self, context: moderngl.Context, *, lean: bool):
         self._context = context
-        self._defines = ("FEW_TAPS",) if few_taps else ()
+        self._defines = ("LEAN",) if lean else ()
         self._made: dict[tuple[str, str, tuple[str, ...]], moderngl.Program] = {}
 
     def get(self, vertex: str, fragment: str, *defines: str) -> moderngl.Program:

@@ -10,8 +10,8 @@ layout(std140) uniform Frame {
     vec4 viewport;           // width, height, 1 / width, 1 / height
     vec4 up;                 // up axis, w = height of the ground
     vec4 sky;                // ambient light from above, w = exposure
-    vec4 earth;              // ambient light from below, w = number of lights
-    vec4 shadow;             // on, texel [m], light that casts it, softness in texels
+    vec4 earth;              // ambient light from below
+    vec4 shadow;             // on, texel [m], unused, softness in texels
     vec4 scene;              // centre of what is looked at, w = its radius
     vec4 light_place[MAX_LIGHTS];   // position and 1, or direction towards the light and 0
     vec4 light_color[MAX_LIGHTS];   // irradiance (times distance squared for those with a position), w = radius

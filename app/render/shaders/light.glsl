@@ -20,10 +20,8 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
     vec3 place = at.xyz;
     if (any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
     float spread = shadow.w / float(textureSize(shadow_map, 0).x);
-#ifdef FEW_TAPS
-    vec2 o = 0.5 * spread * vec2(1.0, 0.4);
-    return 0.25 * (texture(shadow_map, place + vec3(o, 0.0)) + texture(shadow_map, place - vec3(o, 0.0)) +
-                   texture(shadow_map, place + vec3(-o.y, o.x, 0.0)) + texture(shadow_map, place + vec3(o.y, -o.x, 0.0)));
+#ifdef LEAN
+    return texture(shadow_map, place);
 #else
     // A disc of samples along a golden-angle spiral, turned by a hash of the pixel: blur without bands.
     float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) * 6.2831853;
@@ -36,12 +34,60 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
 #endif
 }
 
-vec3 sky_light(vec3 direction) {
-    return mix(earth.xyz, sky.xyz, smoothstep(-1.0, 1.0, dot(direction, up.xyz)));
+vec3 sky_light(float upward) {
+    return mix(earth.xyz, sky.xyz, 0.5 + 0.5 * clamp(upward, -1.0, 1.0));
 }
 
+// Direction to a light and what arrives at a place. LIGHTS and LOCAL_LIGHTS are known when this is compiled: software GL
+// pays for every index and branch that is not.
+vec3 light_at(int i, vec3 position, out vec3 irradiance) {
+    vec3 l = light_place[i].xyz;
+    irradiance = light_color[i].rgb;
+#ifdef LOCAL_LIGHTS
+    if (light_place[i].w > 0.5) {
+        l -= position;
+        float d2 = max(dot(l, l), light_color[i].w * light_color[i].w);
+        l = normalize(l);
+        irradiance /= d2;
+    }
+    if (light_axis[i].w > 0.5) irradiance *= max(dot(-l, light_axis[i].xyz), 0.0);
+#endif
+    return l;
+}
+
+#ifdef LEAN
+
+// Light reflected towards v. The first light casts the shadow and has a highlight (the fit of GGX with its visibility by
+// Karis and Lazarov); the others are diffuse.
+vec3 lighting(Surface s, vec3 v) {
+    vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic);
+    vec3 diffuse = s.albedo * ((1.0 - s.metallic) / PI), total = s.emissive, irradiance;
+    float nv = max(dot(s.normal, v), 0.0), nu = dot(s.normal, up.xyz), a = s.roughness * s.roughness;
+#if LIGHTS > 0
+    vec3 l = light_at(0, s.position, irradiance);
+    vec3 h = normalize(l + v);
+    float nl = max(dot(s.normal, l), 0.0), nh = max(dot(s.normal, h), 0.0), lh = max(dot(l, h), 0.1);
+    float d = (nh * nh * (a * a - 1.0) + 1.0) * lh;
+    vec3 highlight = f0 * min(a * a / (d * d * (4.0 * s.roughness + 2.0) * PI), 16.0);
+    total += (diffuse + highlight) * irradiance * (nl * lit_fraction(s.position, s.normal, l));
+#endif
+#if LIGHTS > 1
+    for (int i = 1; i < LIGHTS; ++i) {
+        vec3 l = light_at(i, s.position, irradiance);
+        total += diffuse * irradiance * max(dot(s.normal, l), 0.0);
+    }
+#endif
+    total += diffuse * PI * sky_light(nu);
+    float m = 1.0 - nv, m2 = m * m;
+    vec3 edge = f0 + (max(vec3(1.0 - s.roughness), f0) - f0) * (m2 * m2);
+    return total + edge * sky_light(mix(2.0 * nv * nu - dot(v, up.xyz), nu, a));
+}
+
+#else
+
 vec3 reflectance(vec3 f0, float cos_h) {
-    return f0 + (1.0 - f0) * pow(1.0 - cos_h, 5.0);
+    float m = 1.0 - cos_h, m2 = m * m;
+    return f0 + (1.0 - f0) * (m2 * m2 * m);
 }
 
 vec3 one_light(Surface s, vec3 v, vec3 f0, vec3 l, vec3 irradiance) {
@@ -59,35 +105,26 @@ vec3 one_light(Surface s, vec3 v, vec3 f0, vec3 l, vec3 irradiance) {
     return (diffuse + specular) * irradiance * nl;
 }
 
-// Light reflected towards v, and how much of the shadow-casting light arrives in `lit`.
-vec3 lighting(Surface s, vec3 v, out float lit) {
-    vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic);
-    float nv = max(dot(s.normal, v), 0.0);
-    vec3 total = s.emissive;
-    lit = 1.0;
-    int count = int(earth.w), caster = int(shadow.z);
-    for (int i = 0; i < count; ++i) {
-        vec3 l = light_place[i].xyz;
-        vec3 irradiance = light_color[i].rgb;
-        if (light_place[i].w > 0.5) {
-            l -= s.position;
-            float d2 = max(dot(l, l), light_color[i].w * light_color[i].w);
-            l = normalize(l);
-            irradiance /= d2;
-        }
-        if (light_axis[i].w > 0.5) irradiance *= max(dot(-l, light_axis[i].xyz), 0.0);
-        if (i == caster) {
-            lit = lit_fraction(s.position, s.normal, l);
-            irradiance *= lit;
-        }
+// Light reflected towards v. The first light casts the shadow.
+vec3 lighting(Surface s, vec3 v) {
+    vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic), total = s.emissive, irradiance;
+    float nv = max(dot(s.normal, v), 0.0), nu = dot(s.normal, up.xyz);
+#if LIGHTS > 0
+    for (int i = 0; i < LIGHTS; ++i) {
+        vec3 l = light_at(i, s.position, irradiance);
+        if (i == 0) irradiance *= lit_fraction(s.position, s.normal, l);
         total += one_light(s, v, f0, l, irradiance);
     }
+#endif
     // The sky: diffuse from the side the surface faces, mirrored with the split-sum fit of Karis (2014).
-    total += s.albedo * (1.0 - s.metallic) * sky_light(s.normal);
+    total += s.albedo * (1.0 - s.metallic) * sky_light(nu);
     vec4 r = s.roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
     vec2 ab = vec2(-1.04, 1.04) * a004 + r.zw;
-    vec3 mirrored = reflect(-v, s.normal);
-    total += (f0 * ab.x + ab.y) * sky_light(mix(mirrored, s.normal, s.roughness * s.roughness)) * mix(1.25, 1.0, s.roughness);
+    float mirrored = dot(reflect(-v, s.normal), up.xyz);
+    float gloss = s.roughness * s.roughness;
+    total += (f0 * ab.x + ab.y) * sky_light(mix(mirrored, nu, gloss)) * mix(1.25, 1.0, s.roughness);
     return total;
 }
+
+#endif

@@ -13,12 +13,12 @@ uniform vec4 image_bias;
 uniform vec4 base;       // colour of the material, w = 1 to use it instead of the display colour
 uniform vec4 look;       // metallic, roughness, opacity, opacity threshold
 uniform vec4 emissive;   // w = 1: an image replaces the colour; 2: it is sRGB-encoded
-uniform int show;        // 0 shaded, 1 normals, 2 display colour only
 out vec4 pixel;
 
 void main() {
     vec4 albedo = vec4(base.w > 0.5 ? base.rgb : color.rgb, look.z * (base.w > 0.5 ? 1.0 : color.a));
-    if (emissive.w > 0.5) {
+#ifdef TEXTURED
+    {
         vec4 texel = texture(image, uv);
         if (emissive.w > 1.5) texel.rgb = srgb_decoded(texel.rgb);
         texel = texel * image_scale + image_bias;
@@ -29,13 +29,18 @@ void main() {
             albedo.a *= texel.a;
         }
     }
+#endif
     vec3 n = normalize(normal);
     if (gl_FrontFacing == (mirrored < 0.0)) n = -n;
-    if (show == 1) { pixel = vec4(0.5 + 0.5 * n, 1.0); return; }
-    if (show == 2) { pixel = vec4(srgb_encoded(albedo.rgb), 1.0); return; }
+    // Variants instead of branches: software GL runs both sides of a branch.
+#if defined(SHOW_NORMALS)
+    pixel = vec4(0.5 + 0.5 * n, 1.0);
+#elif defined(SHOW_COLOR)
+    pixel = vec4(srgb_encoded(albedo.rgb), 1.0);
+#else
     vec3 v = towards_viewer(position);
     Surface s = Surface(position, n, albedo.rgb, look.x, clamp(look.y, 0.06, 1.0), emissive.rgb);
-    float lit;
-    vec3 light = lighting(s, v, lit);
+    vec3 light = lighting(s, v);
     pixel = vec4(shown(light) * albedo.a, albedo.a);
+#endif
 }

@@ -13,9 +13,11 @@ vec3 roll_off(vec3 color) {
     return mix(color, vec3(lowered), g);
 }
 
+// sRGB encoding within 0.002 from square roots, which processors have: a power costs three times as much there.
 vec3 srgb_encoded(vec3 c) {
     c = clamp(c, 0.0, 1.0);
-    return mix(12.92 * c, 1.055 * pow(max(c, vec3(1e-6)), vec3(1.0 / 2.4)) - 0.055, step(vec3(0.0031308), c));
+    vec3 s1 = sqrt(c), s2 = sqrt(s1), s3 = sqrt(s2);
+    return clamp(0.662002687 * s1 + 0.684122060 * s2 - 0.323583601 * s3 - 0.0225411470 * c, 0.0, 1.0);
 }
 
 vec3 srgb_decoded(vec3 c) {

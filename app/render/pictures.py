@@ -1,0 +1,116 @@
+"""Pictures of a run without a window: a recording that draws every frame it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from app.render.film import LastPicture, PictureWriter, open_writer
+from app.render.options import DrawOptions
+from app.render.renderer import Renderer
+from app.render.scene import RenderScene
+from app.render.views import choose_camera
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSettings:
+    """What `--render` and its companions say.
+
+    Attributes:
+        path: a film (.mp4), numbered pictures (frames/%04d.png), or one of the end (still.png).
+        camera: prim path or name of a camera of the stage, or a view of `views.NAMED_VIEWS`; None for the first or a
+            fitting one.
+        size: width and height [pixels].
+        options: how it is drawn.
+    """
+
+    path: Path
+    camera: str | None = None
+    size: tuple[int, int] = (1280, 720)
+    options: DrawOptions = field(default_factory=lambda: DrawOptions(samples=4, axes=False))
+
+
+class PictureRecording:
+    """Draws frames and hands the pictures to a writer. A `Session` records into it as into a USD file.
+
+    Attributes:
+        frame_count: frames taken so far.
+        seconds: wall time spent drawing and encoding [s].
+    """
+
+    reads_velocities = False
+
+    def __init__(self, scene: RenderScene, settings: PictureSettings, fps: float):
+        """Make a context without a window and open the output.
+
+        Raises:
+            NoGraphics: if there is no OpenGL.
+            NoEncoder: if the output cannot be written.
+            UsageError: if there is no such camera.
+        """
+        self._settings, self._scene = settings, scene
+        self._renderer = Renderer()
+        try:
+            self._renderer.set_scene(scene)
+            aspect = settings.size[0] / settings.size[1]
+            # Checked now, because a mistyped name must not come out after an hour.
+            self._camera = choose_camera(scene, settings.camera, self._renderer.bounds, scene.body_q, aspect=aspect)
+            self._writer: PictureWriter = open_writer(settings.path, settings.size, fps)
+        except BaseException:
+            self._renderer.release()
+            raise
+        self._carrier = next(
+            (c for c in scene.cameras if c.body >= 0 and settings.camera in (None, c.path, c.name)), None
+        )
+        self.frame_count, self.seconds = 0, 0.0
+        self._undrawn = False
+
+    def write_frame(
+        self,
+        time_code: float,
+        body_q: np.ndarray | None,
+        particle_q: np.ndarray | None,
+        particle_qd: np.ndarray | None = None,
+    ) -> None:
+        """Draw one frame.
+
+        Raises:
+            NoEncoder: if the picture cannot be written.
+        """
+        began = perf_counter()
+        self._renderer.update(_some(body_q), _some(particle_q))
+        self.frame_count += 1
+        self._undrawn = True
+        if not isinstance(self._writer, LastPicture):
+            self._writer.write(self._draw())
+        self.seconds += perf_counter() - began
+
+    def _draw(self) -> np.ndarray:
+        if self._carrier is not None:
+            self._camera = self._carrier.camera(self._renderer.placement.body_q, up=self._scene.up)
+        self._renderer.draw(self._camera, self._settings.options, self._settings.size)
+        self._undrawn = False
+        return self._renderer.read_pixels()
+
+    def close(self) -> None:
+        """Finish the film or write the still; a second call does nothing.
+
+        Raises:
+            NoEncoder: if it cannot be written.
+        """
+        if self._renderer is None:
+            return
+        try:
+            if self._undrawn and isinstance(self._writer, LastPicture):
+                self._writer.write(self._draw())
+            self._writer.close()
+        finally:
+            self._renderer.release()
+            self._renderer = None
+
+
+def _some(values: np.ndarray | None) -> np.ndarray | None:
+    return values if values is not None and len(values) else None
