@@ -160,6 +160,8 @@ class Model:
         soft_contact_ke: Stiffness [N/m]; likewise kd [N s/m], kf [N s/m], mu, restitution.
         soft_contact_max: Most particle-shape contacts kept at once.
         rigid_contact_margin: Distance at which shape-shape contacts are made [m].
+        rigid_contact_max: Room for pairs of shapes that are near at one time; 0 means 24 a shape. Grows as needed
+            except on GPUs and in graphs; read when contacts are first found.
         rigid_contact_torsional_friction: Torsional friction coefficient.
         rigid_contact_rolling_friction: Rolling friction coefficient.
 
@@ -193,6 +195,7 @@ class Model:
         self.joint_attach_ke = None
         self.joint_attach_kd = None
         self.rigid_contact_margin = 0.1
+        self.rigid_contact_max = 0
         self.rigid_contact_torsional_friction = 0.5
         self.rigid_contact_rolling_friction = 0.001
         self.ground = True

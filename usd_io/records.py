@@ -146,6 +146,8 @@ class MeshShape:
     """[m, 3] int32"""
     convex: bool = False
     """True when the triangles are the boundary of a convex body."""
+    parts: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
+    """Convex pieces (points, triangles) that collide in place of the mesh; none: the mesh itself."""
 
 
 Shape = Plane | Sphere | Box | Capsule | Cylinder | Cone | MeshShape

@@ -95,7 +95,7 @@ def number_near_pairs(
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
     previous_slot: en.array(dtype=int),
-    dropped: en.array(dtype=int),
+    wanted: en.array(dtype=int),
 ):
     """What `list_near_pairs` does, from the number of near pairs before each one."""
     pair = en.tid()
@@ -110,4 +110,4 @@ def number_near_pairs(
     if pair == pair_count - 1:
         total = n + near[pair]
         active_count[0] = en.min(total, capacity)
-        dropped[0] = en.max(total - capacity, 0)
+        wanted[0] = total

@@ -52,22 +52,21 @@ def list_near_pairs(
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
     previous_slot: en.array(dtype=int),
-    dropped: en.array(dtype=int),
+    wanted: en.array(dtype=int),
 ):
     """Numbers the near pairs in pair order (one thread); remembers the slot each had before, -1 for none."""
     n = 0
-    lost = 0
+    total = 0
     for pair in range(pair_count):
         old = pair_slot[pair]
         slot = -1
         if near[pair] != 0:
+            total = total + 1
             if n < capacity:
                 slot = n
                 active_pair[slot] = pair
                 previous_slot[slot] = old
                 n = n + 1
-            else:
-                lost = lost + 1
         pair_slot[pair] = slot
     active_count[0] = n
-    dropped[0] = lost
+    wanted[0] = total

@@ -7,13 +7,12 @@ Everything is stored in fixed slots numbered in pair order, so the contacts are 
 import numpy as np
 
 import engine as en
-from engine.capture import NotRecorded
-from sim.collide.body_lists import BodyLists, key_pair_sides, number_near_pairs
-from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
+from engine.capture import NotRecorded, recording_of
+from sim.collide.body_lists import BodyLists, key_pair_sides
 from sim.collide.contact_geometry import ContactGeometry
 from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
 from sim.collide.convex_pairs import collide_convex
-from sim.collide.islands import pair_islands
+from sim.collide.listed_pairs import ListedPairs
 from sim.collide.pair_table import PairTable
 from sim.collide.plane_pairs import collide_plane
 from sim.collide.round_pairs import collide_capsules, collide_sphere
@@ -21,8 +20,7 @@ from sim.collide.sampled_pairs import collide_samples
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CONVEX, CYLINDER, ELLIPSOID, FIELD, MESH, PLANE, SPHERE
 from sim.collide.shapes import ShapePlacement
 from sim.collide.surface_pairs import collide_field, collide_surface
-from sim.errors import SimError
-from sim.geometry.integer_order import stable_order
+from sim.collide.tree_pairs import TreePairs
 
 # Shape a of a pair is the one that comes first here.
 ORDER = (SPHERE, CAPSULE, BOX, CYLINDER, CONE, ELLIPSOID, CONVEX, MESH, FIELD, PLANE)
@@ -39,88 +37,119 @@ PAIR_KERNELS = {
 }
 
 
+# Up to this many candidate pairs, or this many a shape, all are tested; beyond, a hierarchy finds those that are near.
+LISTED, LISTED_A_SHAPE = 100_000, 32
+
+
 class RigidContacts:
     """Contacts found by the last detection.
 
     Attributes:
-        pair_shapes: Candidate pairs (a, b), island after island, shape [pair_count, 2]; the contact normal points from b
-            to a.
-        island_start: First pair of each island (see `sim.collide.islands`) and the number of pairs, [island_count + 1].
+        pairs: The broad phase, `ListedPairs` or `TreePairs`.
+        pair_count: Number of candidate pairs, or of shapes that look for partners; 0 if nothing can ever touch.
+        capacity: Slots for near pairs. Outside of graphs on the CPU they grow as needed; elsewhere, pairs that find none
+            are left out, which is said once on standard output.
         step_margin: Margin that is enough when contacts are found anew in every step [m].
-        active_count: Number of pairs that are near, shape [1].
-        active_pair: Pair of each active slot, shape [capacity].
         points: Contact points, eight per active slot.
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
-        dropped: Near pairs that found no slot, shape [1].
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
+        wrench_a, wrench_b: Per active slot, wrench on each body about its centre of mass (torque, force).
     """
 
     def __init__(self, model, capacity: int | None = None):
+        """Makes the tables.
+
+        Args:
+            model: The model.
+            capacity: Slots for near pairs; None means `model.rigid_contact_max`, or 24 a shape where that is 0.
+        """
         self.geometry = ContactGeometry(model)
-        pairs, self.kernels, kinds = candidate_pairs(model, self.geometry.kinds)
-        self.pair_count = len(pairs)
-        bodies = model.shape_body.numpy()[pairs].reshape(-1, 2)
-        island = pair_islands(bodies[:, 0], bodies[:, 1], model.body_count)
-        order = stable_order(island)
-        pairs, kinds = pairs[order], kinds[order]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(island))]) if len(pairs) else np.zeros(1)
-        self.island_count = len(starts) - 1
-        self.island_start = en.array(starts.astype(np.int32), dtype=int)
-        room = min(self.pair_count, max(1024, 24 * model.shape_count))
-        self.capacity = max(1, room if capacity is None else capacity)
-        radius = model.shape_collision_radius.numpy()[np.unique(pairs)]
+        kinds = self.geometry.kinds
+        listed = model.shape_contact_pair_count <= max(LISTED, LISTED_A_SHAPE * model.shape_count)
+        if model.shape_contact_pairs_complete and listed:
+            pairs, self.kernels, kernel_of = candidate_pairs(model, kinds)
+            self.pairs: ListedPairs | TreePairs = ListedPairs(model, pairs, kernel_of)
+            shapes, most = np.unique(pairs), len(pairs)
+        else:
+            rank, self.kernels, table = kernel_table(kinds)
+            self.pairs = TreePairs(model, rank, table)
+            shapes, most = np.flatnonzero(rank >= 0), 2**31
+        self.pair_count = self.pairs.count
+        radius = model.shape_collision_radius.numpy()[shapes]
         sizes = radius[(radius > 0.0) & (radius < 1.0e5)]
         adhesion = float(model.shape_materials.ka.numpy().max(initial=0.0))
         self.step_margin = max(0.05 * float(sizes.min(initial=1.0)), adhesion)
-        n, c = max(self.pair_count, 1), self.capacity
-        self.pair_shapes = en.array(pairs if len(pairs) else np.zeros((1, 2), dtype=np.int32), dtype=int)
-        self.pair_kind = en.array(kinds if len(pairs) else np.zeros(1, dtype=np.int32), dtype=int)
-        self.pair_slot = en.array(np.full(n, -1, dtype=np.int32), dtype=int)
-        self.near = en.zeros(n, dtype=int)
-        self.active_count = en.zeros(1, dtype=int)
-        self.active_pair = en.zeros(c, dtype=int)
-        self.previous_slot = en.zeros(c, dtype=int)
-        self.dropped = en.zeros(1, dtype=int)
+        room = min(most, model.rigid_contact_max or max(1024, 24 * model.shape_count))
+        self.body_start = en.zeros(model.body_count + 1, dtype=int)
+        self._told = en.zeros(1, dtype=int)
+        self._make_room(max(1, room if capacity is None else capacity))
+
+    def _make_room(self, capacity: int) -> None:
+        """Slots for `capacity` near pairs; the friction history starts anew."""
+        c = self.capacity = capacity
+        self.pairs.make_room(c)
         self._pairs = PairTable()
         self._pairs.active_count, self._pairs.active_pair = self.active_count, self.active_pair
-        self._pairs.shapes, self._pairs.kind = self.pair_shapes, self.pair_kind
+        self._pairs.shapes, self._pairs.kind = self.pair_shapes, self.pairs.kind
         self.points = PointTable()
         self.points.count = en.zeros(c, dtype=int)
         self.points.point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.points.point_b = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.points.normal = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
-        self.old_count = en.zeros(c, dtype=int)
-        self.old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
-        self.old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
-        self.body_start = en.zeros(model.body_count + 1, dtype=int)
+        self._old_count = en.zeros(c, dtype=int)
+        self._old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self._old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.body_entry = en.zeros(2 * c, dtype=int)
         self._lists: BodyLists | None = None
-        self._before = None
-        # per active slot: wrench on body a and on body b about their centres of mass (torque, force)
         self.wrench_a = en.zeros(c, dtype=en.spatial_vector)
         self.wrench_b = en.zeros(c, dtype=en.spatial_vector)
 
+    @property
+    def pair_shapes(self):
+        """Shapes (a, b) of each pair, [n, 2]; the contact normal points from b to a."""
+        return self.pairs.shapes
+
+    @property
+    def active_count(self):
+        """Number of slots in use, [1]."""
+        return self.pairs.active_count
+
+    @property
+    def active_pair(self):
+        """Pair of each active slot, [capacity], ascending."""
+        return self.pairs.active_pair
+
+    @property
+    def island_start(self):
+        """First pair of each island (see `sim.collide.islands`) and the number of pairs, [island_count + 1]."""
+        return self.pairs.island_start
+
+    @property
+    def island_count(self) -> int:
+        """Number of groups of bodies that cannot touch each other."""
+        return self.pairs.island_count
+
     def total_dropped(self) -> int:
         """Near pairs lost for want of slots in the last detection (reads back; not for use in a capture)."""
-        return int(self.dropped.numpy()[0])
+        return max(int(self.pairs.wanted.numpy()[0]) - self.capacity, 0)
 
     def find(self, model, placement: ShapePlacement, body_q, margin: float) -> None:
         """Detects all contacts closer than `margin` [m] and carries the friction history over."""
-        geo = model.shape_geo
         en.launch(
-            mark_near_pairs,
-            dim=self.pair_count,
-            inputs=[
-                self.pair_shapes, geo.type, geo.scale, placement.X_ws, placement.lower_w, placement.upper_w, margin,
-                -1 if model.ground else model.ground_shape,
-            ],
-            outputs=[self.near],
-        )  # fmt: skip
-        self._list_near_pairs(model.device.is_cuda)
-        en.copy(self.old_count, self.points.count)
-        en.copy(self.old_point_a, self.points.point_a)
-        en.copy(self.old_slip, self.slip)
+            keep_points,
+            dim=self.capacity,
+            inputs=[self.active_count, self.points, self.slip],
+            outputs=[self._old_count, self._old_point_a, self._old_slip],
+        )
+        self.pairs.find(model, placement, margin)
+        if model.device.is_cpu and recording_of(model.device) is None:
+            wanted = int(self.pairs.wanted.numpy()[0])
+            if wanted > self.capacity:
+                self._make_room(wanted + wanted // 2)
+                self.pairs.find(model, placement, margin)
+        else:
+            en.launch(tell_overflow, dim=1, inputs=[self.capacity, self.pairs.wanted], outputs=[self._told])
         geometry = self.geometry.placed(placement)
         for kind, kernel in enumerate(self.kernels):
             inputs = [kind, self._pairs, *geometry, body_q, margin, self.points]
@@ -129,77 +158,109 @@ class RigidContacts:
             carry_slip,
             dim=self.capacity,
             inputs=[
-                self.active_count, self.previous_slot, self.old_count, self.old_point_a, self.old_slip, self.points
+                self.active_count, self.pairs.previous_slot, self._old_count, self._old_point_a, self._old_slip,
+                self.points,
             ],
             outputs=[self.slip],
         )  # fmt: skip
-        self._list_by_body(model, model.device.is_cuda)
+        self.list_by_body(model, model.device.is_cuda)
 
-    def _list_near_pairs(self, parallel: bool) -> None:
-        """Numbers the near pairs; by one thread, or `parallel` with the same result."""
-        outputs = [self.pair_slot, self.active_count, self.active_pair, self.previous_slot, self.dropped]
-        if not parallel:
-            en.launch(list_near_pairs, dim=1, inputs=[self.pair_count, self.capacity, self.near], outputs=outputs)
-            return
-        if self._before is None:
-            with NotRecorded():
-                self._before = en.zeros(self.pair_count, dtype=int)
-        en.utils.array_scan(self.near, self._before, inclusive=False)
-        inputs = [self.pair_count, self.capacity, self.near, self._before]
-        en.launch(number_near_pairs, dim=self.pair_count, inputs=inputs, outputs=outputs)
-
-    def _list_by_body(self, model, parallel: bool) -> None:
-        """Lists the active slots of each body, likewise."""
+    def list_by_body(self, model, parallel: bool) -> None:
+        """Lists the active slots of each body; by one thread, or `parallel` with the same result."""
         inputs = [model.body_count, self.active_count, self.active_pair, self.pair_shapes, model.shape_body]
         if not parallel:
             en.launch(list_pairs_per_body, dim=1, inputs=inputs, outputs=[self.body_start, self.body_entry])
             return
         if self._lists is None:
-            self._lists = BodyLists(model.body_count, 2 * self.capacity)
+            with NotRecorded():
+                self._lists = BodyLists(model.body_count, 2 * self.capacity)
             self.body_entry = self._lists.entry
         outputs = [self._lists.key, self._lists.entry]
         en.launch(key_pair_sides, dim=2 * self.capacity, inputs=inputs, outputs=outputs)
         self._lists.sort(self.body_start)
 
 
-def candidate_pairs(model, types) -> tuple[np.ndarray, list, np.ndarray]:
+def kernel_table(kinds: np.ndarray) -> tuple[np.ndarray, list, np.ndarray]:
+    """How shapes of some kinds pair up.
+
+    Args:
+        kinds: Kind of each shape as in `ORDER`.
+
+    Returns:
+        Place of each shape's kind in a pair (-1: meets nothing), the kernels needed, and the number of the kernel for
+        two places [len(ORDER), len(ORDER)], -1 for none.
+    """
+    place = np.full(max(int(kinds.max(initial=0)), *map(int, ORDER)) + 1, -1)
+    place[list(ORDER)] = np.arange(len(ORDER))
+    present = set(kinds.tolist())
+    kernels: list = []
+    table = np.full((len(ORDER), len(ORDER)), -1, dtype=np.int32)
+    for (a, b), kernel in PAIR_KERNELS.items():
+        if int(a) in present and int(b) in present:
+            if kernel not in kernels:
+                kernels.append(kernel)
+            table[place[a], place[b]] = table[place[b], place[a]] = kernels.index(kernel)
+    return place[kinds], kernels, table
+
+
+def candidate_pairs(model, kinds: np.ndarray) -> tuple[np.ndarray, list, np.ndarray]:
     """All shape pairs that may touch, each in the order of `ORDER`, and the narrow-phase kernels that they need.
 
     Args:
         model: The model.
-        types: Kind of each shape as in `ORDER`.
+        kinds: Kind of each shape as in `ORDER`.
 
     Returns:
         Pairs [n, 2], kernels, and for every pair the number of its kernel [n]. Left out are pairs within one body and
-        pairs of types without a row in the table (plane against plane).
-
-    Raises:
-        SimError: The model has too many pairs to list.
+        pairs of kinds without a row in the table (plane against plane).
     """
-    if not model.shape_contact_pairs_complete:
-        raise SimError(
-            "collide()",
-            f"{model.shape_count} shapes with more candidate pairs than ModelBuilder.shape_contact_pair_limit",
-            "collision groups that keep distant shapes apart, or a higher limit",
-        )
     body = model.shape_body.numpy()
     listed = [model.shape_contact_pairs.numpy(), model.shape_ground_contact_pairs.numpy()]
     pairs = np.concatenate([rows.reshape(-1, 2) for rows in listed]).astype(np.int32)
     pairs = pairs[body[pairs[:, 0]] != body[pairs[:, 1]]]
-    rank = np.full(max(int(types.max(initial=0)), max(ORDER)) + 1, len(ORDER))
-    rank[list(ORDER)] = np.arange(len(ORDER))
-    swap = rank[types[pairs[:, 0]]] > rank[types[pairs[:, 1]]]
+    rank, kernels, table = kernel_table(kinds)
+    rank = np.where(rank < 0, len(ORDER), rank)
+    pairs = pairs[(rank[pairs] < len(ORDER)).all(axis=1)]
+    swap = rank[pairs[:, 0]] > rank[pairs[:, 1]]
     pairs[swap] = pairs[swap][:, ::-1]
-    kernels: list = []
-    number = np.full(len(pairs), -1, dtype=np.int32)
-    for (type_a, type_b), kernel in PAIR_KERNELS.items():
-        rows = (types[pairs[:, 0]] == type_a) & (types[pairs[:, 1]] == type_b)
-        if rows.any():
-            if kernel not in kernels:
-                kernels.append(kernel)
-            number[rows] = kernels.index(kernel)
+    number = table[rank[pairs[:, 0]], rank[pairs[:, 1]]]
+    # only what some pair needs is compiled
+    used = np.unique(number[number >= 0])
+    renumbered = np.full(len(kernels) + 1, -1, dtype=np.int32)
+    renumbered[used] = np.arange(len(used))
+    number = renumbered[number]
     served = number >= 0
-    return pairs[served], kernels, number[served]
+    return pairs[served], [kernels[k] for k in used], number[served]
+
+
+@en.kernel
+def keep_points(
+    active_count: en.array(dtype=int),
+    points: PointTable,
+    slip: en.array(dtype=en.vec3),
+    old_count: en.array(dtype=int),
+    old_point_a: en.array(dtype=en.vec3),
+    old_slip: en.array(dtype=en.vec3),
+):
+    """Copies what the next detection needs of this one."""
+    slot = en.tid()
+    if slot >= active_count[0]:
+        return
+    count = points.count[slot]
+    old_count[slot] = count
+    for i in range(count):
+        c = slot * POINTS + i
+        old_point_a[c] = points.point_a[c]
+        old_slip[c] = slip[c]
+
+
+@en.kernel
+def tell_overflow(capacity: int, wanted: en.array(dtype=int), told: en.array(dtype=int)):
+    """Says once, also from a graph, that pairs are left out."""
+    if wanted[0] > capacity and told[0] == 0:
+        told[0] = 1
+        print("sim.collide:", wanted[0], "pairs of shapes are near, but a graph or GPU has room for", capacity)
+        print("sim.collide: the others are left out; set model.rigid_contact_max before the first step")
 
 
 @en.kernel

@@ -61,8 +61,8 @@ class Scratch:
 
     def rigid_multipliers(self, contacts):
         """(push, drag) of every rigid contact point over the step [kg m]."""
-        if self._rigid is None:
-            n = contacts.points.normal.shape[0]
+        n = contacts.points.normal.shape[0]
+        if self._rigid is None or self._rigid[0].shape[0] != n:
             self._rigid = en.zeros(n, dtype=float), en.zeros(n, dtype=en.vec3)
         return self._rigid
 

@@ -77,7 +77,8 @@ def _author_collider(stage: Usd.Stage, collider: ColliderRecord, root: str, mate
         UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)
     UsdPhysics.CollisionAPI.Apply(prim)
     if isinstance(collider.shape, MeshShape):
-        token = UsdPhysics.Tokens.convexHull if collider.shape.convex else UsdPhysics.Tokens.none
+        tokens, shape = UsdPhysics.Tokens, collider.shape
+        token = tokens.convexHull if shape.convex else tokens.convexDecomposition if shape.parts else tokens.none
         UsdPhysics.MeshCollisionAPI.Apply(prim).CreateApproximationAttr(token)
     if collider.material != MaterialRecord():
         if collider.material not in materials:

@@ -11,8 +11,8 @@ from usd_io.records import SceneRecord, SceneWarning
 MAX_PAIRS = 20_000_000
 
 
-def emit_filters(scene: SceneRecord, builder: Any, shapes: dict[str, int]) -> None:
-    """Adds the pairs of shapes that do not collide. Pairs with deformables cannot be filtered: the scene is warned."""
+def emit_filters(scene: SceneRecord, builder: Any, shapes: dict[str, np.ndarray]) -> None:
+    """Adds the pairs of shapes that do not collide; ``shapes`` are those of each collider. Pairs with deformables cannot be filtered: the scene is warned."""
     deformable = {d.path for d in scene.deformables} | {d.body_path for d in scene.deformables}
     pairs = []
     for a, b in scene.filtered_pairs:
@@ -30,10 +30,10 @@ def emit_filters(scene: SceneRecord, builder: Any, shapes: dict[str, int]) -> No
         builder.shape_collision_filter_pairs.update(rows)
 
 
-def _group_pairs(scene: SceneRecord, shapes: dict[str, int], deformable: set[str]) -> list[np.ndarray]:
+def _group_pairs(scene: SceneRecord, shapes: dict[str, np.ndarray], deformable: set[str]) -> list[np.ndarray]:
     members = {}
     for group in scene.collision_groups:
-        members[group.path] = np.array(sorted(shapes[p] for p in group.members if p in shapes), np.int32)
+        members[group.path] = _joined(shapes[p] for p in group.members if p in shapes)
         if group.filtered_groups and group.members & deformable:
             _warn(scene, group.path, "deformables in a filtered collision group collide all the same")
     return [
@@ -43,17 +43,18 @@ def _group_pairs(scene: SceneRecord, shapes: dict[str, int], deformable: set[str
     ]
 
 
-def _shapes_of(scene: SceneRecord, path: str, shapes: dict[str, int]) -> np.ndarray:
+def _shapes_of(scene: SceneRecord, path: str, shapes: dict[str, np.ndarray]) -> np.ndarray:
     """Shapes of the collider or body at a path, or of all below it (point instances included)."""
     below = (path.rstrip("/") + "/", path + "[")
-    return np.array(
-        [
-            shapes[c.path]
-            for c in scene.colliders
-            if path in (c.path, c.body_path) or c.path.startswith(below) or (c.body_path or "").startswith(below)
-        ],
-        np.int32,
+    return _joined(
+        shapes[c.path]
+        for c in scene.colliders
+        if path in (c.path, c.body_path) or c.path.startswith(below) or (c.body_path or "").startswith(below)
     )
+
+
+def _joined(rows) -> np.ndarray:
+    return np.unique(np.concatenate([np.zeros(0, np.int32), *rows])).astype(np.int32)
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

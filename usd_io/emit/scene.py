@@ -37,7 +37,8 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
     bindings.measure_joints = scene.joints_follow_bodies and bool(scene.joints)
     bindings.joints = emit_joints(scene, builder, index)
     bindings.equalities = emit_equalities(scene, builder, index, bindings.joints)
-    emit_filters(scene, builder, bindings.shapes)
+    all_of = {c.path: np.arange(emitter.count(c)) + bindings.shapes[c.path] for c in scene.colliders}
+    emit_filters(scene, builder, all_of)
     bindings.model_parameters = {k: v for k, v in soft_contact(scene).items() if k != "mass"}
     return bindings
 

@@ -39,6 +39,11 @@ class ShapeEmitter:
         }
         return _TABLE[type(collider.shape)](self, collider, body, material)
 
+    @staticmethod
+    def count(collider: ColliderRecord) -> int:
+        """How many shapes, one after the other, a collider becomes."""
+        return max(1, len(getattr(collider.shape, "parts", ())))
+
     def _solid(self, method: str, collider: ColliderRecord, body: int, material: dict, **geometry: Any) -> int:
         pos, rot = tuple(collider.X_bs[:3]), tuple(collider.X_bs[3:])
         # Mass comes resolved with the body: density 0 adds none.
@@ -70,8 +75,11 @@ class ShapeEmitter:
     def _mesh(self, collider: ColliderRecord, body: int, material: dict) -> int:
         shape = collider.shape
         if id(shape) not in self._meshes:
-            self._meshes[id(shape)] = sim.Mesh(shape.points, shape.triangles.ravel(), compute_inertia=False)
-        return self._solid("add_shape_mesh", collider, body, material, mesh=self._meshes[id(shape)])
+            pieces = shape.parts or ((shape.points, shape.triangles),)
+            self._meshes[id(shape)] = [sim.Mesh(p, t.ravel(), compute_inertia=False) for p, t in pieces]
+        meshes = self._meshes[id(shape)]
+        added = [self._solid("add_shape_mesh", collider, body, material, mesh=mesh) for mesh in meshes]
+        return added[0]
 
 
 _TABLE: dict[type, Callable[..., int]] = {

@@ -8,6 +8,7 @@ import numpy as np
 from pxr import Usd
 
 from sim.geometry.hull import convex_hull
+from usd_io.read.decomposition import can_decompose, convex_parts
 from usd_io.read.mesh import compact
 from usd_io.read.reading import Reading
 from usd_io.records import Box, MeshShape, Shape, Sphere
@@ -39,6 +40,14 @@ def approximate(
             f"physics:approximation '{token}': {_SUBSTITUTED[token]}",
             kind=f"approximation {token}",
         )
+    elif token == "convexDecomposition" and not can_decompose():
+        reading.log.add(
+            prim.GetPath().pathString,
+            "physics:approximation 'convexDecomposition' needs the package coacd; the mesh itself is used; "
+            "pip install simrun[decompose]",
+            kind=f"approximation {token}",
+        )
+        build = _exact
     return build(points, triangles, down)
 
 
@@ -53,6 +62,15 @@ def _hull(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed
     if hull is None:
         return _exact(points, triangles, down)
     return MeshShape(hull[0].astype(np.float32), hull[1], True), np.eye(3), np.zeros(3)
+
+
+def _parts(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
+    points, triangles = compact(points, triangles)
+    pieces = convex_parts(points, triangles)
+    if len(pieces) < 2:
+        return _hull(points, triangles, down)
+    parts = tuple((p.astype(np.float32), t.astype(np.int32)) for p, t in pieces)
+    return MeshShape(points.astype(np.float32), triangles, parts=parts), np.eye(3), np.zeros(3)
 
 
 def _slab(points: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -96,14 +114,13 @@ def _ball(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed
 
 
 _SUBSTITUTED = {
-    "convexDecomposition": "no decomposition yet; the mesh itself is used",
     "meshSimplification": "the mesh is used unsimplified",
 }
 APPROXIMATIONS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Placed]] = {
     "none": _exact,
     "sdf": _exact,
     "meshSimplification": _exact,
-    "convexDecomposition": _exact,
+    "convexDecomposition": _parts,
     "convexHull": _hull,
     "boundingCube": _box,
     "boundingSphere": _ball,

@@ -24,17 +24,18 @@ def test_near_pairs_and_their_bodies(device, capacity):
     model = pile(device)
     collide(model, model.state())
     contacts = rigid_contacts(model)
+    pairs = contacts.pairs
     if capacity is not None:
-        contacts.capacity, contacts._lists = capacity, None
+        contacts.capacity = pairs.capacity = capacity
     rng = np.random.default_rng(1)
     slots, results = rng.integers(-1, 50, contacts.pair_count).astype(np.int32), []
     for parallel in (False, True):
-        contacts.pair_slot.assign(slots)
-        contacts._list_near_pairs(parallel)
-        contacts._list_by_body(model, parallel)
+        pairs.slot.assign(slots)
+        pairs.number(parallel)
+        contacts.list_by_body(model, parallel)
         n, start = int(contacts.active_count.numpy()[0]), contacts.body_start.numpy()
-        found = [contacts.pair_slot, contacts.dropped, contacts.body_start]
-        listed = [contacts.active_pair.numpy()[:n], contacts.previous_slot.numpy()[:n]]
+        found = [pairs.slot, pairs.wanted, contacts.body_start]
+        listed = [contacts.active_pair.numpy()[:n], pairs.previous_slot.numpy()[:n]]
         results.append([a.numpy() for a in found] + listed + [contacts.body_entry.numpy()[: start[-1]]])
     assert len(results[0][3]) == (30 if capacity else len(results[0][3])) > 20
     for one, all_threads in zip(*results):

@@ -212,15 +212,34 @@ def test_ground_can_be_switched_off_after_the_first_detection():
     assert not contacts_of(model)
 
 
-def test_near_pairs_beyond_the_capacity_are_counted():
+def crowd(count=5):
     builder = ModelBuilder()
-    for _ in range(5):
+    for _ in range(count):
         builder.add_shape_sphere(builder.add_body(), radius=R)
     model = builder.finalize()
     model.ground = False
+    return model
+
+
+def test_slots_for_near_pairs_grow():
+    model = crowd()
     model.rigid_contacts = RigidContacts(model, capacity=4)
-    contacts_of(model)
+    assert len(contacts_of(model)) == 10
+    assert model.rigid_contacts.total_dropped() == 0 and model.rigid_contacts.capacity >= 10
+
+
+def test_a_graph_without_room_says_so_once_with_numbers(capfd):
+    model = crowd()
+    model.rigid_contact_max = 4
+    state = model.state()
+    with en.ScopedCapture() as capture:
+        collide(model, state)
+    for _ in range(3):
+        en.capture_launch(capture.graph)
+    en.synchronize()
     assert model.rigid_contacts.total_dropped() == 6
+    said = capfd.readouterr().out
+    assert said.count("left out") == 1 and "10 pairs" in said and "room for 4" in said
 
 
 def test_contacts_are_listed_in_pair_order():

@@ -97,7 +97,7 @@ def test_plane_normal_follows_its_rotation(read_text):
 MESH = 'prepend apiSchemas = ["PhysicsCollisionAPI", "PhysicsMeshCollisionAPI"]'
 
 
-@pytest.mark.parametrize("token", ["none", "sdf", "meshSimplification", "convexDecomposition", "nonsense"])
+@pytest.mark.parametrize("token", ["none", "sdf", "meshSimplification", "nonsense"])
 def test_tokens_that_use_the_mesh_itself(read_text, token):
     record, scene = collider(read_text, "Mesh", f'{TETRA}\n uniform token physics:approximation = "{token}"', "", MESH)
     assert len(record.shape.triangles) == 4 and not record.shape.convex
