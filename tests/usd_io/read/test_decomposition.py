@@ -34,7 +34,7 @@ def test_pieces_are_convex_and_fill_the_mesh(read_text):
     pytest.importorskip("coacd")
     scene = read_text(ell("A"))
     (record,) = scene.colliders
-    assert len(record.shape.parts) >= 2 and not scene.warnings
+    assert len(record.shape.parts) >= 2 and not any("approximation" in w.message for w in scene.warnings)
     assert all(is_convex(points, triangles) for points, triangles in record.shape.parts)
     volume = sum(solid_mesh(np.asarray(p, dtype=np.float64), t).mass for p, t in record.shape.parts)
     assert volume == pytest.approx(3.0, rel=0.05)
