@@ -42,6 +42,8 @@ from sim.maximal.respond import add_impulse, move_nodes, respond
 RIGID = en.constant(-1.0)
 LEAST_EXTRA = en.constant(1.0e-9)
 NEVER = en.constant(1.0e12)
+ROWS_OF_CLOSURE = 6
+"""Kernels get it as a number, since loops that the compiler unrolls take a minute to differentiate here."""
 
 
 @en.func
@@ -141,6 +143,7 @@ def lay_closure_rows(
     qd: en.array(dtype=float),
     q_mid: en.array(dtype=float),
     closed: en.array(dtype=float),
+    six: int,
 ):
     """Writes the six rows of a closure with their laws; ``j`` is the joint that it is, or -1."""
     row = c * CLOSURE_WORDS
@@ -151,7 +154,7 @@ def lay_closure_rows(
     if j >= 0 and table.type[c] != DISTANCE:
         lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, closed, row, 1)
     free = dof_count(table, c)
-    for i in range(free, 6):
+    for i in range(free, six):
         at = row + i * ROW_WORDS
         rigid = constraints.linear_compliance[c] <= 0.0
         a = get3(closed, at + AXIS_A, 1)
@@ -173,17 +176,18 @@ def lay_responses(
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
     closed: en.array(dtype=float),
+    six: int,
 ):
     """How far each row of a closure moves under a unit impulse along each other one, trees yielding as they do."""
     base = c * CLOSURE_WORDS
     anchor = closure_anchor(table, c, frame)
     child = node_of(clusters, cluster, lanes, table.child[c])
     parent = node_of(clusters, cluster, lanes, table.parent[c])
-    for i in range(6):
+    for i in range(six):
         at = base + i * ROW_WORDS
         push_apart(words, child, parent, lanes, anchor, get3(closed, at + AXIS_A, 1), get3(closed, at + AXIS_L, 1))
         respond(clusters, cluster, lanes, used, 0.0, words, rows)
-        for k in range(6):
+        for k in range(six):
             to = base + k * ROW_WORDS
             a = get3(closed, to + AXIS_A, 1)
             l = get3(closed, to + AXIS_L, 1)
@@ -209,6 +213,7 @@ def prepare_closures(
     body_q: en.array(dtype=en.transform),
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
+    six: int,
     q: en.array(dtype=float),
     qd: en.array(dtype=float),
     q_mid: en.array(dtype=float),
@@ -222,9 +227,9 @@ def prepare_closures(
         if table.type[c] >= 0:
             lay_closure_rows(
                 joints, forces, table, constraints, c, joint_of[c], bodies, body_q0, body_qd0, joint_q0, act, applied, dt,
-                body_q, frame, q, qd, q_mid, closed,
+                body_q, frame, q, qd, q_mid, closed, six,
             )  # fmt: skip
-            lay_responses(table, c, clusters, cluster, lanes, frame, used, words, rows, closed)
+            lay_responses(table, c, clusters, cluster, lanes, frame, used, words, rows, closed, six)
         else:
             closed[c * CLOSURE_WORDS + APPLIED] = 0.0
 
@@ -245,6 +250,7 @@ def ask_rows(
     closed: en.array(dtype=float),
     asked: en.array(dtype=float),
     scale: en.array(dtype=float),
+    six: int,
 ):
     """Writes what each row of a closure is to move (``asked``), and its matrix in the place of the factor.
 
@@ -259,7 +265,7 @@ def ask_rows(
     turning, sliding = present_rates(table, c, X, body_q, body_qd, bodies.com)
     free = dof_count(table, c)
     anchor = closure_anchor(table, c, frame)
-    for i in range(6):
+    for i in range(six):
         at = base + i * ROW_WORDS
         a = get3(closed, at + AXIS_A, 1)
         l = get3(closed, at + AXIS_L, 1)
@@ -274,12 +280,8 @@ def ask_rows(
             if j >= 0:
                 drive = closed[at + GIVEN] - extra * dt * rate_of_dof(table, c, i, turning, sliding)
             drive = drive - closed[at + APPLIED]
-            idle = extra == 0.0 and closed[at + GIVEN] == 0.0
             softness = 1.0 / en.max(extra, LEAST_EXTRA)
             wanted = drive * softness
-            if idle:
-                softness = NEVER
-                wanted = 0.0
         elif table.type[c] == DISTANCE and e == 0.0:
             softness = NEVER
             wanted = 0.0
@@ -288,7 +290,7 @@ def ask_rows(
             wanted = -e - closed[at + APPLIED] * softness
         asked[6 * c + i] = wanted
         scale[6 * c + i] = own
-        for k in range(6):
+        for k in range(six):
             both = 0.5 * (closed[base + RESPONSE + 6 * i + k] + closed[base + RESPONSE + 6 * k + i])
             closed[base + FACTOR + 6 * i + k] = both
         closed[base + FACTOR + 7 * i] = closed[base + FACTOR + 7 * i] + softness
@@ -307,6 +309,7 @@ def solve_closures(
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
     dt: float,
+    six: int,
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
     closed: en.array(dtype=float),
@@ -322,13 +325,13 @@ def solve_closures(
             base = c * CLOSURE_WORDS
             ask_rows(
                 table, constraints, c, joint_of[c], bodies, frame, body_q, body_qd, body_inv_mass, body_inv_inertia, dt,
-                closed, asked, scale,
+                closed, asked, scale, six,
             )  # fmt: skip
-            factor_six(closed, base + FACTOR, base + FACTOR, scale, 6 * c)
-            solve_six(closed, base + FACTOR, asked, 6 * c)
+            factor_six(closed, base + FACTOR, base + FACTOR, scale, 6 * c, six)
+            solve_six(closed, base + FACTOR, asked, 6 * c, six)
             turn = en.vec3(0.0, 0.0, 0.0)
             push = en.vec3(0.0, 0.0, 0.0)
-            for i in range(6):
+            for i in range(six):
                 at = base + i * ROW_WORDS
                 impulse = asked[6 * c + i]
                 closed[at + APPLIED] = closed[at + APPLIED] + impulse

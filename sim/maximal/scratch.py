@@ -8,7 +8,7 @@ from sim.articulation.inverse import follow_joints
 from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
-from sim.maximal.closing import prepare_closures, solve_closures
+from sim.maximal.closing import ROWS_OF_CLOSURE, prepare_closures, solve_closures
 from sim.maximal.clusters import Clusters
 from sim.maximal.coupling import solve_couplings
 from sim.maximal.friction import settle_friction
@@ -91,7 +91,7 @@ class JointScratch:
                 model.joint_table, joint_force_table(model), closures.table, closures.constraints, closures.joint,
                 body_table(model), clusters.table, clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
                 model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
-                dt, state_out.body_q, self.frame, self.used,
+                dt, state_out.body_q, self.frame, self.used, ROWS_OF_CLOSURE,
             ],
             outputs=[self.q, self.qd, self.q_mid, self.words, self.rows, self.closed],
         )  # fmt: skip
@@ -108,6 +108,7 @@ class JointScratch:
             inputs=[
                 closures.table, closures.constraints, closures.joint, body_table(model), model.body_inv_mass,
                 model.body_inv_inertia, clusters.table, clusters.lanes, self.frame, self.used, dt,
+                ROWS_OF_CLOSURE,
             ],
             outputs=[self.words, self.rows, self.closed, self.asked, self.scale, *moved],
         )  # fmt: skip
