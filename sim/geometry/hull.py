@@ -49,9 +49,13 @@ def _grow(points: np.ndarray, faces: np.ndarray, tolerance: float) -> tuple[np.n
     face_of, height = face_of[outside], height[outside]
     vertex_count = 4
     while len(outside) and vertex_count < MAX_VERTICES:
-        apex = outside[int(height.argmax())]
-        visible = normals @ points[apex] - offsets > 0.5 * tolerance
-        horizon = _horizon(faces[visible], len(points))
+        farthest = int(height.argmax())
+        apex = outside[farthest]
+        above = normals @ points[apex] - offsets
+        visible, horizon = _seen(faces, above, int(face_of[farthest]), 0.5 * tolerance, len(points))
+        if horizon is None:  # Rounding left no clean outline, which takes nearly coplanar faces: the point is on them.
+            outside, face_of, height = (np.delete(a, farthest) for a in (outside, face_of, height))
+            continue
         fresh = np.column_stack([horizon, np.full(len(horizon), apex)])
         fresh_normals, fresh_offsets = _planes(points, fresh)
         orphan = visible[face_of]
@@ -76,6 +80,44 @@ def _planes(points: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarr
     normals = np.cross(b - a, c - a)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
     return normals, np.einsum("ij,ij->i", normals, a)
+
+
+def _seen(faces: np.ndarray, above: np.ndarray, start: int, tolerance: float, n: int):
+    """Which faces an apex sees, as one connected patch around a face, and its outline; None for one with a flaw.
+
+    ``above`` is the apex' height over each face. Faces that are nearly coplanar with it are seen or not by rounding, so
+    what is seen elsewhere does not count, and an outline that touches itself is tried again with other tolerances.
+    """
+    for least in (tolerance, 0.0, -tolerance):
+        visible = _patch(faces, above > least, start, n)
+        horizon = _horizon(faces[visible], n)
+        if len(horizon) and len(np.unique(horizon[:, 0])) == len(horizon) and _is_disc(faces[visible], len(horizon)):
+            return visible, horizon
+    return None, None
+
+
+def _patch(faces: np.ndarray, candidates: np.ndarray, start: int, n: int) -> np.ndarray:
+    """The candidates that are connected with ``start`` over edges, ``start`` included."""
+    rows = np.flatnonzero(candidates | (np.arange(len(faces)) == start))
+    edges = faces[rows][:, [[0, 1], [1, 2], [2, 0]]]
+    keys, reverse = (edges[..., i].ravel() * n + edges[..., 1 - i].ravel() for i in (0, 1))
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], reverse), len(keys) - 1)
+    neighbour = np.where(keys[order][place] == reverse, order[place] // 3, -1).reshape(-1, 3)
+    reached = rows == start
+    while True:
+        joined = reached | (reached[neighbour] & (neighbour >= 0)).any(axis=1)
+        if np.array_equal(joined, reached):
+            break
+        reached = joined
+    visible = np.zeros(len(faces), dtype=bool)
+    visible[rows[reached]] = True
+    return visible
+
+
+def _is_disc(patch: np.ndarray, outline: int) -> bool:
+    """Whether a patch has no holes: vertices - edges + faces = 1."""
+    return len(np.unique(patch)) - (3 * len(patch) + outline) // 2 + len(patch) == 1
 
 
 def _horizon(visible: np.ndarray, n: int) -> np.ndarray:

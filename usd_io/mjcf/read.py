@@ -23,7 +23,7 @@ from usd_io.mjcf.inertia import body_mass
 from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, group_joints, joint_range
 from usd_io.mjcf.keyframes import apply_key, find_key
 from usd_io.mjcf.mesh_assets import MeshAssets
-from usd_io.mjcf.options import read_options
+from usd_io.mjcf.options import read_options, switch_off
 from usd_io.read.shape_mass import MassProperties
 from usd_io.read.warning_log import WarningLog
 from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
@@ -72,7 +72,7 @@ class MjcfReading:
         self._document = document
         self.root = self._names.path("/", document.name or document.root.file.stem)
         self.record = SceneRecord(str(document.root.file), up_axis="Z", fps=60.0)
-        read_options(document, self.record, self.warn)
+        off = read_options(document, self.record, self.warn)
         walk = BodyWalk(document, GeomReader(MeshAssets(), self.warn), self.warn)
         self.body_paths: dict[Body, str | None] = {walk.world: None}
         self._poses = {walk.world: IDENTITY_TRANSFORM}
@@ -90,6 +90,7 @@ class MjcfReading:
         if key is not None:
             apply_key(key, self.record, self._refs)
         read_contacts(documents, self.body_paths, self._geoms, self.record, self.warn)
+        switch_off(self.record, off)
         self._name_unsupported(documents)
         self.record.warnings = self._log.warnings()
         if not walk.bodies:

@@ -10,7 +10,9 @@ from usd_io.errors import SceneError
 from usd_io.xml.element import Element
 
 LARGEST = 1e9
-"""Beyond this no length, mass or gain of a robot makes sense, and float32 loses it."""
+"""Beyond this no length, mass or angle of a robot makes sense, and float32 loses it."""
+LARGEST_GAIN, GAINS = 1e15, frozenset("damping stiffness armature frictionloss kp kv gainprm biasprm".split())
+"""Gains may be huge: models hold a joint in place by a damping of 1e11."""
 
 
 def numbers(
@@ -41,8 +43,9 @@ def numbers(
     if not low <= len(values) <= high:
         many = f"{low}" if low == high else f"{low} to {high}"
         raise SceneError(f"{element.where} {name}", f"got {text[:80]!r}", expected=f"{many} number{'s'[: high > 1]}")
-    if not (np.abs(values) <= LARGEST).all():
-        raise SceneError(f"{element.where} {name}", f"got {text[:80]!r}", expected=f"finite numbers below {LARGEST:g}")
+    most = LARGEST_GAIN if name in GAINS else LARGEST
+    if not (np.abs(values) <= most).all():
+        raise SceneError(f"{element.where} {name}", f"got {text[:80]!r}", expected=f"finite numbers below {most:g}")
     return values
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from usd_io.errors import SceneError
 
-SUFFIXES = (".stl", ".obj", ".dae", ".glb", ".gltf", ".ply", ".off")
+SUFFIXES = (".stl", ".obj", ".dae", ".glb", ".gltf", ".ply", ".off", ".msh")
+HIGHEST = 2
+"""Levels above the robot's folder that a relative name may climb to a neighbouring folder (``../meshes/arm.stl``)."""
 LARGEST_MESH = 256 << 20
 """[B]"""
 
@@ -19,7 +21,8 @@ def find_file(name: str, folders: Sequence[Path], roots: Sequence[Path], where: 
     """The file that ``name`` means in the first of ``folders`` that has it.
 
     Raises:
-        SceneError: There is none, or it lies outside of ``roots`` (a name with ``..`` or a link out of them).
+        SceneError: There is none, or it lies outside of ``roots`` and of the folders beside or just above them that a
+            relative name may spell out (``../meshes``): a name that climbs further, an absolute one, a link that leads out.
     """
     if "\0" in name:
         raise SceneError(where, "a file name with a zero character", expected="a file name")
@@ -30,7 +33,8 @@ def find_file(name: str, folders: Sequence[Path], roots: Sequence[Path], where: 
         if not candidate.is_file():
             continue
         real = candidate.resolve()
-        if not any(real.is_relative_to(root.resolve()) for root in roots):
+        inside = any(real.is_relative_to(root.resolve()) for root in roots)
+        if not inside and not any(_is_neighbour(candidate, real, root) for root in roots):
             raise SceneError(
                 where,
                 f"the file {name!r} lies outside of {', '.join(str(r) for r in roots)}",
@@ -44,6 +48,22 @@ def find_file(name: str, folders: Sequence[Path], roots: Sequence[Path], where: 
         expected="an existing file",
         next_step="put it there, or add its folder with --search-path",
     )
+
+
+def _is_neighbour(candidate: Path, real: Path, root: Path) -> bool:
+    """Whether a file is in a folder beside or just above ``root`` that its name spells out, and no link leads away."""
+    if not candidate.is_relative_to(root):
+        return False  # an absolute name
+    top = os.path.abspath(root)
+    parts = Path(os.path.relpath(os.path.abspath(candidate), top)).parts
+    up = sum(part == ".." for part in parts)
+    folder = Path(top, *[".."] * up).resolve()
+    if not 1 <= up <= HIGHEST or folder == Path(folder.anchor) or len(parts) == up:
+        return False
+    if len(parts) == up + 1:
+        return real.parent == folder
+    neighbour = (folder / parts[up]).resolve()
+    return neighbour.parent == folder and real.is_relative_to(neighbour)
 
 
 class MeshFiles:
@@ -77,8 +97,10 @@ def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
     if file.stat().st_size > LARGEST_MESH:
         raise SceneError(where, f"{file.name} holds {file.stat().st_size >> 20} MiB", expected="at most 256 MiB")
     try:
-        scene = trimesh.load_scene(file, process=False, skip_materials=True)
-        points, triangles = _joined(scene)
+        if kind == ".msh":
+            points, triangles = _mujoco_binary(file)
+        else:
+            points, triangles = _joined(trimesh.load_scene(file, process=False, skip_materials=True))
     # Loaders of a dozen formats raise whatever they like on broken files.
     except Exception as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
@@ -88,6 +110,18 @@ def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(points).all() or triangles.min() < 0 or triangles.max() >= len(points):
         raise SceneError(where, f"the mesh file {file.name} has broken points or faces", expected="a sound mesh")
     return points, triangles
+
+
+def _mujoco_binary(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """MuJoCo's own format: numbers of vertices, normals, texture coordinates and faces, then those arrays."""
+    data = file.read_bytes()
+    vertices, normals, textures, faces = np.frombuffer(data, np.int32, 4).tolist()
+    words = 4 + 3 * (vertices + normals) + 2 * textures
+    if min(vertices, normals, textures, faces) < 0 or len(data) < 4 * (words + 3 * faces):
+        raise ValueError(f"its header says {vertices} vertices and {faces} faces, it has {len(data)} bytes")
+    points = np.frombuffer(data, np.float32, 3 * vertices, 16).reshape(-1, 3)
+    triangles = np.frombuffer(data, np.int32, 3 * faces, 4 * words).reshape(-1, 3)
+    return points.astype(np.float64), triangles
 
 
 def _joined(scene) -> tuple[np.ndarray, np.ndarray]:

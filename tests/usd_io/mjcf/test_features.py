@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import trimesh
 
 import sim
 from sim.geometry.rotation import rotation_matrix
@@ -300,3 +301,68 @@ def test_what_is_not_simulated_is_named_with_its_line(read, text, said):
     )
     warnings = [w for w in read(model).warnings if said in w.message]
     assert [w.path for w in warnings] == ["model.xml:3"]
+
+
+def test_meshes_in_mujocos_own_format(tmp_path):
+    points = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [0, 0, 3]], np.float32)
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+    header = np.array([4, 0, 0, 4], np.int32)
+    (tmp_path / "wedge.msh").write_bytes(header.tobytes() + points.tobytes() + faces.tobytes())
+    path = tmp_path / "model.xml"
+    path.write_text(
+        """<mujoco><asset><mesh name="m" file="wedge.msh"/></asset>
+        <worldbody><body><freejoint/><geom type="mesh" mesh="m"/></body></worldbody></mujoco>"""
+    )
+    same_bodies(Pair(path))
+    (tmp_path / "wedge.msh").write_bytes(header.tobytes() + points.tobytes())
+    with pytest.raises(SceneError, match=r"wedge\.msh cannot be read"):
+        read_mjcf(path)
+
+
+@pytest.mark.parametrize("name", ["../parts/box.stl", "../../shared/deep/box.stl", "../box.stl"])
+def test_files_in_folders_beside_the_robots_are_found(tmp_path, name):
+    folder = tmp_path / "robots" / "arm"
+    folder.mkdir(parents=True)
+    mesh = folder / name
+    mesh.parent.mkdir(parents=True, exist_ok=True)
+    trimesh.creation.box((1, 2, 3)).export(mesh)
+    (folder / "model.xml").write_text(
+        f'''<mujoco><asset><mesh name="m" file="{name}"/></asset>
+        <worldbody><body><geom type="mesh" mesh="m"/></body></worldbody></mujoco>'''
+    )
+    assert read_mjcf(folder / "model.xml").bodies[0].mass == pytest.approx(6000.0)
+
+
+def test_names_that_climb_far_or_lead_away_by_links_are_refused(tmp_path):
+    folder, secret = tmp_path / "a" / "b" / "c" / "d", tmp_path / "secret"
+    folder.mkdir(parents=True)
+    secret.mkdir()
+    trimesh.creation.box((1, 1, 1)).export(secret / "box.stl")
+    (folder.parent / "link").symlink_to(secret)
+    for name in ("../../../../secret/box.stl", str(secret / "box.stl"), "../link/box.stl"):
+        (folder / "model.xml").write_text(
+            f'''<mujoco><asset><mesh name="m" file="{name}"/></asset>
+            <worldbody><body><geom type="mesh" mesh="m"/></body></worldbody></mujoco>'''
+        )
+        with pytest.raises(SceneError, match="lies outside"):
+            read_mjcf(folder / "model.xml")
+
+
+@pytest.mark.parametrize("flag", ["gravity", "contact", "equality", "limit", "frictionloss", "actuation", "constraint"])
+def test_what_a_model_switches_off_is_off(read, flag):
+    model = """<mujoco><option>{}</option><worldbody>
+    <body name="a"><joint name="j" range="-1 1" limited="true" frictionloss=".1"/><geom size=".1"/></body>
+    <body name="b" pos="1 0 0"><freejoint/><geom size=".1"/></body></worldbody>
+    <equality><connect body1="a" body2="b" anchor="0 0 0"/></equality><actuator><position joint="j"/></actuator></mujoco>"""
+    on, off = read(model.format("")), read(model.format(f'<flag {flag}="disable"/>'))
+
+    def what(scene):
+        axis = scene.joints[0].axes[0]
+        return {
+            "gravity": scene.gravity.any(), "contact": bool(scene.colliders), "equality": bool(scene.equalities),
+            "limit": axis.lower is not None, "frictionloss": axis.friction > 0.0, "actuation": axis.drive is not None,
+        }  # fmt: skip
+
+    gone = {"contact", "equality"} if flag == "constraint" else {flag}
+    assert all(what(on).values())
+    assert {name for name, there in what(off).items() if not there} == gone
