@@ -53,6 +53,7 @@ class Clusters:
         table: ``ClusterTable`` on the model's device.
         node_items: Scratch items of nodes, padding included; likewise row_items.
         tree_joint: For each body, the joint that holds it in its tree, or -1, host int array [body_count].
+        label: A number for each body that is the same throughout its cluster, host int array [body_count].
         closures: What holds bodies together besides.
     """
 
@@ -67,8 +68,8 @@ class Clusters:
         bodies = movable_bodies(host, self.closures.bodies, fixed)
         joints = np.unique(self.tree_joint[self.tree_joint >= 0])
         pairs = np.concatenate([np.stack([host["parent"], host["child"]], axis=1)[joints], self.closures.bodies])
-        label = cluster_labels(pairs, fixed)[bodies]
-        self._sort(model, host, bodies, label, fixed, row_counts(host, every_row))
+        self.label = cluster_labels(pairs, fixed)
+        self._sort(model, host, bodies, self.label[bodies], fixed, row_counts(host, every_row))
 
     def _sort(self, model, host, bodies, label, fixed, rows) -> None:
         node = np.full(model.body_count + 1, -1, dtype=np.int64)

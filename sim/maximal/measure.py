@@ -87,6 +87,40 @@ def measure_drives(
 
 
 @en.func
+def error_in_world(
+    joints: JointTable,
+    constraints: ConstraintTable,
+    j: int,
+    X: en.transform,
+    frame: en.array(dtype=en.transform),
+):
+    """Angular and linear error of a joint at the relative pose X, along the directions of the step."""
+    e_a, e_l = joint_error(joints, constraints, j, X)
+    turn = parent_turn(joints, j, frame)
+    return en.quat_rotate(turn, e_a), en.quat_rotate(turn, e_l)
+
+
+@en.func
+def measure_springs(
+    joints: JointTable,
+    j: int,
+    count: int,
+    e_a: en.vec3,
+    e_l: en.vec3,
+    rows: en.array(dtype=float),
+    row: int,
+    lanes: int,
+):
+    """What the springs of locked rows give for an error, beyond what was applied already."""
+    for i in range(dof_count(joints, j), count):
+        at = row + i * ROW_WORDS * lanes
+        e = en.dot(get3(rows, at + AXIS_A * lanes, lanes), e_a) + en.dot(get3(rows, at + AXIS_L * lanes, lanes), e_l)
+        drive = -rows[at + EXTRA * lanes] * e - rows[at + APPLIED * lanes]
+        rows[at + DRIVE * lanes] = drive
+        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] + drive
+
+
+@en.func
 def measure_errors(
     joints: JointTable,
     constraints: ConstraintTable,
@@ -101,18 +135,8 @@ def measure_errors(
     lanes: int,
 ):
     """How far the bodies are from what the joint allows: to be undone at once where it is rigid, else by its springs."""
-    e_a, e_l = joint_error(joints, constraints, j, X)
-    turn = parent_turn(joints, j, frame)
-    e_a = en.quat_rotate(turn, e_a)
-    e_l = en.quat_rotate(turn, e_l)
-    step = ROW_WORDS * lanes
-    for i in range(dof_count(joints, j), count):
-        at = row + i * step
-        extra = rows[at + EXTRA * lanes]
-        e = en.dot(get3(rows, at + AXIS_A * lanes, lanes), e_a) + en.dot(get3(rows, at + AXIS_L * lanes, lanes), e_l)
-        drive = -extra * e - rows[at + APPLIED * lanes]
-        rows[at + DRIVE * lanes] = drive
-        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] + drive
+    e_a, e_l = error_in_world(joints, constraints, j, X, frame)
+    measure_springs(joints, j, count, e_a, e_l, rows, row, lanes)
     if constraints.linear_compliance[j] > 0.0:
         e_l = e_l * 0.0
     if constraints.angular_compliance[j] > 0.0:

@@ -1,9 +1,9 @@
-"""Springs and dampers in the place of what a joint locks: explicit impulses from where the step begins."""
+"""Springs in the place of what a joint locks: implicit ones, or explicit ones with dampers, from where the step begins."""
 
 import engine as en
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.scratch import get3
-from sim.maximal.items import AXIS_A, AXIS_L, GIVEN, ROW_WORDS
+from sim.maximal.items import AXIS_A, AXIS_L, EXTRA, GIVEN, ROW_WORDS
 from sim.maximal.joint_rows import DISTANCE, ConstraintTable, dof_count, joint_error, parent_turn, relative_place
 from sim.maximal.relative import relative_velocity_at
 
@@ -40,3 +40,21 @@ def lay_penalties(
         force = -stiffness[j, 0] * en.dot(l, e_l) - damping[j, 0] * en.dot(l, v)
         torque = -stiffness[j, 1] * en.dot(a, e_a) - damping[j, 1] * en.dot(a, w)
         rows[at + GIVEN * lanes] = dt * dt * (force + torque)
+
+
+@en.func
+def lay_springs(
+    joints: JointTable,
+    j: int,
+    count: int,
+    stiffness: en.array2d(dtype=float),
+    dt: float,
+    rows: en.array(dtype=float),
+    row: int,
+    lanes: int,
+):
+    """Makes the locked rows of a joint springs that the sweep solves for; ``stiffness`` as in ``lay_penalties``."""
+    for i in range(dof_count(joints, j), count):
+        at = row + i * ROW_WORDS * lanes
+        l = get3(rows, at + AXIS_L * lanes, lanes)
+        rows[at + EXTRA * lanes] = dt * dt * en.where(en.dot(l, l) > 0.5, stiffness[j, 0], stiffness[j, 1])

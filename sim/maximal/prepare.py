@@ -33,7 +33,7 @@ from sim.maximal.joint_rows import (
     turn_ball_laws,
     unit_vector,
 )
-from sim.maximal.penalties import lay_penalties
+from sim.maximal.penalties import lay_penalties, lay_springs
 from sim.maximal.release import lay_node, release_nodes
 
 WIDEST_TURN = en.constant(0.5)
@@ -174,7 +174,7 @@ def measure_start(
 
 @cache
 def prepare_clusters(penalty: bool):
-    """Kernel that prepares a step; with ``penalty``, what ``sprung`` joints lock are rows too, pushed by explicit springs."""
+    """Kernel that prepares a step; with ``penalty``, what ``sprung`` joints lock are rows too, pulled by springs."""
 
     @en.kernel
     def prepare(
@@ -191,6 +191,7 @@ def prepare_clusters(penalty: bool):
         applied: en.array(dtype=float),
         friction: en.array(dtype=float),
         sprung: en.array(dtype=int),
+        explicit: int,
         stiffness: en.array2d(dtype=float),
         damping: en.array2d(dtype=float),
         dt: float,
@@ -232,7 +233,9 @@ def prepare_clusters(penalty: bool):
                     if joints.type[j] == BALL:
                         turn_ball_laws(parent_turn(joints, j, frame), dt, rows, row, lanes)
                     lay_frictions(joints, j, friction, qd, dt, rows, row, lanes)
-                if on_springs:
+                if on_springs and explicit == 0:
+                    lay_springs(joints, j, count, stiffness, dt, rows, row, lanes)
+                elif on_springs:
                     lay_penalties(
                         joints, constraints, j, anchor, body_q0, body_qd0, bodies.com, count, stiffness, damping, dt,
                         rows, row, lanes,

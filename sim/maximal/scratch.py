@@ -53,7 +53,7 @@ class JointScratch:
         )
         self.qd = en.zeros(max(1, model.joint_dof_count), dtype=float)
 
-    def prepare(self, model, state_in, state_out, control, dt: float, springs=(None, None)) -> None:
+    def prepare(self, model, state_in, state_out, control, dt: float, springs=(0, None, None)) -> None:
         """Rows, laws and inertias of a step whose free motion stands in ``state_out``.
 
         Args:
@@ -62,7 +62,7 @@ class JointScratch:
             state_out: Where bodies without joints would go.
             control: Inputs, or None for the model's.
             dt: Step [s].
-            springs: Stiffness and damping of penalty springs, (linear, angular) a joint.
+            springs: Whether penalty springs are explicit (0 or 1), their stiffness and damping, (linear, angular) a joint.
         """
         clusters = self.clusters
         if not clusters.count:

@@ -1,9 +1,13 @@
 """How stiff penalty joints are, and up to which step they are stable.
 
-Stability. Let every body lend each of its joints, and its contacts, an equal share of its mass. If no joint's spring, on the shares of its
-two bodies alone, has a squared frequency above L, then none of the whole mechanism has (the sum of the joints' energies
-is bounded joint by joint). Symplectic Euler with explicit damping is stable while L dt^2 + 2 D dt < 4, D being the same
-bound for the dampers. A joint has a linear and an angular spring, and their bounds add up.
+By default a joint is an implicit spring with `STIFFNESS` times the mass of everything that joints connect, over dt^2: under
+its weight it gives way by a quarter of what it falls in a step, and any step is stable.
+
+With a stiffness of one's own springs are explicit. Let every body lend each of its joints, and its contacts, an equal share
+of its mass. If no joint's spring, on the shares of its two bodies alone, has a squared frequency above L, then none of the
+whole mechanism has (the sum of the joints' energies is bounded joint by joint). Symplectic Euler with explicit damping is
+stable while L dt^2 + 2 D dt < 4, D being the same bound for the dampers. A joint has a linear and an angular spring, and
+their bounds add up.
 """
 
 import warnings
@@ -17,10 +21,10 @@ from sim.articulation.joint_types import JOINT_BALL, JOINT_DISTANCE, JOINT_FREE
 from sim.articulation.trees import body_parts
 from sim.errors import SimWarning
 
-#: Defaults: squared frequency and damping rate of a joint's springs on its share of mass, times dt^2 and dt. Together
-#: 2 * 0.5 + 2 * 2 * 0.25 = 2 of the 4 that are stable, which leaves room for contacts at their own limits.
-STIFFNESS_SHARE = 0.5
-DAMPING_SHARE = 0.25
+#: Default stiffness times dt^2, in masses of the whole articulation (and, for rotations, squares of its reach).
+STIFFNESS = 4.0
+#: Default damping of explicit springs, as a part of the critical one.
+DAMPING_RATIO = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,13 @@ class Attachments:
     step_bound: np.ndarray
 
 
-def attachments(model, dt: float, ke: float | None, kd: float | None) -> Attachments:
-    """Springs for steps of ``dt`` [s]; ``ke`` and ``kd`` are the user's stiffness and damping of all joints, or None."""
+def explicit_springs(model, ke: float, kd: float | None) -> Attachments:
+    """Springs of the given stiffness and damping for all joints."""
     inverse = inverse_shares(model)
     movable = inverse > 0.0
-    share = np.where(movable, 1.0 / np.where(movable, inverse, 1.0), 0.0)
-    stiffness = STIFFNESS_SHARE / dt**2 * share if ke is None else np.where(movable, ke, 0.0)
-    damping = DAMPING_SHARE / dt * share if kd is None else np.where(movable, kd, 0.0)
+    stiffness = np.where(movable, ke, 0.0)
+    critical = 2.0 * np.sqrt(ke / np.where(movable, inverse, 1.0))
+    damping = np.where(movable, DAMPING_RATIO * critical if kd is None else kd, 0.0)
     squared = (stiffness * inverse).sum(axis=1)
     rate = (damping * inverse).sum(axis=1)
     # the positive root of squared dt^2 + 2 rate dt = 4
@@ -52,8 +56,25 @@ def attachments(model, dt: float, ke: float | None, kd: float | None) -> Attachm
     return Attachments(stiffness, damping, bound)
 
 
-def attachment_arrays(model, dt: float, ke: float | None = None, kd: float | None = None):
-    """(stiffness, damping) for steps of ``dt`` as engine arrays [joint_count, 2]; warns of joints that are too stiff.
+def implicit_springs(model, clusters, dt: float) -> np.ndarray:
+    """Stiffness (linear, angular) of each joint by default, shape [joint_count, 2]."""
+    label, mass = clusters.label, model.body_mass.numpy().astype(float)
+    parent, child = model.joint_parent.numpy(), model.joint_child.numpy()
+    arms = [np.linalg.norm(getattr(model, f"joint_X_{side}").numpy()[:, :3].astype(float), axis=1) for side in "pc"]
+    arms[0][parent < 0] = 0.0  # where the world holds it says nothing about size
+    size = np.linalg.norm(model.body_com.numpy().astype(float), axis=1)
+    gyration = np.einsum("bii->b", model.body_inertia.numpy().astype(float).reshape(-1, 3, 3)) / np.maximum(mass, 1e-9)
+    size += np.sqrt(np.where(mass > 0.0, gyration, 0.0))
+    total, reach = np.zeros(model.body_count), np.zeros(model.body_count)
+    np.add.at(total, label, mass)
+    np.add.at(reach, label, size)
+    np.add.at(reach, label[child], arms[0] + arms[1])
+    m, r = total[label[child]], reach[label[child]]
+    return STIFFNESS / dt**2 * np.stack([m, m * np.maximum(r, 1e-6) ** 2], axis=1)
+
+
+def attachment_arrays(model, clusters, dt: float, ke: float | None = None, kd: float | None = None):
+    """(explicit, stiffness, damping) for steps of ``dt`` as kernels want them; warns of joints that are too stiff.
 
     Where ``ke`` or ``kd`` is None, the model's ``joint_attach_ke`` and ``joint_attach_kd`` count. Made once for each
     combination, and masses count as they are then.
@@ -64,11 +85,15 @@ def attachment_arrays(model, dt: float, ke: float | None = None, kd: float | Non
     arrays = known.get((dt, ke, kd))
     if arrays is None:
         with NotRecorded():
-            springs = attachments(model, dt, ke, kd)
-            warn_of_stiff_joints(model, springs, dt)
-            arrays = known[dt, ke, kd] = tuple(
-                en.array(values.astype(np.float32), dtype=float) for values in (springs.stiffness, springs.damping)
-            )
+            if ke is None:
+                stiffness = implicit_springs(model, clusters, dt)
+                damping = np.zeros_like(stiffness)
+            else:
+                springs = explicit_springs(model, ke, kd)
+                warn_of_stiff_joints(model, springs, dt)
+                stiffness, damping = springs.stiffness, springs.damping
+            values = (en.array(v.astype(np.float32), dtype=float) for v in (stiffness, damping))
+            arrays = known[dt, ke, kd] = (int(ke is not None), *values)
     return arrays
 
 

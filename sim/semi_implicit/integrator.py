@@ -27,8 +27,9 @@ class SemiImplicitIntegrator:
 
     The result has the same bits whatever the thread count: forces are gathered in a fixed order, not added by atomics.
     Contact forces are limited so that contacts stay stable for any mass (see `sim.forces.contact_response`); element
-    stiffness is not limited, so it bounds the step. Joints are springs between their bodies, as stiff as the step allows
-    unless told otherwise; a joint that is stiffer is named in a warning (see `sim.semi_implicit.attachment`).
+    stiffness is not limited, so it bounds the step. Joints are springs between their bodies, implicit and stable for any
+    step unless their stiffness is given; a joint too stiff for the step is then named in a warning (see
+    `sim.semi_implicit.attachment`).
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class SemiImplicitIntegrator:
             friction_smoothing: Accepted for compatibility; friction here is Coulomb with a stick spring and needs none.
             membrane: Triangle model, one of `sim.forces.particle_forces.MEMBRANES`.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
-            joint_attach_ke: Stiffness of the springs that hold joints together [N/m, and N m/rad]. None takes the
-                model's `joint_attach_ke`, and if that is None as well, for every joint what its bodies' masses and
-                the step allow (see `sim.semi_implicit.attachment`).
-            joint_attach_kd: Their damping [N s/m, and N m s/rad]; None likewise.
+            joint_attach_ke: Stiffness of the springs that hold joints together [N/m, and N m/rad]; explicit, so it bounds
+                the step. None takes the model's `joint_attach_ke`, and if that is None as well, implicit springs that are
+                stiff for any step (see `sim.semi_implicit.attachment`).
+            joint_attach_kd: Damping of explicit springs [N s/m, and N m s/rad]; None takes the model's, or half critical.
 
         Raises:
             ValueError: Unknown membrane, or a negative stiffness or damping.
@@ -255,24 +256,24 @@ class SemiImplicitIntegrator:
 
     def _pull_joints(self, model, state_in, state_out, control, dt):
         jointed = joint_scratch(model, penalty=True)
-        springs = attachment_arrays(model, dt, self.joint_attach_ke, self.joint_attach_kd)
+        springs = attachment_arrays(model, jointed.clusters, dt, self.joint_attach_ke, self.joint_attach_kd)
         jointed.prepare(model, state_in, state_out, control, dt, springs)
         if jointed.clusters.count:
-            self._move_by_joints(model, jointed, state_out, dt)
+            self._move_by_joints(model, jointed, springs, state_out, dt)
             if jointed.has_friction:
                 jointed.settle_friction(model, state_out, dt)
-                self._move_by_joints(model, jointed, state_out, dt)
+                self._move_by_joints(model, jointed, springs, state_out, dt)
             jointed.close(model, state_out, dt)
         jointed.follow(model, state_in, state_out)
 
-    def _move_by_joints(self, model, jointed, state_out, dt):
+    def _move_by_joints(self, model, jointed, springs, state_out, dt):
         clusters = jointed.clusters
         en.launch(
             pull_joints,
             dim=clusters.count,
             inputs=[
                 model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
-                jointed.sprung, jointed.frame, jointed.used, dt,
+                jointed.sprung, springs[0], jointed.frame, jointed.used, dt,
             ],
             outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
         )  # fmt: skip

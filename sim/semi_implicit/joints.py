@@ -1,7 +1,8 @@
 """Joints as penalty springs: what they lock is pulled back by springs and dampers, what they free follows its laws.
 
-Springs and dampers are explicit, so their stiffness bounds the step; forces along the degrees of freedom (drives,
-limits, damping, friction, armature) are implicit over the whole tree and bound nothing (see `sim.maximal`).
+Forces along the degrees of freedom (drives, limits, damping, friction, armature) are implicit over the whole tree and
+bound no step (see `sim.maximal`). So are the springs, unless their stiffness is given: then they are explicit, with
+dampers, and bound it.
 """
 
 import engine as en
@@ -10,7 +11,7 @@ from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import APPLIED, DRIVE, GIVEN, ROW_WORDS, node_at, row_item
 from sim.maximal.joint_rows import ConstraintTable, dof_count, relative_place
-from sim.maximal.measure import measure_drives, measure_joint_rows
+from sim.maximal.measure import error_in_world, measure_drives, measure_joint_rows, measure_springs
 from sim.maximal.respond import move_nodes
 
 
@@ -31,6 +32,7 @@ def pull_joints(
     clusters: ClusterTable,
     lanes: int,
     sprung: en.array(dtype=int),
+    explicit: int,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
     dt: float,
@@ -51,7 +53,11 @@ def pull_joints(
             if sprung[j] != 0:
                 X = relative_place(joints, j, body_q)
                 measure_drives(joints, constraints, j, X, frame, body_q, body_qd, bodies.com, dt, rows, row, lanes)
-                drive_penalties(joints, j, used[first + k], rows, row, lanes)
+                if explicit != 0:
+                    drive_penalties(joints, j, used[first + k], rows, row, lanes)
+                else:
+                    e_a, e_l = error_in_world(joints, constraints, j, X, frame)
+                    measure_springs(joints, j, used[first + k], e_a, e_l, rows, row, lanes)
             else:
                 measure_joint_rows(
                     joints, constraints, j, used[first + k], frame, body_q, body_qd, bodies.com, dt, words, here, rows,
