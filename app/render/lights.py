@@ -101,7 +101,7 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
     sky = dome
     if not dome.any():
         # In a closed world light also comes from everywhere, a little.
-        sky = 0.22 * direct / np.pi * np.array([0.95, 1.0, 1.08])
+        sky = 0.5 * direct / np.pi * np.array([0.95, 1.0, 1.08])
     elif direct > 0.0:
         # Dome intensities are set with other programs' tone curves in mind: keep form visible.
         level = np.pi * float(dome.mean())

@@ -52,7 +52,7 @@ class PictureRecording:
             UsageError: if there is no such camera.
         """
         self._settings, self._scene = settings, scene
-        self._renderer = Renderer()
+        self._renderer = Renderer(lean=False)
         try:
             self._renderer.set_scene(scene)
             aspect = settings.size[0] / settings.size[1]

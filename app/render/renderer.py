@@ -65,7 +65,7 @@ class Renderer:
         self._shadow_of: tuple | None = None
         self._flags_of: tuple | None = None
         self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
-        self._moved = 0
+        self._moved = self._moved_before = 0
         self._view: _View | None = None
 
     # what is drawn -------------------------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ class Renderer:
         self._refresh_flags(options)
         bounds = self.placement.bounds
         rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
-        self._light_variant = rig.variant
         shadow = self._draw_shadow(rig) if options.shadows and options.shading != "normals" else None
+        self._light_variant = rig.variant if shadow is None else (*rig.variant, "SHADOWS")
         self._write_frame(camera, size, rig, options, shadow)
         context, scene_target = self.context, self._target.scene
         scene_target.use()
@@ -395,7 +395,7 @@ class Renderer:
         if grounds:
             floor = 0.0 if options.transparent else 1.0
             color = self._ground_color(grounds[0])
-            tint = np.clip(color, 0.02, 1.0)
+            tint = np.clip(color, 0.02, 0.86)  # what is as bright as the screen shows no form
         height = self.scene.ground_height or 0.0
         # Lines every power of ten that is about a twelfth of the distance looked over.
         cell = 10.0 ** np.floor(np.log10(max(0.6 * camera.distance, 1e-6)))
@@ -444,7 +444,12 @@ class Renderer:
         context.viewport = (0, 0, *size)
         context.enable_only(moderngl.NOTHING)
         target.picture.use(3)
-        smooth = ("SMOOTH_EDGES",) if target.samples == 1 and options.samples != 1 else ()
+        # Where the processor draws, edges are smoothed once things stand still: that costs a tenth of a frame.
+        smoothed = (
+            target.samples == 1 and options.samples != 1 and not (self.software and self._moved != self._moved_before)
+        )
+        self._moved_before = self._moved
+        smooth = ("SMOOTH_EDGES",) if smoothed else ()
         program = self.programs.get("screen", "resolve", *smooth)
         set_uniforms(program, corner=(0, 0))
         self._draw_screen(program)

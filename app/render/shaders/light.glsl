@@ -13,7 +13,9 @@ struct Surface {
 const float PI = 3.14159265;
 
 float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
-    if (shadow.x < 0.5) return 1.0;
+#ifndef SHADOWS
+    return 1.0;
+#else
     // Step off the surface along its normal, more where light grazes, so that it does not shade itself.
     float slope = clamp(1.0 - dot(normal, to_light), 0.0, 1.0);
     vec4 at = shadow_matrix * vec4(position + normal * shadow.y * (0.6 + 2.2 * slope), 1.0);
@@ -31,6 +33,7 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
         sum += texture(shadow_map, place + vec3(r * cos(a), r * sin(a), 0.0));
     }
     return sum / 16.0;
+#endif
 #endif
 }
 
