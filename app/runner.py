@@ -107,13 +107,13 @@ class SessionRunner:
                 before(path)
                 session = Session.open(path, options, interactive=True)
                 looked = look(session)
-                session.prepare()
             except Exception as error:
                 self._tell(RunnerEvent.LOAD_FAILED, path, error)
                 return
             finally:
                 self.loading = None
             self._adopt(session, play, looked)
+            session.prepare()  # after the event: whoever waits to see the scene need not wait for kernels
 
         self._enqueue(load)
 
