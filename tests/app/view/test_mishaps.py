@@ -106,7 +106,7 @@ def test_closing_the_window_ends_the_program_and_remembers_preferences(own_scree
     window = wait_for_window(own_screen, process)
     time.sleep(3.0)
     ask_to_close(own_screen, window)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and err == ""
     stored = (tmp_path / "config" / "preferences.json").read_text()
     assert "dominoes.usda" in stored and (tmp_path / "config" / "layout.ini").is_file()
@@ -116,7 +116,7 @@ def test_closing_while_a_scene_is_being_read_ends_at_once(own_screen, tmp_path):
     process = start(own_screen, SCENES / "rigid_pile.usda", folder=tmp_path)
     window = wait_for_window(own_screen, process)
     ask_to_close(own_screen, window)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and err == ""
 
 
@@ -133,7 +133,7 @@ def test_a_lost_display_ends_with_one_line_and_keeps_the_recording(own_screen, t
         tool(own_screen, "key", "--clearmodifiers", "ctrl+shift+r")
         time.sleep(2.0)
     own_screen.process.kill()
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     lines = [line for line in err.strip().splitlines() if line.startswith("simview:")]
     assert len(lines) == 1 and "display" in lines[0] and "Traceback" not in err
