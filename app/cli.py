@@ -50,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv[:1] == ["convert"]:
         return convert(argv[1:])
     arguments = make_parser().parse_args(argv)
+    if arguments.view:
+        from app.view.cli import view
+
+        return view(arguments.scene, run_options(arguments))
     report = RunReport(status="error", exit_code=EXIT_USAGE, scene=str(arguments.scene))
     try:
         report = _run(arguments, began)
@@ -90,10 +94,28 @@ def convert(argv: Sequence[str]) -> int:
         return getattr(error, "exit_code", EXIT_USAGE)
 
 
-def _device_name(text: str) -> str:
+def device_name(text: str) -> str:
+    """cpu, cuda or cuda:N."""
     if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"got {text!r}; expected cpu, cuda or cuda:N")
     return text
+
+
+def run_options(arguments: argparse.Namespace) -> RunOptions:
+    """What the person asked for."""
+    return RunOptions(
+        frames=arguments.frames,
+        seconds=arguments.seconds,
+        fps=arguments.fps,
+        substeps=arguments.substeps,
+        solver=arguments.solver,
+        iterations=arguments.iterations,
+        device=arguments.device,
+        threads=arguments.threads,
+        search_paths=tuple(arguments.search_path),
+        floating_base=arguments.floating,
+        keyframe=arguments.keyframe,
+    )
 
 
 def _run(arguments: argparse.Namespace, began: float) -> RunReport:
@@ -102,19 +124,7 @@ def _run(arguments: argparse.Namespace, began: float) -> RunReport:
 
     job = BatchJob(
         scene=arguments.scene,
-        options=RunOptions(
-            frames=arguments.frames,
-            seconds=arguments.seconds,
-            fps=arguments.fps,
-            substeps=arguments.substeps,
-            solver=arguments.solver,
-            iterations=arguments.iterations,
-            device=arguments.device,
-            threads=arguments.threads,
-            search_paths=tuple(arguments.search_path),
-            floating_base=arguments.floating,
-            keyframe=arguments.keyframe,
-        ),
+        options=run_options(arguments),
         output=arguments.output,
         format=arguments.format,
         flatten=arguments.flatten,
@@ -157,7 +167,7 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--device",
         metavar="D",
-        type=_device_name,
+        type=device_name,
         default="cpu",
         help="where to simulate: cpu, cuda or cuda:N (default: cpu)",
     )
@@ -187,6 +197,10 @@ def make_parser() -> argparse.ArgumentParser:
     pictures.add_argument("--camera", metavar="NAME", help="camera of the stage, or front, left, top, perspective, ...")
     pictures.add_argument(
         "--size", metavar="WxH", type=picture_size, default=(1280, 720), help="width and height (default: 1280x720)"
+    )
+
+    pictures.add_argument(
+        "--view", action="store_true", help="open the viewer instead, as simview does; nothing is written by itself"
     )
 
     talk = parser.add_argument_group("what to say")

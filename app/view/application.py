@@ -23,6 +23,7 @@ from app.session import Session
 from app.settings import RunOptions
 from app.timeline import SPEEDS, Timeline
 from app.view.camera_control import CameraControl
+from app.view.film import HistoryFilm, WindowFilm
 from app.view.log import Log
 from app.view.overlays import Toggles
 from app.view.preferences import Preferences
@@ -50,7 +51,8 @@ class Application:
         options: what the command line overrides in scenes.
         held: what the hand holds, None for nothing.
         dialog: name of the dialog that is open: "open", "save", "help", None.
-        aspect: width over height of the picture.
+        aspect: width over height of the picture; `picture_size` is its size in pixels.
+        film: the film that is being made, None for none.
         timings: milliseconds of the last picture by part, for the profiler.
     """
 
@@ -76,7 +78,8 @@ class Application:
         self.wants_close = False
         self.panels_shown = True
         self.wanted_screenshot: Path | None = None
-        self.video = None
+        self.picture_size = (1280, 720)
+        self.film: WindowFilm | HistoryFilm | None = None
         self.folder = Path.cwd()
         self.play_when_loaded = False
         self._next_watch = 0.0
@@ -99,7 +102,13 @@ class Application:
     @property
     def is_running(self) -> bool:
         """Whether pictures change by themselves."""
-        return self.runner.playing or self.timeline.playing or self.camera.is_moving or self.runner.loading is not None
+        return (
+            self.runner.playing
+            or self.timeline.playing
+            or self.camera.is_moving
+            or self.runner.loading is not None
+            or self.film is not None
+        )
 
     def part(self, path: str | None = None) -> SimulatedPart | None:
         """The simulated part of a prim, by default the selected one."""
@@ -135,8 +144,8 @@ class Application:
     def close(self, *, store: bool = False) -> bool:
         """End: files are closed, preferences stored if wanted. False if a frame was still being simulated."""
         self._store_draw()
-        if self.video is not None:
-            self._end_video()
+        if self.film is not None:
+            self.end_film()
         ended = self.runner.close()
         if self.view is not None:
             self.view.close()
@@ -221,28 +230,38 @@ class Application:
         """Save the next picture."""
         self.wanted_screenshot = self.free_name("png")
 
-    def toggle_video(self) -> None:
-        """Record pictures from now on, or end that."""
-        if self.video is not None:
-            self._end_video()
+    def toggle_film(self) -> None:
+        """Film the picture from now on, or end that."""
+        if self.film is not None:
+            self.end_film()
             return
-        from app.view.video import WindowVideo
+        self.film = WindowFilm(self.free_name("mp4"))
+        self.log.add("info", f"filming to {self.film.path}")
 
-        path = self.free_name("mp4")
+    def film_history(self) -> None:
+        """Make a film of every frame in memory, as seen from here."""
+        session = self.session
+        if session is None or self.film is not None:
+            return
+        self.runner.pause()
         try:
-            self.video = WindowVideo(path)
+            self.film = HistoryFilm(
+                self.free_name("mp4"), session.history.all(), session.settings.fps, self.picture_size
+            )
         except AppError as error:
             self.log.add("error", str(error))
-            return
-        self.log.add("info", f"video to {path}")
 
-    def _end_video(self) -> None:
-        video, self.video = self.video, None
+    def end_film(self, error: Exception | None = None) -> None:
+        """Finish the film that is being made."""
+        film, self.film = self.film, None
         try:
-            video.close()
-            self.log.add("info", f"video {video.path} has {video.count} pictures")
-        except Exception as error:
-            self.log.add("error", f"video {video.path}: {error}")
+            film.close()
+        except AppError as failed:
+            error = error or failed
+        if error is not None:
+            self.log.add("error", f"{error}")
+        else:
+            self.log.add("info", f"film {film.path} has {film.count} pictures")
 
     # Time.
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.cli import count, is_users_mistake, one_line, positive, report_bug
+from app.cli import count, device_name, is_users_mistake, one_line, positive, report_bug, run_options
 from app.errors import EXIT_DONE, EXIT_FAILED
 from app.settings import SOLVERS, RunOptions
 
@@ -41,9 +41,15 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--substeps", metavar="N", type=count, help="solver steps a frame")
     parser.add_argument("--solver", choices=SOLVERS, help="how forces and constraints are solved")
     parser.add_argument("--iterations", metavar="N", type=count, help="constraint iterations a step (xpbd)")
-    parser.add_argument("--device", metavar="D", default="cpu", help="where to simulate: cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--device", metavar="D", default="cpu", type=device_name, help="cpu, cuda or cuda:N (default: cpu)"
+    )
     parser.add_argument("--floating", action="store_true", help="let the root link of a URDF robot move freely")
-    parser.add_argument("--search-path", metavar="DIR", type=Path, action="append", default=[], help="where robot files find meshes")  # fmt: skip
+    parser.add_argument("--keyframe", metavar="NAME", help="keyframe of an MJCF model to start from")
+    parser.add_argument(
+        "--search-path", metavar="DIR", type=Path, action="append", default=[], help="where robot files find meshes"
+    )
+    parser.add_argument("--threads", metavar="N", type=count, help="worker threads (default: all cores but one)")
     parser.add_argument("--fresh", action="store_true", help="neither read nor write preferences and layout")
     return parser
 
@@ -51,15 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     arguments = make_parser().parse_args(sys.argv[1:] if argv is None else argv)
-    options = RunOptions(
-        fps=arguments.fps,
-        substeps=arguments.substeps,
-        solver=arguments.solver,
-        iterations=arguments.iterations,
-        device=arguments.device,
-        search_paths=tuple(arguments.search_path),
-        floating_base=arguments.floating,
-    )
+    options = run_options(argparse.Namespace(**vars(arguments), frames=None, seconds=None))
     return view(arguments.scene, options, play=arguments.play, remember=not arguments.fresh)
 
 
@@ -83,10 +81,14 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
     from app.view.window import check_display
 
     check_display()  # before anything that takes long
+    import engine
+    from engine.device import cpu_count
     from app.view.application import Application
     from app.view.preferences import Preferences
     from app.view.window import Loop, end_with_display, open_window
 
+    # One core is left to the window, so that it stays fluid however large the scene.
+    engine.set_threads(options.threads or max(1, cpu_count() - 1))
     app = Application(Preferences.load() if remember else Preferences(), options)
     app.play_when_loaded = play
     if scene is not None:

@@ -11,13 +11,16 @@ import pyglet
 from imgui_bundle import imgui
 from pyglet.window import key, mouse
 
+from app.errors import AppError
 from app.render.context import attach_context
 from app.render.errors import NoGraphics
+from app.render.film import save_still
 from app.render.options import Overlay
 from app.render.renderer import Renderer
 from app.view.actions import find_action
 from app.view.application import Application
 from app.view.camera_control import FLIGHT
+from app.view.film import HistoryFilm, WindowFilm
 from app.view.gui_host import GuiHost
 from app.view.overlays import OverlayMaker
 from app.view.panels.chrome import TimeBar, draw_menu
@@ -25,7 +28,7 @@ from app.view.panels.dialogs import Dialogs
 from app.view.panels.gizmo import BodyGizmo
 from app.view.panels.layout import PanelLayout, Rectangle
 from app.view.picture_input import PictureInput
-from app.view.window import SMALLEST, FrameShower, save_png
+from app.view.window import SMALLEST, FrameShower
 
 BUTTONS = {mouse.LEFT: "left", mouse.MIDDLE: "middle", mouse.RIGHT: "right"}
 MODIFIERS = {key.MOD_CTRL: "Ctrl", key.MOD_SHIFT: "Shift", key.MOD_ALT: "Alt", key.MOD_COMMAND: "Ctrl"}
@@ -133,10 +136,12 @@ class ViewWindow(pyglet.window.Window):
             self.gui.abandon()
             raise
         panels = time.perf_counter()
+        if isinstance(app.film, HistoryFilm):
+            self._draw_for_film(app.film)
         self._draw_scene(frame)
         drawn = time.perf_counter()
         self.gui.end(self._screen)
-        if app.video is not None or app.wanted_screenshot is not None:
+        if app.film is not None or app.wanted_screenshot is not None:
             self._keep_picture()
         shown = time.perf_counter()
         self.flip()
@@ -159,6 +164,7 @@ class ViewWindow(pyglet.window.Window):
         self.shower.show(app.view.render, frame)
         self._make_marks(frame)
         left, bottom, wide, high = self.picture_pixels()
+        app.picture_size = (wide, high)
         self.renderer.draw(
             app.camera.camera, app.draw, (wide, high), overlay=self._overlay, target=screen,
             viewport=(left, bottom, wide, high), scale=self.pixel_scale,
@@ -195,12 +201,30 @@ class ViewWindow(pyglet.window.Window):
         if app.wanted_screenshot is not None:
             path, app.wanted_screenshot = app.wanted_screenshot, None
             try:
-                save_png(path, self.read_screen((0, 0, width, height)))
+                pixels = self.read_screen((0, 0, width, height))
+                save_still(path, np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]))
                 app.log.add("info", f"screenshot {path}")
-            except OSError as error:
-                app.log.add("error", f"screenshot {path}: {error}")
-        if app.video is not None:
-            app.video.add(self.renderer.read_pixels())
+            except AppError as error:
+                app.log.add("error", str(error))
+        if isinstance(app.film, WindowFilm) and app.view is not None:
+            try:
+                app.film.add(self.renderer.read_pixels())
+            except AppError as error:
+                app.end_film(error)
+
+    def _draw_for_film(self, film: HistoryFilm) -> None:
+        """The next of the simulated frames into the film; it is finished after the last."""
+        app, frame = self.app, film.next_frame()
+        if frame is None or app.view is None:
+            app.end_film()
+            return
+        self.shower.show(app.view.render, frame)
+        self._make_marks(frame)
+        self.renderer.draw(app.camera.camera, app.draw, film.size, overlay=self._overlay)
+        try:
+            film.add(self.renderer.read_pixels())
+        except AppError as error:
+            app.end_film(error)
 
     def read_screen(self, viewport: tuple[int, int, int, int]) -> np.ndarray:
         """Pixels of the window, uint8 [height, width, 3], top row first."""

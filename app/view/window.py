@@ -6,9 +6,6 @@ import importlib
 import os
 import sys
 import time
-from pathlib import Path
-
-import numpy as np
 
 from app.errors import EXIT_FAILED
 from app.render.errors import NoGraphics
@@ -149,10 +146,3 @@ class FrameShower:
         if frame is not None and frame is not self._frame:
             self._frame = frame
             self._renderer.update(frame.rows("body_q"), frame.rows("particle_q"))
-
-
-def save_png(path: Path, pixels: np.ndarray) -> None:
-    """Write a picture, uint8 [height, width, 3 or 4], top row first."""
-    from PIL import Image
-
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path)

@@ -7,6 +7,7 @@ from imgui_bundle import imgui
 from app.timeline import SPEEDS
 from app.view.actions import ACTIONS, BY_NAME
 from app.view.application import Application
+from app.view.film import HistoryFilm
 from app.view.panels.layout import PanelLayout
 from app.view.panels.log_panel import COLORS
 
@@ -33,8 +34,10 @@ def draw_menu(app: Application, layout: PanelLayout) -> None:
     imgui.text_disabled(f"   {title}")
     if app.runner.recording_path is not None:
         imgui.text_colored(COLORS["error"], f"   recording {app.runner.recording_path.name}")
-    if app.video is not None:
-        imgui.text_colored(COLORS["error"], f"   video {app.video.path.name}")
+    if isinstance(app.film, HistoryFilm):
+        imgui.progress_bar(app.film.share, imgui.ImVec2(160, 0), app.film.path.name)
+    elif app.film is not None:
+        imgui.text_colored(COLORS["error"], f"   filming {app.film.path.name}")
     imgui.end_main_menu_bar()
 
 

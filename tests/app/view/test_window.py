@@ -380,3 +380,29 @@ def test_plots_follow_the_simulation(ball):
     ball.press("add those of the selection")
     ball.settle()
     assert len(plots.series) == 4
+
+
+def test_a_film_of_all_simulated_frames(ball, tmp_path):
+    import av
+
+    ball.simulate(12)
+    ball.key("F10")
+    ball.until(lambda: any("pictures" in e.message for e in ball.app.log.entries))
+    with av.open(str(next(tmp_path.glob("ball_*.mp4")))) as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert film.streams.video[0].average_rate == 60
+    assert len(pictures) == 13
+    assert np.abs(pictures[0].astype(int) - pictures[-1]).mean() > 0.5  # the ball has fallen
+    assert ball.app.timeline.cursor == 12
+
+
+def test_filming_the_picture_keeps_to_the_clock(ball, tmp_path):
+    import av
+
+    ball.key("F11")
+    ball.run(1.5)
+    ball.key("F11")
+    ball.until(lambda: any("pictures" in e.message for e in ball.app.log.entries))
+    with av.open(str(next(tmp_path.glob("ball_*.mp4")))) as film:
+        count = sum(1 for _ in film.decode(video=0))
+    assert 30 <= count <= 150
