@@ -91,12 +91,34 @@ class Session:
             UsageError: if the stage stores settings that cannot be carried out.
             SceneError, SimError: if the scene cannot be simulated.
         """
-        self.settings: RunSettings = decide_settings(options or RunOptions(), scene)
-        self.scene = with_settings(scene, self.settings)
+        settings = decide_settings(options or RunOptions(), scene)
+        scene = with_settings(scene, settings)
         builder = ModelBuilder()
-        self.bindings: SceneBindings = emit(self.scene, builder)
-        self.model: Model = builder.finalize(device=find_device(self.settings.device))
-        self.bindings.configure(self.model)
+        bindings = emit(scene, builder)
+        model = builder.finalize(device=find_device(settings.device))
+        bindings.configure(model)
+        self._begin(model, bindings, scene, settings, interactive)
+
+    @classmethod
+    def of_model(cls, model: Model, bindings: SceneBindings, settings: RunSettings) -> Session:
+        """An interactive session of a model that was built in Python.
+
+        Args:
+            model: what is simulated.
+            bindings: names for its parts.
+            settings: how it is simulated.
+        """
+        session = cls.__new__(cls)
+        session._begin(model, bindings, SceneRecord(source_path=""), settings, True)
+        return session
+
+    def _begin(
+        self, model: Model, bindings: SceneBindings, scene: SceneRecord, settings: RunSettings, interactive: bool
+    ) -> None:
+        self.settings: RunSettings = settings
+        self.scene = scene
+        self.bindings: SceneBindings = bindings
+        self.model: Model = model
         self.state: State = self.model.state()
         self.control: Control | None = self.model.control() if interactive else None
         self._initial = self.model.state()

@@ -6,7 +6,9 @@ the actions; a test does the same without a window.
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,19 @@ from app.view.selection import Selection, SimulatedPart, find_part
 #: how often the open files are looked at for changes [s]
 WATCH_INTERVAL = 0.5
 SCENE_SUFFIXES = (".usd", ".usda", ".usdc", ".usdz", ".xml", ".urdf")
+
+
+def unless_script(deed: Callable) -> Callable:
+    """A deed that is the script's own affair when a script simulates."""
+
+    @functools.wraps(deed)
+    def run(app: Application, *arguments, **options):
+        if app.is_script:
+            app.log.add("info", f"{deed.__name__.replace('_', ' ')}: that is for the script to do, which simulates")
+            return None
+        return deed(app, *arguments, **options)
+
+    return run
 
 
 class Application:
@@ -82,6 +97,9 @@ class Application:
         self.film: WindowFilm | HistoryFilm | None = None
         self.folder = Path.cwd()
         self.play_when_loaded = False
+        #: whether a script simulates, and whether it may go on; then the runner only does what hands ask for
+        self.is_script, self.script_runs = False, True
+        self._script_steps = 0
         self._next_watch = 0.0
         self._keep_camera = False
         self._gone_told = False
@@ -131,7 +149,7 @@ class Application:
         """Let time pass: take in what the simulation did, move cursor and camera, look at the files."""
         for event in self.runner.events():
             self._hear(event)
-        if self.timeline.advance(seconds):
+        if self.timeline.advance(seconds) and not self.is_script:
             self.runner.play()
         self.camera.advance(seconds)
         now = time.monotonic()
@@ -155,6 +173,7 @@ class Application:
 
     # Files.
 
+    @unless_script
     def open(self, path: str | Path, *, keep_camera: bool = False) -> None:
         """Open a scene file; what is open stays until the new one is there."""
         path = Path(path)
@@ -170,11 +189,13 @@ class Application:
         play = None if keep_camera else self.play_when_loaded
         self.runner.open(path, self.options, play=play, look=lambda session: SceneView(path, session), before=read_anew)
 
+    @unless_script
     def reload(self) -> None:
         """Read the open file again; camera and settings stay."""
         if self.view is not None:
             self.open(self.view.path, keep_camera=True)
 
+    @unless_script
     def close_scene(self) -> None:
         """Go back to the start screen."""
         if self.view is not None:
@@ -186,10 +207,12 @@ class Application:
             self.selection.set(None)
             self.timeline = Timeline()
 
+    @unless_script
     def open_dialog(self) -> None:
         """Ask for a file."""
         self.dialog = "open"
 
+    @unless_script
     def save_dialog(self) -> None:
         """Ask where to save what was simulated."""
         if self.session is not None:
@@ -206,6 +229,7 @@ class Application:
         self.dialog = None
         self.runner.post(save)
 
+    @unless_script
     def toggle_recording(self) -> None:
         """Record what is simulated from now on, or end that."""
         if self.session is None:
@@ -263,11 +287,31 @@ class Application:
         else:
             self.log.add("info", f"film {film.path} has {film.count} pictures")
 
+    # Scripts.
+
+    def drive(self, session: Session, view: SceneView) -> None:
+        """Show a session that a script simulates."""
+        self.is_script = True
+        self.runner.adopt(session, play=False)
+        self.runner.drain()
+        self.runner.events()
+        self._show(session, view)
+
+    def take_script_step(self) -> bool:
+        """Whether the person asked for one more frame."""
+        if not self._script_steps:
+            return False
+        self._script_steps -= 1
+        return True
+
     # Time.
 
     def toggle_play(self) -> None:
         """Play or pause: what was simulated when looking back, the simulation at the end."""
         if self.session is None:
+            return
+        if self.is_script and not self.timeline.playing and self.timeline.at_end:
+            self.script_runs = not self.script_runs
             return
         if self.timeline.playing:
             self.timeline.pause()
@@ -293,7 +337,11 @@ class Application:
         self.runner.pause()
         if self.timeline.at_end:
             self.timeline.follow()
-            self.runner.step()
+            if self.is_script:
+                self.script_runs = False
+                self._script_steps += 1
+            else:
+                self.runner.step()
         else:
             self.timeline.step(1)
 
@@ -310,6 +358,7 @@ class Application:
         """Show the newest frame, and follow."""
         self.timeline.follow()
 
+    @unless_script
     def continue_from_here(self) -> None:
         """Simulate on from the frame that is shown; the later ones are forgotten."""
         if self.session is None:
@@ -320,6 +369,7 @@ class Application:
         self.timeline.follow()
         self.runner.play()
 
+    @unless_script
     def reset(self) -> None:
         """Back to the initial state."""
         if self.session is not None:
@@ -327,6 +377,7 @@ class Application:
             self.runner.reset()
             self.timeline.follow()
 
+    @unless_script
     def set_initial_state(self) -> None:
         """Let reset go back to the frame that is shown."""
         if self.session is None:
@@ -540,8 +591,8 @@ class Application:
         loop, speed = self.timeline.loop, self.timeline.speed
         self.timeline = Timeline(session.history, session.settings.frame_dt)
         self.timeline.loop, self.timeline.speed = loop, speed
-        self.preferences.note_opened(view.path)
-        self.folder = view.path.resolve().parent if not self.preferences.recent else self.folder
+        if not self.is_script:
+            self.preferences.note_opened(view.path)
         self._gone_told = False
         for warning in session.scene.warnings:
             self.log.add("warning", warning.message, warning.path)

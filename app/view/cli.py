@@ -82,10 +82,10 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
 
     check_display()  # before anything that takes long
     import engine
-    from engine.device import cpu_count
     from app.view.application import Application
     from app.view.preferences import Preferences
     from app.view.window import Loop, end_with_display, open_window
+    from engine.device import cpu_count
 
     # One core is left to the window, so that it stays fluid however large the scene.
     engine.set_threads(options.threads or max(1, cpu_count() - 1))

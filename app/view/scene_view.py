@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.render.scene import RenderScene
 from app.session import Session
-from usd_io import SceneError, is_usd
+from sim import Model
+from usd_io import BodyBinding, ParticleBinding, SceneBindings, SceneError, is_usd
 from usd_io.author import author_stage
+from usd_io.model_stage import author_model
+from usd_io.recorder import BodyTarget
 
 
 @dataclass
@@ -60,13 +65,36 @@ class SceneView:
         self.render: RenderScene = from_stage(self.stage, session.bindings, session.model)
         self.files = self._source_files()
 
+    @classmethod
+    def of_model(cls, model: Model, title: str) -> tuple[SceneView, SceneBindings]:
+        """A view of a model that was built in Python, and names for its parts."""
+        from app.render.stage import from_model
+
+        view = cls.__new__(cls)
+        authored = author_model(model)
+        view.path = view.stage_path = Path(title)
+        view._folder, view.files = None, {}
+        view.stage, view.root = authored.stage, read_tree(authored.stage)
+        view.render = from_model(model)
+        bindings = SceneBindings()
+        for target in authored.targets:
+            if isinstance(target, BodyTarget):
+                bindings.bodies.append(BodyBinding(target.path, target.index, np.eye(3)))
+            elif len(target.rows):
+                rows = target.rows
+                bindings.particles.append(
+                    ParticleBinding(target.path, "particles", int(rows.min()), int(np.ptp(rows)) + 1, np.eye(4))
+                )
+        bindings.joints = {f"/joints/{name}": index for index, name in enumerate(getattr(model, "joint_name", ()))}
+        return view, bindings
+
     def changed_files(self) -> list[Path]:
         """The files that were changed on disk since they were read; those that are gone do not count."""
         return [path for path, then in self.files.items() if (now := modified(path)) is not None and now != then]
 
     def is_gone(self) -> bool:
         """Whether the file that was opened is not there any more."""
-        return modified(self.path) is None
+        return bool(self.files) and modified(self.path) is None
 
     def note_files(self) -> None:
         """Take the files as they are now for read."""

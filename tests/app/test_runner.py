@@ -138,7 +138,12 @@ def test_closing_keeps_the_recording(ball, tmp_path):
 
 def test_closing_while_a_scene_loads_waits_for_nobody(monkeypatch, ball):
     gate = threading.Event()
-    monkeypatch.setattr(Session, "open", classmethod(lambda *a, **k: gate.wait(20)))
+
+    def read_for_ever(*_arguments, **_options):
+        gate.wait(20)
+        raise OSError("given up")
+
+    monkeypatch.setattr(Session, "open", read_for_ever)
     runner = SessionRunner()
     runner.open(ball)
     wait_for(lambda: runner.loading is not None)

@@ -114,7 +114,7 @@ class TimeBar:
 
     def _buttons(self) -> None:
         app, timeline = self._app, self._app.timeline
-        playing = app.runner.playing or timeline.playing
+        playing = app.runner.playing or timeline.playing or (app.is_script and app.script_runs)
         for name, text in (
             ("reset", "Reset"), ("go_to_start", "|<"), ("step_back", "<"), ("toggle_play", "Pause" if playing else "Play"),
             ("step_forward", ">"), ("go_to_end", ">|"), ("continue_from_here", "Simulate from here"),
@@ -154,6 +154,8 @@ class TimeBar:
 
     def _state(self) -> str:
         app = self._app
+        if app.is_script and app.timeline.at_end:
+            return "the script runs" if app.script_runs else "the script waits"
         if app.runner.playing:
             return f"simulating, {app.runner.frames_a_second:.0f} frames a second"
         if app.timeline.playing:

@@ -66,7 +66,7 @@ class JointsPanel:
         low, high = (lower, upper) if limited else (-math.pi, math.pi)
         label("position", f"{velocity:.3g} a second; drag to place the joint (the simulation should rest)")
         changed, new = imgui.slider_float("##q", position, low, high, "%.3f")
-        if changed:
+        if changed and not app.is_script:
             app.runner.pause()
             app.timeline.follow()
             app.runner.post(lambda s, value=new: s.place_joint(coordinate, value))

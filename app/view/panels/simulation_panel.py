@@ -47,7 +47,7 @@ class SimulationPanel:
         if imgui.button("Redo"):
             app.redo()
         imgui.end_disabled()
-        if imgui.collapsing_header("Solver", imgui.TreeNodeFlags_.default_open):
+        if not app.is_script and imgui.collapsing_header("Solver", imgui.TreeNodeFlags_.default_open):
             self._solver(session)
         if imgui.collapsing_header("Gravity", imgui.TreeNodeFlags_.default_open):
             self._gravity(session)
