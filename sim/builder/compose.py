@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.builder.joint_copies import MOVES
+from sim.builder.joint_copies import MOVES, is_shift, placed
 from sim.builder.tables import COLUMNS, FAMILY_SIZE_COLUMN, OBJECT_COLUMNS
 from sim.errors import SimError
 from sim.geometry.rotation import rotate, transform_multiply, transform_points
@@ -130,6 +130,13 @@ def _moved(how: str, rows: np.ndarray, poses: np.ndarray, source) -> np.ndarray:
     x = poses[:, None, :]
     if how in MOVES:
         return MOVES[how](source, x)
+    if is_shift(poses):
+        if how in ("vector", "twist"):
+            return rows
+        if how == "point":
+            return x[..., :3] + rows
+        moved = placed(x, rows)
+        return np.where((source.shape_body.view < 0)[:, None], moved, rows) if how == "static_transform" else moved
     q = x[..., 3:]
     if how == "point":
         return transform_points(x, rows.astype(np.float64))

@@ -7,14 +7,29 @@ instead, so that ``joint_q`` of a floating base stays its pose in the world.
 import numpy as np
 
 from sim.articulation.joint_types import JOINT_FREE
-from sim.geometry.rotation import rotate, transform_inverse, transform_multiply
+from sim.geometry.rotation import IDENTITY_QUAT, IDENTITY_TRANSFORM, rotate, transform_inverse, transform_multiply
+
+
+def is_shift(poses: np.ndarray) -> bool:
+    """Whether poses [..., 7] move without turning, as environments on a grid do."""
+    return bool((poses[..., 3:] == IDENTITY_QUAT).all())
+
+
+def placed(poses: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Frames [count, 7] under every pose [copies, 1, 7]: shape [copies, count, 7]."""
+    if not is_shift(poses):
+        return transform_multiply(poses, frames)
+    moved = np.repeat(frames[None].astype(np.float64), len(poses), axis=0)
+    moved[..., :3] += poses[..., :3]
+    return moved
 
 
 def moved_anchors(source, poses: np.ndarray) -> np.ndarray:
     """``joint_X_p`` under every pose [copies, 1, 7]: shape [copies, joint_count, 7]."""
-    moved = transform_multiply(poses, source.joint_X_p.view)
     anchored = (source.joint_parent.view < 0) & (source.joint_type.view != JOINT_FREE)
-    return np.where(anchored[:, None], moved, source.joint_X_p.view)
+    if not anchored.any():
+        return source.joint_X_p.view
+    return np.where(anchored[:, None], placed(poses, source.joint_X_p.view), source.joint_X_p.view)
 
 
 def moved_positions(source, poses: np.ndarray) -> np.ndarray:
@@ -29,6 +44,8 @@ def moved_positions(source, poses: np.ndarray) -> np.ndarray:
 def moved_velocities(source, poses: np.ndarray) -> np.ndarray:
     """``joint_qd`` under every pose: shape [copies, joint_dof_count]."""
     result = np.repeat(source.joint_qd.view[None], len(poses), axis=0)
+    if is_shift(poses):
+        return result
     for joint in _floating(source):
         turn = _shift(source, joint, poses)[:, 3:]
         start = source.joint_qd_start[joint]
@@ -44,13 +61,15 @@ def _floating(source) -> np.ndarray:
 def _shift(source, joint: int, poses: np.ndarray) -> np.ndarray:
     """The copy's pose as seen in the joint's anchor frame, shape [copies, 7]."""
     X_p = source.joint_X_p.view[joint]
+    if (X_p == IDENTITY_TRANSFORM).all():
+        return poses[:, 0]
     return transform_multiply(transform_multiply(transform_inverse(X_p), poses[:, 0]), X_p)
 
 
 def _moved_frames(source, poses: np.ndarray, side: int) -> np.ndarray:
     frames = getattr(source, f"equality_X_{side + 1}").view
     in_world = (source.equality_body.view[:, side] < 0) & (source.equality_dof.view[:, 0] < 0)
-    return np.where(in_world[:, None], transform_multiply(poses, frames), frames)
+    return np.where(in_world[:, None], placed(poses, frames), frames)
 
 
 def moved_frames_1(source, poses: np.ndarray) -> np.ndarray:
