@@ -1,5 +1,7 @@
 """Articulated robots on a GPU: `python benchmarks/gpu_robots.py [--json FILE] [--only PATTERN] [--humanoid PATH]`.
 
+Where there is no USD library, `--keep` on another machine writes the humanoid beside its file first.
+
 Frames are captured as graphs and replayed; medians with synchronisation. Below each line stand the launches of one step
 with their share: microseconds (a graph that holds the launch alone many times), threads, registers, bytes of local memory.
 """
@@ -28,8 +30,14 @@ REPEATS = 20
 # robots ---------------------------------------------------------------------------------------------------------------
 
 
+def keep_humanoid(path: Path) -> None:
+    """Writes the robot of a file beside it, without and with colliders, for machines that have no USD library."""
+    for contacts in (False, True):
+        path.with_name(f"{path.stem}_{int(contacts)}.pickle").write_bytes(pickle.dumps(one_humanoid(path, contacts)))
+
+
 def one_humanoid(path: Path, contacts: bool) -> sim.ModelBuilder:
-    """The robot of a file, or of `<stem>_<0 or 1>.pickle` beside it, for machines without a USD library (`--pickle`)."""
+    """The robot of a file, or what `--keep` wrote beside it."""
     ready = path.with_name(f"{path.stem}_{int(contacts)}.pickle")
     if ready.exists():
         return pickle.loads(ready.read_bytes())
@@ -257,7 +265,11 @@ def main() -> None:
     parser.add_argument("--json")
     parser.add_argument("--only", default=".")
     parser.add_argument("--humanoid", type=Path, default=HUMANOID)
+    parser.add_argument("--keep", action="store_true", help="only write the humanoid for a machine without USD")
     arguments = parser.parse_args()
+    if arguments.keep:
+        keep_humanoid(arguments.humanoid)
+        return
     rows: list[dict] = []
     for name, target, make in works(arguments.humanoid, arguments.device):
         if re.search(arguments.only, name):
