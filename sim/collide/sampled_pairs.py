@@ -1,6 +1,7 @@
 """Two triangle meshes that are not convex: points of each against the signed distance of the other.
 
-Points are vertices and middles of the triangles whose boxes meet the other's bounds, so the cost goes with the overlap.
+Points are vertices and middles of triangles. Clusters of triangles ask for their ball's distance first, and only those that
+may touch go on, so the cost goes with the length of the contact.
 A corner that lies exactly on a side of the other solid is nearest to that side, so flat faces of equal size would not
 feel each other through corners alone: hence the middles. Edges that cross edges are seen only through their ends.
 """
@@ -22,6 +23,30 @@ def turned_half(R: en.mat33, half: en.vec3) -> en.vec3:
         en.abs(R[1, 0]) * half[0] + en.abs(R[1, 1]) * half[1] + en.abs(R[1, 2]) * half[2],
         en.abs(R[2, 0]) * half[0] + en.abs(R[2, 1]) * half[1] + en.abs(R[2, 2]) * half[2],
     )
+
+
+@en.func
+def within(p: en.vec3, lower: en.vec3, upper: en.vec3, reach: float) -> bool:
+    """Whether p is in a box, or closer to it than `reach` along each axis."""
+    low = p - lower
+    high = upper - p
+    return en.min(low[0], en.min(low[1], low[2])) > -reach and en.min(high[0], en.min(high[1], high[2])) > -reach
+
+
+@en.func
+def sample_of(mesh: en.Mesh, face: int, k: int) -> en.vec3:
+    """The middle of a triangle (k = 0) or its corner k - 1, before scaling."""
+    a = mesh.points[mesh.indices[3 * face]]
+    b = mesh.points[mesh.indices[3 * face + 1]]
+    c = mesh.points[mesh.indices[3 * face + 2]]
+    p = (a + b + c) * 0.33333333
+    if k == 1:
+        p = a
+    elif k == 2:
+        p = b
+    elif k == 3:
+        p = c
+    return p
 
 
 @en.kernel
@@ -58,50 +83,46 @@ def collide_samples(
         X_s = shapes.X_ws[s]
         X_o = shapes.X_ws[o]
         X_os = en.transform_multiply(en.transform_inverse(X_o), X_s)
-        X_so = en.transform_inverse(X_os)
         scale = shapes.scale[s]
-        # bounds of the other, in the frame of this mesh before its scale
         half_o = (shapes.upper_s[o] - shapes.lower_s[o]) * 0.5
-        middle = en.transform_point(X_so, (shapes.upper_s[o] + shapes.lower_s[o]) * 0.5)
-        half = turned_half(en.quat_to_matrix(en.transform_get_rotation(X_so)), half_o)
-        grown = half + en.vec3(reach, reach, reach)
         depth = en.min(half_o[0], en.min(half_o[1], half_o[2]))
         size = en.min(size, en.max(half_o[0], en.max(half_o[1], half_o[2])))
+        widest = en.max(scale[0], en.max(scale[1], scale[2]))
         mesh = en.mesh_get(shapes.source[s])
-        query = en.mesh_query_aabb(shapes.source[s], en.cw_div(middle - grown, scale), en.cw_div(middle + grown, scale))
-        face = 0
-        while en.mesh_query_aabb_next(query, face):
-            a = mesh.points[mesh.indices[3 * face]]
-            b = mesh.points[mesh.indices[3 * face + 1]]
-            c = mesh.points[mesh.indices[3 * face + 2]]
-            owned = surfaces.edges[surfaces.edge_first[s] + face] >> 4
-            for k in range(4):
-                p = (a + b + c) * 0.33333333
-                if k == 1:
-                    p = a
-                elif k == 2:
-                    p = b
-                elif k == 3:
-                    p = c
-                # a vertex counts with the first triangle that has it
-                if k == 0 or ((owned >> (k - 1)) & 1) == 1:
-                    q = en.transform_point(X_os, en.cw_mul(p, scale))
-                    low = q - shapes.lower_s[o]
-                    high = shapes.upper_s[o] - q
-                    if (
-                        en.min(low[0], en.min(low[1], low[2])) > -reach
-                        and en.min(high[0], en.min(high[1], high[2])) > -reach
-                    ):
-                        d, n_o = mesh_distance(shapes.source[o], shapes.scale[o], q, reach + depth)
-                        if d < 0.5 * FAR and d < reach:
-                            n = en.transform_vector(X_o, n_o)
-                            p_w = en.transform_point(X_o, q)
-                            on_s = p_w - n * skin_s
-                            on_o = p_w - n * (d - skin_o)
-                            if side == 0:
-                                offer_point(score, on_a, on_b, normal, center, on_s, on_o, n, d)
-                            else:
-                                offer_point(score, on_a, on_b, normal, center, on_o, on_s, -n, d)
+        for ball in range(surfaces.ball_start[s], surfaces.ball_end[s]):
+            b4 = surfaces.ball[ball]
+            r = b4[3] * widest
+            q = en.transform_point(X_os, en.cw_mul(en.vec3(b4[0], b4[1], b4[2]), scale))
+            d_ball = FAR
+            if within(q, shapes.lower_s[o], shapes.upper_s[o], reach + r):
+                d_ball, _n = mesh_distance(shapes.source[o], shapes.scale[o], q, en.max(reach + r, depth))
+            first = surfaces.member_start[ball]
+            end = surfaces.member_start[ball + 1]
+            if d_ball > reach + r:
+                end = first
+            elif d_ball < -r:
+                # all of them are inside: one tells as much
+                end = first + 1
+            for member in range(first, end):
+                face = surfaces.members[member]
+                owned = surfaces.edges[surfaces.edge_first[s] + face] >> 4
+                for k in range(4):
+                    # a vertex counts with the first triangle that has it
+                    if k == 0 or ((owned >> (k - 1)) & 1) == 1:
+                        q = en.transform_point(X_os, en.cw_mul(sample_of(mesh, face, k), scale))
+                        if within(q, shapes.lower_s[o], shapes.upper_s[o], reach):
+                            d, n_o = mesh_distance(
+                                shapes.source[o], shapes.scale[o], q, en.abs(d_ball) + 2.0 * r + 1.0e-6
+                            )
+                            if d < reach:
+                                n = en.transform_vector(X_o, n_o)
+                                p_w = en.transform_point(X_o, q)
+                                on_s = p_w - n * skin_s
+                                on_o = p_w - n * (d - skin_o)
+                                if side == 0:
+                                    offer_point(score, on_a, on_b, normal, center, on_s, on_o, n, d)
+                                else:
+                                    offer_point(score, on_a, on_b, normal, center, on_o, on_s, -n, d)
     table.count[slot] = put_chosen(
         table, slot, body_q, shapes.body[shape_a], shapes.body[shape_b], score, on_a, on_b, normal, 1.0e-4 * size
     )

@@ -15,6 +15,7 @@ from sim.collide.pair_table import PairTable, ShapeTable
 from sim.collide.point_choice import BINS, offer_point, put_chosen
 from sim.collide.sampled_pairs import turned_half
 from sim.collide.shape_types import TRIANGLE
+from sim.collide.signed_distance import mesh_distance
 from sim.collide.surfaces import SurfaceTable
 
 OPEN = en.constant(8)
@@ -168,6 +169,18 @@ def collide_surface(
             en.transform_point(X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face + 2]], scale)),
             surfaces.edges[surfaces.edge_first[sb] + face] & 15, skin, core_reach, X_wa, center, score, on_a, on_b, normal,
         )  # fmt: skip
+    if score[0] < 0.0 and (surfaces.edges[surfaces.edge_first[sb]] & OPEN) == 0:
+        # nothing overlaps; sunk in beyond its middle, no triangle near it has it in front: the nearest one pushes it out
+        d, n_b = mesh_distance(shapes.source[sb], scale, at, 2.0 * a.size + reach)
+        if d < 0.0:
+            n = en.transform_vector(X_ab, n_b)
+            lowest, _v = support(a, hulls, -n, -1)
+            gap = d + en.dot(n, lowest - middle)
+            n_w = en.transform_vector(X_wa, n)
+            offer_point(
+                score, on_a, on_b, normal, center, en.transform_point(X_wa, lowest - n * a.radius),
+                en.transform_point(X_wa, lowest - n * (gap - skin)), n_w, gap,
+            )  # fmt: skip
     table.count[slot] = put_chosen(
         table, slot, body_q, shapes.body[sa], shapes.body[sb], score, on_a, on_b, normal, 1.0e-3 * a.size
     )

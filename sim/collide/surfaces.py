@@ -5,6 +5,7 @@ import numpy as np
 import engine as en
 from sim.geometry.height_field import HeightField
 
+CLUSTER = 16
 FLAT_EDGE = float(np.cos(np.radians(3.0)))
 
 
@@ -14,6 +15,8 @@ class SurfaceTable:
 
     half: half extents (x, y). edges: for each triangle of each mesh, three bits: edge k (opposite to corner k) stands
     out, being a border or convex; and more, see `edge_flags`. edge_first: where a shape's triangles begin.
+    ball: neighbouring triangles in clusters, each in a ball (center, radius). members: triangles, cluster after cluster.
+    member_start: where the members of each cluster begin. ball_start, ball_end: clusters of each shape.
     """
 
     height: en.array(dtype=float)
@@ -23,6 +26,11 @@ class SurfaceTable:
     half: en.array(dtype=en.vec2)
     edges: en.array(dtype=int)
     edge_first: en.array(dtype=int)
+    ball: en.array(dtype=en.vec4)
+    members: en.array(dtype=int)
+    member_start: en.array(dtype=int)
+    ball_start: en.array(dtype=int)
+    ball_end: en.array(dtype=int)
 
 
 def surface_table(fields: list[HeightField], meshes: list, mesh_of_shape: np.ndarray) -> SurfaceTable:
@@ -40,7 +48,38 @@ def surface_table(fields: list[HeightField], meshes: list, mesh_of_shape: np.nda
     table.edges = en.array(np.concatenate([*flags, [0]]).astype(np.int32), dtype=int)
     first = np.where(mesh_of_shape >= 0, starts[np.maximum(mesh_of_shape, 0)], 0)
     table.edge_first = en.array(first.astype(np.int32), dtype=int)
+    balls, members, sizes = zip(*(clusters(m.vertices, m.triangles) for m in meshes)) if meshes else ((), (), ())
+    ends = np.cumsum([0] + [len(b) for b in balls])
+    table.ball = en.array(np.concatenate([*balls, np.zeros((1, 4))]).astype(np.float32), dtype=en.vec4)
+    table.members = en.array(np.concatenate([*members, [0]]).astype(np.int32), dtype=int)
+    table.member_start = en.array(np.cumsum(np.concatenate([[0], *sizes])).astype(np.int32), dtype=int)
+    known = mesh_of_shape >= 0
+    table.ball_start = en.array(np.where(known, ends[np.maximum(mesh_of_shape, 0)], 0).astype(np.int32), dtype=int)
+    last = ends[np.minimum(np.maximum(mesh_of_shape, 0) + 1, len(ends) - 1)]
+    table.ball_end = en.array(np.where(known, last, 0).astype(np.int32), dtype=int)
     return table
+
+
+def clusters(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Triangles in clusters of `CLUSTER` along a space-filling curve: balls [n, 4], members, cluster sizes."""
+    corners = np.asarray(points, dtype=np.float64)[triangles]
+    middle = corners.mean(axis=1)
+    low = middle.min(axis=0)
+    cells = ((middle - low) / max(float(np.ptp(middle, axis=0).max()), 1e-30) * 1023.0).astype(np.int64)
+    code = np.zeros(len(cells), dtype=np.int64)
+    for bit in range(10):
+        for axis in range(3):
+            code |= ((cells[:, axis] >> bit) & 1) << (3 * bit + axis)
+    order = np.argsort(code, kind="stable")
+    first = np.arange(0, len(order), CLUSTER)
+    size = np.diff(np.append(first, len(order)))
+    of = np.repeat(np.arange(len(first)), size)
+    upper = np.maximum.reduceat(corners[order].max(axis=1), first)
+    lower = np.minimum.reduceat(corners[order].min(axis=1), first)
+    center = 0.5 * (lower + upper)
+    far = np.linalg.norm(corners[order] - center[of][:, None], axis=2).max(axis=1)
+    radius = np.maximum.reduceat(far, first) * (1.0 + 1e-6)
+    return np.column_stack([center, radius]), order, size
 
 
 def edge_flags(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
