@@ -41,7 +41,7 @@ class MeshBatch:
         count: instances.
         surface: what moves the vertices, for cloth and soft bodies.
         transparent: whether anything in it is seen through.
-        center, radius: of the sphere around the geometry, in its own space.
+        center, half_extent: of the box around the geometry, in its own space.
         triangle_numbers: number of each drawn triangle in the item's geometry, None when they are the same.
     """
 
@@ -67,7 +67,7 @@ class MeshBatch:
         points = geometry.points
         lower, upper = (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(3), np.zeros(3))
         self.center = 0.5 * (lower + upper)
-        self.radius = 0.5 * float(np.linalg.norm(upper - lower))
+        self.half_extent = 0.5 * (upper - lower)
         self._fill(geometry, triangles, scene)
 
     def _fill(self, geometry: Geometry, triangles: np.ndarray, scene: RenderScene) -> None:

@@ -31,15 +31,16 @@ class Placement:
         for batch in self._rigid:
             batch.first = first
             first += batch.count
-        self._rows = self._centers = self._radii = None
+        self._rows = None
         if self._rigid:
             transforms = np.concatenate([b.transforms for b in self._rigid])
             bodies = np.concatenate([b.bodies for b in self._rigid])
             self._rows = InstanceRows(transforms, bodies)
             self._moving = bodies >= 0
             self._centers = np.concatenate([np.tile(b.center, (b.count, 1)) for b in self._rigid]).astype(np.float32)
-            stretch = np.linalg.norm(transforms[:, :3, :3], axis=1).max(axis=1)
-            self._radii = np.concatenate([np.full(b.count, b.radius) for b in self._rigid]) * stretch
+            self._halves = np.concatenate([np.tile(b.half_extent, (b.count, 1)) for b in self._rigid]).astype(
+                np.float32
+            )
         self._fixed_grains = [g for g in grains if g.gathered is None]
         self.body_q, self.particle_q = scene.body_q, scene.particle_q
         self.poses = pose_matrices(self.body_q)
@@ -83,16 +84,16 @@ class Placement:
                 grains.write_positions(grains.gathered.points.numpy().reshape(-1, 3))
 
     def _measure(self) -> None:
-        moving, still = Bounds.empty(), []
+        """Boxes around what moves, and around everything."""
+        moving, still = Bounds.empty(), np.zeros((0, 2, 3))
         if self._rows is not None:
             rows = self._rows.rows.numpy().reshape(-1, 3, 4)
             centers = np.einsum("nij,nj->ni", rows[:, :, :3], self._centers) + rows[:, :, 3]
-            hidden = np.concatenate([np.full(b.count, b.all_hidden) for b in self._rigid])
-            radii = self._radii[:, None]
-            chosen = self._moving & ~hidden
-            moving = moving.union(_around_spheres(centers[chosen], radii[chosen]))
-            for k in np.flatnonzero(~self._moving & ~hidden)[:2000]:
-                still.append(Bounds(centers[k].astype(float) - radii[k], centers[k].astype(float) + radii[k]))
+            halves = np.einsum("nij,nj->ni", np.abs(rows[:, :, :3]), self._halves)
+            boxes = np.stack([centers - halves, centers + halves], axis=1)
+            shown = np.concatenate([np.full(b.count, not b.all_hidden) for b in self._rigid])
+            moving = moving.union(Bounds.around(boxes[self._moving & shown]))
+            still = boxes[~self._moving & shown].astype(float)
         for batch in self._meshes:
             if batch.surface is not None and not batch.all_hidden:
                 moving = moving.union(Bounds.around(batch.surface.vertices.numpy().reshape(-1, 2, 3)[:, 0]))
@@ -102,14 +103,12 @@ class Placement:
             box = Bounds.around(self.grain_positions(grains)).grown(grains.largest)
             if grains.gathered is not None or grains.body >= 0:
                 moving = moving.union(box)
-            else:
-                still.append(box)
-        everything = focus = moving
-        for box in still:
-            everything = everything.union(box)
-            if moving.is_empty or box.radius < NEIGHBOUR * moving.radius:
-                focus = focus.union(box)
-        self.everything, self.bounds = everything, focus
+            elif not box.is_empty:
+                still = np.concatenate([still, [[box.lower, box.upper]]])
+        self.everything = moving.union(Bounds.around(still))
+        radii = 0.5 * np.linalg.norm(still[:, 1] - still[:, 0], axis=1)
+        near = still if moving.is_empty else still[radii < NEIGHBOUR * moving.radius]
+        self.bounds = moving.union(Bounds.around(near))
 
     def grain_positions(self, grains: GrainBatch) -> np.ndarray:
         """World positions of the points of a batch [n, 3]."""
@@ -128,8 +127,3 @@ class Placement:
             return batch.surface.vertices.numpy().reshape(-1, 2, 3)[:, 0].mean(axis=0)
         rows = self._rows.rows.numpy().reshape(-1, 3, 4)[batch.first : batch.first + batch.count]
         return (rows[:, :, :3] @ batch.center + rows[:, :, 3]).mean(axis=0)
-
-
-def _around_spheres(centers: np.ndarray, radii: np.ndarray) -> Bounds:
-    low, high = Bounds.around(centers - radii), Bounds.around(centers + radii)
-    return Bounds(low.lower, high.upper)

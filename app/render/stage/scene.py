@@ -293,9 +293,11 @@ def _find_ground(scene: RenderScene, model: Model, shapes: dict[str, int]) -> No
         x, y, z, w = poses[shape, 3:]
         normal = np.array([2 * (x * y - z * w), 1 - 2 * (x * x + z * z), 2 * (y * z + x * w)])
         if np.dot(normal, scene.up) > 0.999:
-            item.ground = True
+            # A floor with an image on it is drawn as far as it was authored.
+            item.ground = scene.materials[item.material].texture is None
             scene.ground_height = float(np.dot(poses[shape, :3], scene.up))
-    if scene.ground_height is not None and not any(m.ground for m in scene.meshes):
+    shown = any(m.ground or (m.path in shapes and kinds[shapes[m.path]] == GEO_PLANE) for m in scene.meshes)
+    if scene.ground_height is not None and not shown:
         from app.render.stage.solids import unit_square
 
         color = np.array([*DEFAULT_GREY, 1.0], np.float32)

@@ -298,3 +298,38 @@ def test_changed_colors_show_after_the_scene_says_so(renderer, plain, front):
 
 def test_at_places_matrices():
     np.testing.assert_array_equal(at((1, 2, 3))[0, :3, 3], [1, 2, 3])
+
+
+def test_ten_thousand_bodies_are_one_batch_and_each_is_where_its_body_is(renderer, plain, front):
+    from app.render.scene import MeshItem
+
+    side = 100
+    x, y = np.meshgrid(np.linspace(-0.99, 0.99, side), np.linspace(-0.99, 0.99, side))
+    poses = np.zeros((side * side, 7), np.float32)
+    poses[:, 0], poses[:, 1], poses[:, 6] = x.ravel(), y.ravel(), 1.0
+    transforms = np.tile(np.diag([0.004, 0.004, 0.004, 1.0]).astype(np.float32), (side * side, 1, 1))
+    item = MeshItem("/many", geometry=box(1.0), transforms=transforms, bodies=np.arange(side * side))
+    renderer.set_scene(RenderScene(meshes=[item], body_q=poses))
+    assert len(renderer._meshes) == 1
+    renderer.draw(front, plain, (1000, 1000))
+    from scipy.ndimage import center_of_mass, label
+
+    seen, count = label(covered(renderer.read_pixels()))
+    assert count == side * side
+    rows, columns = np.array(center_of_mass(seen > 0, seen, np.arange(1, count + 1))).T
+    expected = np.sort((poses[:, 0] + 1.0) * 500.0 - 0.5)
+    np.testing.assert_allclose(np.sort(columns), expected, atol=0.75)
+    np.testing.assert_allclose(np.sort(rows), expected, atol=0.75)
+
+
+def test_scene_that_moved_away_is_still_lit_and_not_clipped(renderer, plain, front):
+    item = still("/a", box(0.3))
+    item.bodies[:] = 0
+    renderer.set_scene(RenderScene(meshes=[item], body_q=np.array([[0, 0, 0, 0, 0, 0, 1]], np.float32)))
+    plain.shadows = True
+    renderer.update(np.array([[0, -500.0, 0, 0, 0, 0, 1]], np.float32))
+    from app.render.camera import Camera
+
+    camera = Camera.framing(renderer.bounds, aspect=1.2)
+    renderer.draw(camera, plain, SIZE)
+    assert covered(renderer.read_pixels()).sum() > 1000

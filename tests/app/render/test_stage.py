@@ -397,3 +397,33 @@ def test_model_from_a_script_shows_shapes_cloth_particles_and_ground():
     assert cloth.particles.count == 25 and len(cloth.geometry.triangles) == 32
     np.testing.assert_allclose(scene.points[0].radii, [0.2])
     assert scene.ground_height == 0.0 and sum(m.ground for m in scene.meshes) == 1
+
+
+FLOOR = """
+def PhysicsScene "Physics" {}
+def Plane "Floor" (prepend apiSchemas = ["PhysicsCollisionAPI", "MaterialBindingAPI"]) {
+  token axis = "Y"
+  double width = 20
+  double length = 20
+  double3 xformOp:translate = (0, -0.5, 0)
+  uniform token[] xformOpOrder = ["xformOp:translate"]
+  rel material:binding = </Look>
+}
+def Sphere "Ball" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI"]) { double radius = 0.1 }
+"""
+
+
+def test_colliding_plane_is_the_ground_and_does_not_count_for_framing():
+    scene, _ = simulated(stage_of(FLOOR))
+    assert [m.path for m in scene.meshes if m.ground] == ["/Floor"]
+    assert scene.ground_height == pytest.approx(-0.5)
+    np.testing.assert_allclose(scene.bounds().upper, 0.1, atol=1e-5)
+
+
+def test_floor_with_an_image_is_drawn_as_authored(tmp_path):
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "a.png")
+    look = LOOK.format(diffuse=".connect = </Look/Image.outputs:rgb>", file=tmp_path / "a.png")
+    scene, _ = simulated(stage_of(look + FLOOR))
+    assert not any(m.ground for m in scene.meshes)
+    floor = next(m for m in scene.meshes if m.path == "/Floor")
+    np.testing.assert_allclose(extent(world_points(floor, scene)), [(-10, -0.5, -10), (10, -0.5, 10)], atol=1e-5)
