@@ -119,7 +119,13 @@ class GeomReader:
         if "mesh" not in values:
             raise SceneError(element.where, "a mesh geom without mesh", expected='mesh="name of an asset"')
         asset = self._meshes.get(document, values["mesh"], element.where)
-        return self._mesh_shape(asset, hull=False), self._mesh_shape(asset, hull=True), asset.solid
+        # Most meshes are only seen, and a hull takes longest of all.
+        collides = number(element, "contype", 1, source=values) or number(element, "conaffinity", 1, source=values)
+        return (
+            self._mesh_shape(asset, hull=False),
+            self._mesh_shape(asset, hull=True) if collides else None,
+            asset.solid,
+        )
 
     def _mesh_shape(self, asset: MeshAsset, *, hull: bool) -> MeshShape | None:
         key = (id(asset), hull)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from sim.geometry.hull import convex_hull
 from sim.geometry.rotation import rotate
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document
@@ -14,24 +14,33 @@ from usd_io.mjcf.mesh_mass import KINDS, mesh_mass
 from usd_io.read.shape_mass import MassProperties
 from usd_io.xml.attributes import choice, numbers
 from usd_io.xml.element import Element
+from usd_io.xml.mesh_cache import kept_hull
 from usd_io.xml.meshes import MeshFiles
 
 
-@dataclass(frozen=True)
+@dataclass
 class MeshAsset:
     """A mesh of a model in its own frame.
 
     Attributes:
         points: [n, 3] float64.
         triangles: [m, 3] int32, outward.
-        solid: Mass properties of the solid at 1 kg/m^3.
-        hull: Convex hull, points and triangles; None for flat meshes.
+        inertia: How its mass counts, one of ``KINDS``.
     """
 
     points: np.ndarray
     triangles: np.ndarray
-    solid: MassProperties | None
-    hull: tuple[np.ndarray, np.ndarray] | None
+    inertia: str
+
+    @cached_property
+    def hull(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Convex hull, points and triangles; None for flat meshes. Made when something that collides asks for it."""
+        return kept_hull(self.points)
+
+    @cached_property
+    def solid(self) -> MassProperties | None:
+        """Mass properties of the solid at 1 kg/m^3."""
+        return mesh_mass(self.points, self.triangles, lambda: self.hull, self.inertia)
 
 
 class MeshAssets:
@@ -63,10 +72,7 @@ class MeshAssets:
             w, x, y, z = numbers(element, "refquat", (1.0, 0.0, 0.0, 0.0), count=4, source=values)
             back = np.array([-x, -y, -z, w]) / np.linalg.norm([w, x, y, z])
             points = rotate(back, points - numbers(element, "refpos", (0.0, 0.0, 0.0), count=3, source=values))
-        hull = convex_hull(points)
-        kind = choice(element, "inertia", KINDS, "legacy", source=values)
-        solid = mesh_mass(points, triangles, hull, kind)
-        return MeshAsset(points, triangles, solid, hull)
+        return MeshAsset(points, triangles, choice(element, "inertia", KINDS, "legacy", source=values))
 
 
 def _written_out(element: Element, values, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +86,7 @@ def _written_out(element: Element, values, scale: np.ndarray) -> tuple[np.ndarra
     points = vertex.reshape(-1, 3) * scale
     face = numbers(element, "face", source=values)
     if face is None:
-        hull = convex_hull(points)
+        hull = kept_hull(points)
         if hull is None:
             raise SceneError(f"{element.where} vertex", "points in a plane", expected="points around a volume")
         return hull

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sim.geometry.hull import convex_hull
 from usd_io.errors import SceneError
 from usd_io.records import Box, Capsule, Cylinder, MeshShape, Shape, Sphere
 from usd_io.xml.attributes import number, numbers, required
 from usd_io.xml.element import Element
+from usd_io.xml.mesh_cache import kept_hull
 from usd_io.xml.meshes import MeshFiles, find_file
 
 SIBLINGS = ("urdf", "robots", "robot", "xml", "description")
@@ -68,7 +68,7 @@ class GeometryReader:
         if key not in self._shapes:
             points, triangles = self._files.load(file, scale, element.where)
             if collides:
-                hull = convex_hull(points)
+                hull = kept_hull(points)
                 points, triangles = hull if hull else (None, None)
             self._shapes[key] = (
                 points if points is None else MeshShape(points.astype(np.float32), triangles, convex=collides)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from usd_io.errors import SceneError
+from usd_io.xml.mesh_cache import kept
 
 SUFFIXES = (".stl", ".obj", ".dae", ".glb", ".gltf", ".ply", ".off", ".msh")
 HIGHEST = 2
@@ -89,18 +90,17 @@ class MeshFiles:
 
 
 def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
-    import trimesh  # Takes a while to import, and few scenes need it.
-
     kind = file.suffix.lower()
     if kind not in SUFFIXES:
         raise SceneError(where, f"the mesh file {file.name}", expected=f"a file ending in {', '.join(SUFFIXES)}")
     if file.stat().st_size > LARGEST_MESH:
         raise SceneError(where, f"{file.name} holds {file.stat().st_size >> 20} MiB", expected="at most 256 MiB")
     try:
-        if kind == ".msh":
-            points, triangles = _mujoco_binary(file)
+        # A glTF file may refer to others, so that its own content does not say everything.
+        if kind == ".gltf":
+            points, triangles = _parsed(file, kind)
         else:
-            points, triangles = _joined(trimesh.load_scene(file, process=False, skip_materials=True))
+            points, triangles = kept(kind, file.read_bytes(), lambda: _parsed(file, kind))
     # Loaders of a dozen formats raise whatever they like on broken files.
     except Exception as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
@@ -110,6 +110,14 @@ def _load(file: Path, where: str) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(points).all() or triangles.min() < 0 or triangles.max() >= len(points):
         raise SceneError(where, f"the mesh file {file.name} has broken points or faces", expected="a sound mesh")
     return points, triangles
+
+
+def _parsed(file: Path, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    if kind == ".msh":
+        return _mujoco_binary(file)
+    import trimesh  # Takes a while to import, and few scenes need it.
+
+    return _joined(trimesh.load_scene(file, process=False, skip_materials=True))
 
 
 def _mujoco_binary(file: Path) -> tuple[np.ndarray, np.ndarray]:
