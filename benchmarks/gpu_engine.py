@@ -249,18 +249,27 @@ def meshes(b: Bench) -> None:
     ways = (ways / np.linalg.norm(ways, axis=1)[:, None]).astype(np.float32)
     state = {}
 
-    def mesh(m):
-        if m.__name__ not in state:
-            p = m.array(points, dtype=m.vec3, device=DEVICE)
-            i = m.array(faces.ravel(), dtype=m.int32, device=DEVICE)
-            state[m.__name__] = m.Mesh(p, i)
-        return state[m.__name__]
+    def surface(m):
+        return m.array(points, dtype=m.vec3, device=DEVICE), m.array(faces.ravel(), dtype=m.int32, device=DEVICE)
 
-    def query(name, *arrays):
+    def mesh(m, constructor=None):
+        key = m.__name__, constructor
+        if key not in state:
+            state[key] = m.Mesh(*surface(m), bvh_constructor=constructor) if constructor else m.Mesh(*surface(m))
+        return state[key]
+
+    def built(constructor):
+        def prepare(m, k):
+            arrays = surface(m)
+            return lambda: m.Mesh(*arrays, bvh_constructor=constructor)
+
+        return prepare
+
+    def query(name, *arrays, constructor=None):
         def prepare(m, k):
             given = [m.array(a, dtype=m.vec3, device=DEVICE) for a in arrays]
             out = m.zeros(count, dtype=float, device=DEVICE)
-            run = lambda: m.launch(k[name], dim=count, inputs=[mesh(m).id, *given, out], device=DEVICE)  # noqa: E731
+            run = lambda: m.launch(k[name], dim=count, inputs=[mesh(m, constructor).id, *given, out], device=DEVICE)  # noqa: E731
             run()
             b.checks.setdefault(f"{name} {len(b.rows)}", {})[m.__name__] = float(out.numpy().astype(np.float64).sum())
             return run
@@ -274,6 +283,13 @@ def meshes(b: Bench) -> None:
     b.both("closest point with sign by normals, anywhere", "ms", 1e3, query("signed_by_normal", anywhere), 5)
     b.both("closest point without sign, anywhere", "ms", 1e3, query("unsigned", anywhere), 5)
     b.both("rays, 60,000", "ms", 1e3, query("ray", anywhere, ways), 5)
+    for how in ("sah", "lbvh"):
+        b.both(f"mesh build, {how}", "ms", 1e3, built(how), 3, 5)
+    by_kernels = "lbvh"
+    b.both("closest point, anywhere, mesh by kernels", "ms", 1e3,
+           query("signed_distance", anywhere, constructor=by_kernels), 5)  # fmt: skip
+    b.both("closest point, near, mesh by kernels", "ms", 1e3, query("signed_distance", near, constructor=by_kernels), 5)
+    b.both("rays, mesh by kernels", "ms", 1e3, query("ray", anywhere, ways, constructor=by_kernels), 5)
     b.both("mesh refit", "ms", 1e3, lambda m, k: mesh(m).refit, 20)
     b.both("mesh refit as a graph", "ms", 1e3, lambda m, k: b.captured(m, mesh(m).refit), 20)
 

@@ -21,10 +21,17 @@ _QUIET = ["-q", "-p", "no:cacheprovider", "--tb=short", "-rfE", "--durations=3"]
 ROOT = Path(__file__).resolve().parents[2]
 #: the files with the longest tests, which compile hundreds of kernels, and over how many processes they are spread
 _PARTS = {
-    "tests/engine/autodiff/test_builtins.py": 5,
-    "tests/engine/autodiff/test_random_programs.py": 4,
-    "tests/engine/autodiff/test_tape.py": 2,
-    "tests/engine/lang/test_differential.py": 3,
+    "tests/engine/autodiff/test_random_programs.py": 10,
+    "tests/engine/autodiff/test_builtins.py": 6,
+    "tests/sim/physics/test_particle_motion.py": 3,
+    "tests/sim/physics/test_bodies.py": 3,
+    "tests/engine/library/test_linear_algebra.py": 2,
+    "tests/engine/lang/test_types.py": 2,
+    "tests/engine/autodiff/test_rebuilt_structures.py": 2,
+    "tests/engine/autodiff/test_mesh_queries.py": 2,
+    "tests/sim/test_gradients.py": 2,
+    "tests/sim/featherstone/test_analytic.py": 2,
+    "tests/sim/physics/test_solids.py": 2,
 }
 
 
