@@ -84,8 +84,8 @@ class CudaDevice(Device):
         self._stream = Stream(self)
         replaced = getattr(driver, "launch_entry", None)  # a stand-in for the driver brings its own
         self.enter = replaced or entry.launch_entry()
-        #: the same for nodes of graphs
-        self.enter_graph = self.enter
+        #: the same for nodes of graphs, which a GPU can bring in while the one before ends
+        self.enter_graph = entry.early_entry() if self.arch >= 90 and not replaced else self.enter
         self._table = None if replaced else entry.launch_table(int(self.context))
         self.table = 0 if replaced else ctypes.addressof(self._table)
 
