@@ -251,9 +251,12 @@ def cloth_of(count: int):
     return dressed(builder.finalize(device=DEVICE))
 
 
-def size(rows: list, wp, counts=(1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7)) -> None:
+SIZES = [1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7]
+
+
+def size(rows: list, wp) -> None:
     """Cost of semi-implicit cloth against its number of particles, 8 substeps a frame."""
-    for count in counts:
+    for count in SIZES:
         began = time.perf_counter()
         model = cloth_of(int(count))
         built = time.perf_counter() - began
@@ -278,16 +281,16 @@ def small_scene() -> sim.ModelBuilder:
 
 
 def rigid_scene() -> sim.ModelBuilder:
-    """A box, a ball and a capsule that fall on a table and the ground: four bodies of their own, eight pairs."""
+    """A box, a ball and a capsule beside each other on a slab on the ground: four bodies, in contact from the start."""
     builder = sim.ModelBuilder()
 
-    def body(height: float):
-        return builder.add_body(origin=en.transform(en.vec3(0.1 * height, height, 0.0), en.quat_identity()))
+    def body(x: float, height: float):
+        return builder.add_body(origin=en.transform(en.vec3(x, height, 0.0), en.quat_identity()))
 
-    builder.add_shape_box(body(0.35), hx=0.8, hy=0.1, hz=0.8, density=500.0)
-    builder.add_shape_box(body(0.9), hx=0.2, hy=0.2, hz=0.2)
-    builder.add_shape_sphere(body(1.5), radius=0.2)
-    builder.add_shape_capsule(body(2.1), radius=0.15, half_height=0.2)
+    builder.add_shape_box(body(0.0, 0.1), hx=0.9, hy=0.1, hz=0.5, density=500.0)
+    builder.add_shape_box(body(-0.6, 0.4), hx=0.2, hy=0.2, hz=0.2)
+    builder.add_shape_sphere(body(0.0, 0.4), radius=0.2)
+    builder.add_shape_capsule(body(0.6, 0.55), radius=0.15, half_height=0.2)
     return builder
 
 
@@ -324,7 +327,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json")
     parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--sizes", nargs="*", type=float, default=SIZES, help="particles, for the part `size`")
     options = parser.parse_args()
+    SIZES[:] = options.sizes
     wp = importlib.util.find_spec("warp")
     en.set_device(DEVICE)
     rows: list = [{"work": "device", "name": en.get_device().name}]
