@@ -100,13 +100,13 @@ def test_small_launches_become_one_node(device):
 def test_other_work_keeps_its_place(device, between):
     n = 60
     a, b, kept = en.array(values(n)), en.zeros(n), en.zeros(n)
-    large, event = en.zeros(100_000), en.Event(device)
+    large, beside, event = en.zeros(100_000), en.zeros(100_000), en.Event(device)
     inner = recorded(device, lambda: en.launch(shift, n, [b, kept, 7.0]), is_sequence=False)
     other = {
         "copy": lambda: en.copy(kept, b),
         "fill": lambda: b.fill_(2.0),
         "event": lambda: device.stream.record_event(event) if device.is_cuda else None,
-        "large launch": lambda: en.launch(shift, 100_000, [large, large, 1.0]),
+        "large launch": lambda: en.launch(shift, 100_000, [beside, large, 1.0]),
         "own block": lambda: en.launch(shift, n, [b, kept, 3.0], block_dim=64),
         "graph": lambda: en.capture_launch(inner),
         "read": lambda: large.numpy(),

@@ -221,6 +221,7 @@ def crowd(count=5):
     return model
 
 
+@pytest.mark.cpu_only("a GPU says what it lacks, see the next test")
 def test_slots_for_near_pairs_grow():
     model = crowd()
     model.rigid_contacts = RigidContacts(model, capacity=4)
