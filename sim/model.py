@@ -275,6 +275,19 @@ class Model:
         """In how many parts a body is shared between its joints, free ones aside, and its contacts, float [body_count]."""
         return device_array(body_parts(self), "float32", self.device)
 
+    @cached_property
+    def tree_contact_ahead(self):
+        """Steps from the start of one to where contact forces on a body act, for position Verlet, float [body_count]."""
+        ahead = np.zeros(self.body_count)
+        moved = np.flatnonzero(self.kinematic_trees.tree_of_joint >= 0)
+        ahead[self.joint_child.numpy()[moved]] = 0.5
+        return device_array(ahead, "float32", self.device)
+
+    @cached_property
+    def no_contact_ahead(self):
+        """The same where forces act at the start of a step, float [body_count]."""
+        return device_array(np.zeros(self.body_count), "float32", self.device)
+
     # Tables that only some integrators need are made at first use. Change of topology means a new Model.
 
     @cached_property

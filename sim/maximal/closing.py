@@ -254,7 +254,9 @@ def ask_rows(
 ):
     """Writes what each row of a closure is to move (``asked``), and its matrix in the place of the factor.
 
-    A row with a law, impulse = drive - extra x, becomes x + impulse / extra = drive / extra.
+    A row with a law, impulse = drive - extra x, becomes x + impulse / extra = drive / extra. A rigid row gives way in
+    proportion to its error: where a chain is stretched out, its rows hardly move it, and what they ask of it there would
+    carry it far beyond (as in the Levenberg-Marquardt method, convergence stays quadratic).
     """
     base = c * CLOSURE_WORDS
     X = relative_place(table, c, body_q)
@@ -274,7 +276,9 @@ def ask_rows(
         own = own_response(table.child[c], bodies, body_inv_mass, body_inv_inertia, frame, anchor, a, l)
         own = own + own_response(table.parent[c], bodies, body_inv_mass, body_inv_inertia, frame, anchor, a, l)
         wanted = -e
-        softness = 1.0e-7 * own
+        arm = en.length(anchor - en.transform_point(frame[table.child[c]], bodies.com[table.child[c]]))
+        error = en.abs(e) * en.where(en.dot(a, a) > 0.5, 1.0, 1.0 / en.max(arm, 1.0e-6))
+        softness = (1.0e-7 + en.min(4.0 * error, 1.0)) * own
         if i < free:
             drive = 0.0
             if j >= 0:

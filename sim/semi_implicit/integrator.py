@@ -210,6 +210,10 @@ class SemiImplicitIntegrator:
             return state_in.own_forces()[1]
         return self._body_wrenches(model, state_in, dt)
 
+    def _contact_ahead(self, model):
+        """How many steps from now contact forces act: for bodies that joint coordinates move, half of one."""
+        return model.no_contact_ahead if self.joints_as_penalties else model.tree_contact_ahead
+
     def _body_wrenches(self, model, state_in, dt):
         """External wrenches plus contact reactions, in a scratch array."""
         total = getattr(model, "body_wrench", None)
@@ -227,7 +231,7 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    model.mass_parts, contacts.points, rest_speed(model.gravity, dt), dt,
+                    model.mass_parts, self._contact_ahead(model), contacts.points, rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench_a, contacts.wrench_b],
             )  # fmt: skip

@@ -245,7 +245,7 @@ def keep_slip(
     """What tangential displacement the sticking contacts could not take back in this step [m]; zero when sliding.
 
     Whether it sticks is judged for the pair as a whole, since the sweep order decides which of its points carry the
-    load. A point that lifts by less than gravity closes again in two steps still counts: rounding lifts resting bodies.
+    load; drags count by their sizes, since those of a body that spins on the spot cancel. A point that lifts by less than gravity closes again in two steps still counts: rounding lifts resting bodies.
     """
     slot = en.tid()
     if slot >= active_count[0]:
@@ -257,11 +257,11 @@ def keep_slip(
     b = shape_body[shape_b]
     mu = pair_average(shape_mu, shape_a, shape_b)
     pushed = 0.0
-    dragged = en.vec3(0.0, 0.0, 0.0)
+    dragged = 0.0
     for i in range(points.count[slot]):
         pushed = pushed + push[slot * POINTS + i]
-        dragged = dragged + drag[slot * POINTS + i]
-    sticks = pushed == 0.0 or en.length(dragged) < 0.999 * mu * pushed
+        dragged = dragged + en.length(drag[slot * POINTS + i])
+    sticks = pushed == 0.0 or dragged < 0.999 * mu * pushed
     for i in range(points.count[slot]):
         c = slot * POINTS + i
         s = en.vec3(0.0, 0.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 import sim
 from sim.geometry.rotation import rotation_matrix, transform_points
 from usd_io.emit.joint_trees import spanning_trees
-from usd_io.records import JointAxisRecord, JointRecord, SceneRecord, SceneWarning
+from usd_io.records import BodyRecord, JointAxisRecord, JointRecord, SceneRecord, SceneWarning
 
 LIMIT_TIME = 0.02
 """[s] in which a limit without stiffness of its own pushes back, critically damped, what hangs on the joint."""
@@ -59,32 +60,52 @@ def _note_idle(scene: SceneRecord, joint: JointRecord) -> None:
 
 def joint_loads(scene: SceneRecord, ordered: list[JointRecord]) -> dict[str, list[float]]:
     """Mass [kg] or moment of inertia [kg m^2] that each axis carries, bodies being where they start."""
-    body = {b.path: b for b in scene.bodies}
-    carried: dict[str, list[str]] = {}
+    carried = {b.path: _Load.of(b) for b in scene.bodies}
     for joint in reversed(ordered):
-        mine = carried.setdefault(joint.child_path, [])
-        mine.append(joint.child_path)
         if joint.parent_path is not None:
-            carried.setdefault(joint.parent_path, []).extend(mine)
+            carried[joint.parent_path].add(carried[joint.child_path])
+    poses = {b.path: b.X_wb for b in scene.bodies}
     loads = {}
     for joint in ordered:
-        child = body[joint.child_path]
-        turn = _rotation(child.X_wb) @ _rotation(joint.X_cj)
-        anchor = transform_points(child.X_wb, joint.X_cj[:3])
-        parts = [body[path] for path in carried[joint.child_path]] if joint.axes else []
-        loads[joint.path] = [axis.armature + _load(axis, turn @ axis.axis, anchor, parts) for axis in joint.axes]
+        X_wc = poses[joint.child_path]
+        turn = _rotation(X_wc) @ _rotation(joint.X_cj)
+        anchor = transform_points(X_wc, joint.X_cj[:3])
+        part = carried[joint.child_path]
+        loads[joint.path] = [axis.armature + part.about(axis, turn @ axis.axis, anchor) for axis in joint.axes]
     return loads
 
 
-def _load(axis: JointAxisRecord, direction: np.ndarray, anchor: np.ndarray, parts) -> float:
-    if axis.kind == "linear":
-        return sum(b.mass for b in parts)
-    total = 0.0
-    for b in parts:
-        R = _rotation(b.X_wb)
-        arm = np.cross(direction, transform_points(b.X_wb, b.com) - anchor)
-        total += direction @ R @ b.inertia @ R.T @ direction + b.mass * arm @ arm
-    return float(total)
+@dataclass
+class _Load:
+    """Mass moments of some bodies about the world's origin, in the world's axes; they add up."""
+
+    mass: float
+    first: np.ndarray
+    """Sum of mass times position [kg m]."""
+    second: np.ndarray
+    """Sum of mass times position times position [kg m^2], [3, 3]."""
+    inertia: np.ndarray
+    """Sum of the bodies' inertias about their own centres of mass."""
+
+    @classmethod
+    def of(cls, body: BodyRecord) -> _Load:
+        x, R = transform_points(body.X_wb, body.com), _rotation(body.X_wb)
+        return cls(body.mass, body.mass * x, body.mass * np.outer(x, x), R @ body.inertia @ R.T)
+
+    def add(self, other: _Load) -> None:
+        self.mass += other.mass
+        self.first = self.first + other.first
+        self.second = self.second + other.second
+        self.inertia = self.inertia + other.inertia
+
+    def about(self, axis: JointAxisRecord, direction: np.ndarray, anchor: np.ndarray) -> float:
+        """Inertia against motion along an axis through ``anchor``."""
+        if axis.kind == "linear":
+            return self.mass
+        across = np.outer(self.first, anchor)
+        spread = self.second - across - across.T + self.mass * np.outer(anchor, anchor)
+        own = direction @ self.inertia @ direction
+        return float(own + (direction @ direction) * np.trace(spread) - direction @ spread @ direction)
 
 
 def _rotation(X: np.ndarray) -> np.ndarray:

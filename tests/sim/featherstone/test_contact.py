@@ -62,6 +62,38 @@ def test_friction_holds_on_a_slope_up_to_its_angle(angle, slides):
     assert state.body_q.numpy()[0, 0] == pytest.approx(expected, abs=0.02 + 0.1 * expected)
 
 
+def test_a_perfect_bounce_of_a_jointed_body_keeps_its_energy():
+    """Taken at the start of a step, the contact's spring would throw it 1.4 times as high."""
+    builder = sim.ModelBuilder(gravity=-G)
+    body = builder.add_body(((0, 1.1, 0), (0, 0, 0, 1)))
+    builder.add_shape_sphere(body, radius=0.1, density=1000.0, ke=1e5, kd=0.0, restitution=1.0)
+    builder.add_joint_prismatic(-1, body, ((0, 1.1, 0), (0, 0, 0, 1)), axis=(0, 1, 0), armature=0.0)
+    builder.set_ground_plane(ke=1e5, kd=0.0, restitution=1.0)
+    model = builder.finalize()
+    fall = np.sqrt(2.0 / G)
+    contact = np.pi * np.sqrt(model.body_mass.numpy()[0] / 1e5)
+    state = settle(model, 2.0 * fall + contact, 1e-3)
+    assert state.body_q.numpy()[0, 1] == pytest.approx(1.1, abs=0.02)
+
+
+def test_newtons_cradle_hands_the_swing_on():
+    radius = 0.05
+    builder = sim.ModelBuilder(gravity=-G)
+    builder.ground = False
+    for i in range(4):
+        body = builder.add_body()
+        builder.add_shape_sphere(
+            body, pos=(0, -1, 0), radius=radius, density=7800.0, ke=1e7, kd=0.0, mu=0.0, restitution=1.0
+        )
+        place = ((2.01 * radius * i, 0, 0), (0, 0, 0, 1))
+        builder.add_joint_revolute(-1, body, place, axis=(0, 0, 1), armature=0.0, limit_lower=-9, limit_upper=9)
+    builder.joint_q[0] = -0.5
+    quarter = 0.25 * 2.0 * np.pi * np.sqrt(1.0 / G) * (1.0 + 0.5**2 / 16.0)
+    q = settle(builder.finalize(), 2.0 * quarter, 2e-4).joint_q.numpy()
+    assert q[3] == pytest.approx(0.5, abs=0.01)
+    assert np.abs(q[:3]).max() < 0.03
+
+
 def test_a_humanoid_falls_onto_the_floor_and_stays_there():
     path = MODELS / "mjcf" / "mujoco" / "humanoid" / "humanoid.xml"
     if not path.exists():

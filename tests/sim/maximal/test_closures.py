@@ -60,6 +60,18 @@ def test_a_loop_that_starts_open_closes(name):
     assert gap_of(walk(builder.finalize(), INTEGRATORS[name](), 1.0, 1e-3)) < 1e-4
 
 
+@pytest.mark.parametrize(("name", "sag"), [("xpbd", 0.1), ("semi-implicit", 0.5)])  # that of springs
+@pytest.mark.parametrize("dt", [1e-3, 2.5e-4])
+def test_a_chain_stretched_out_between_two_places_stays_there(name, sag, dt):
+    """Where a chain is stretched out, its closing rows cannot move it to first order, and a push across it can."""
+    builder = chain(2)
+    builder.joint_q[0] = np.pi / 2.0
+    builder.add_equality_connect(1, -1, (0.0, -1.0, 0.0), (2.0, 0.0, 0.0))
+    angles = []
+    walk(builder.finalize(), INTEGRATORS[name](), 1.0, dt, each=lambda t, s: angles.append(s.joint_q.numpy().copy()))
+    assert np.abs(np.array(angles) - [np.pi / 2.0, 0.0]).max() < sag
+
+
 @pytest.mark.parametrize("name", MAXIMAL)
 def test_a_loop_of_fixed_joints_carries_a_load(name):
     """A beam held at both ends."""

@@ -39,6 +39,18 @@ def test_box_rests_on_the_ground_for_ten_seconds_without_drift(integrator, advan
     assert np.abs(s.body_qd.numpy()).max() < 5e-3
 
 
+def test_a_box_that_spins_on_the_spot_comes_to_rest(integrator, advance):
+    """Friction only ever takes spin: what its points slid must not come back as a spring."""
+    builder = ModelBuilder()
+    body = builder.add_body(origin=en.transform(en.vec3(0.0, 0.05, 0.0), en.quat_identity()))
+    builder.add_shape_box(body, hx=0.1, hy=0.05, hz=0.1, density=1000.0, mu=0.5)
+    builder.body_qd[body] = (0.0, 10.0, 0.0, 0.0, 0.0, 0.0)
+    spins = []
+    s = advance(builder.finalize(), integrator, 960, DT, lambda i, s: spins.append(float(s.body_qd.numpy()[0, 1])))
+    assert np.diff(spins).max() < 0.05
+    assert np.abs(s.body_qd.numpy()).max() < 1e-2
+
+
 @pytest.mark.parametrize("mu", [0.2, 0.5, 0.9])
 @pytest.mark.parametrize("offset", [-2.0, 2.0])
 def test_box_on_a_ramp_sticks_below_and_slides_above_atan_mu(integrator, advance, mu, offset):
