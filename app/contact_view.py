@@ -4,66 +4,90 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.pull import transform_point
+from app.settings import RunSettings
 from sim import Model, State
 from sim.collide.contact_points import MAX_POINTS
 
 #: most contacts that are looked at
 MOST = 20_000
+#: surfaces that are closer than this part of the margin of a step touch
+TOUCHING = 0.1
 
 
-def count_contacts(model: Model) -> int:
-    """Contact points between shapes, and particles with a shape nearby, as listed by the last step."""
+def count_contacts(model: Model, state: State) -> int:
+    """Points at which shapes touch, and particles that a shape pushes, as found in the last step."""
     total = 0
-    rigid, particles = model.rigid_contacts, model.particle_contacts
-    if rigid is not None and rigid.pair_count:
-        active = int(rigid.active_count.numpy()[0])
-        total += int(rigid.points.count.numpy()[:active].sum())
-    if particles is not None:
-        force = particles.force.numpy()
-        total += int(np.any(force.reshape(force.shape[0], -1, 3) != 0.0, axis=2).sum())
+    if model.rigid_contacts is not None and model.rigid_contacts.pair_count:
+        total += len(_touching_points(model, state)[0])
+    if model.particle_contacts is not None:
+        force = model.particle_contacts.force.numpy().reshape(-1, 3)
+        total += int(np.any(force != 0.0, axis=1).sum())
     return total
 
 
-def find_contacts(model: Model, state: State) -> np.ndarray:
-    """The contacts of the last step: world point [m], unit normal (zero if unknown), force [N] on what is above.
+def find_contacts(model: Model, state: State, settings: RunSettings) -> np.ndarray:
+    """The contacts of the last step: world point [m], unit normal, force on what is above [N].
+
+    Forces are those of the explicit solvers, for xpbd the mean over its last step; there, those on particles are not
+    known and zero.
 
     Returns:
-        float32, shape [n, 9]; forces are known for the explicit solvers only, else they are zero.
+        float32, shape [n, 9].
     """
     parts = [np.zeros((0, 9), np.float32)]
     if model.rigid_contacts is not None and model.rigid_contacts.pair_count:
-        parts.append(_between_shapes(model, state))
+        parts.append(_between_shapes(model, state, settings))
     if model.particle_contacts is not None:
-        parts.append(_on_particles(model))
+        parts.append(_on_particles(model, known=settings.solver != "xpbd"))
     return np.concatenate(parts)[:MOST].astype(np.float32)
 
 
-def _between_shapes(model: Model, state: State) -> np.ndarray:
+def _touching_points(model: Model, state: State) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places in the table of points that touch [n], their slots [n], and where they are in the world [n, 3]."""
     contacts = model.rigid_contacts
     active = int(contacts.active_count.numpy()[0])
     counts = contacts.points.count.numpy()[:active]
+    slots = np.repeat(np.arange(active), counts)
+    place = slots * MAX_POINTS + np.concatenate([np.arange(n) for n in counts] or [np.zeros(0, int)]).astype(int)
     pairs = contacts.pair_shapes.numpy()[contacts.active_pair.numpy()[:active]].reshape(-1, 2)
-    bodies = model.shape_body.numpy()[pairs]
-    points, normals = contacts.points.point_a.numpy().reshape(-1, 3), contacts.points.normal.numpy().reshape(-1, 3)
-    forces = contacts.wrench_a.numpy().reshape(-1, 6)[:active, 3:]
-    poses = state.body_q.numpy().reshape(-1, 7)
-    rows = []
-    for slot in np.flatnonzero(counts):
-        body, n = bodies[slot, 0], counts[slot]
-        for i in range(n):
-            c = slot * MAX_POINTS + i
-            point = transform_point(poses[body], points[c]) if body >= 0 else points[c]
-            rows.append([*point, *normals[c], *(forces[slot] / n)])
-            if len(rows) == MOST:
-                break
-    return np.array(rows, np.float32).reshape(-1, 9)
+    bodies = model.shape_body.numpy()[pairs][slots].reshape(-1, 2)
+    poses = state.body_q.numpy().reshape(-1, 7).astype(float)
+    on_a, on_b = (
+        to_world(poses, bodies[:, side], points.numpy().reshape(-1, 3)[place].astype(float))
+        for side, points in enumerate((contacts.points.point_a, contacts.points.point_b))
+    )
+    normals = contacts.points.normal.numpy().reshape(-1, 3)[place]
+    near = np.einsum("ni,ni->n", on_a - on_b, normals) <= TOUCHING * contacts.step_margin
+    return place[near], slots[near], on_a[near]
 
 
-def _on_particles(model: Model) -> np.ndarray:
+def _between_shapes(model: Model, state: State, settings: RunSettings) -> np.ndarray:
+    contacts = model.rigid_contacts
+    place, slots, points = _touching_points(model, state)
+    normals = contacts.points.normal.numpy().reshape(-1, 3)[place]
+    if settings.solver == "xpbd" and getattr(model, "xpbd_scratch", None) is not None:
+        push, drag = (values.numpy() for values in model.xpbd_scratch.rigid_multipliers(contacts))
+        pushed = push[place, None] * normals + drag.reshape(-1, 3)[place]
+        return np.hstack([points, normals, pushed / settings.step_dt**2])
+    forces = contacts.wrench_a.numpy().reshape(-1, 6)[slots, 3:]
+    shares = np.bincount(slots, minlength=1)[slots] if len(slots) else np.ones(0)
+    return np.hstack([points, normals, forces / shares[:, None]])
+
+
+def _on_particles(model: Model, *, known: bool) -> np.ndarray:
     contacts = model.particle_contacts
     force = contacts.force.numpy().reshape(-1, 3)
     touching = np.any(force != 0.0, axis=1)
     force, point = force[touching], contacts.point.numpy().reshape(-1, 3)[touching]
     size = np.linalg.norm(force, axis=1, keepdims=True)
-    return np.hstack([point, force / np.maximum(size, 1e-30), force])
+    return np.hstack([point, force / np.maximum(size, 1e-30), force if known else 0.0 * force])
+
+
+def to_world(poses: np.ndarray, bodies: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points in the frames of bodies [n, 3], in the world; those of body -1 are there already."""
+    out = points.copy()
+    moving = bodies >= 0
+    q, v = poses[bodies[moving], 3:], points[moving]
+    t = 2.0 * np.cross(q[:, :3], v)
+    out[moving] = v + q[:, 3:] * t + np.cross(q[:, :3], t) + poses[bodies[moving], :3]
+    return out

@@ -238,19 +238,20 @@ class SessionRunner:
 
     def _is_due(self) -> bool:
         """Whether it is time for the next frame; waits until then, or until somebody wants something."""
-        if self.speed is None:
+        speed = self.speed  # others may set speed and due time meanwhile
+        if speed is None:
             return True
-        now = time.perf_counter()
-        if self._due is None or now - self._due > MOST_LAG:
-            self._due = now
-        wait = self._due - now
-        if wait > 0:
+        now, due = time.perf_counter(), self._due
+        if due is None or now - due > MOST_LAG:
+            due = now
+        if due > now:
+            self._due = due
             with self._wake:
                 if not self._tasks and not self._ending:
-                    self._wake.wait(wait)
-            if time.perf_counter() < self._due:
+                    self._wake.wait(due - now)
+            if time.perf_counter() < due:
                 return False
-        self._due += self.session.settings.frame_dt / self.speed
+        self._due = due + self.session.settings.frame_dt / speed
         return self.playing
 
     def _step(self) -> None:

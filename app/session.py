@@ -299,8 +299,8 @@ class Session:
     def _remember(self, times: dict[str, float]) -> None:
         if self.history is None:
             return
-        contacts = find_contacts(self.model, self.state) if self.show_contacts else None
-        numbers = {**times, "contacts": float(count_contacts(self.model)) if times else 0.0}
+        contacts = find_contacts(self.model, self.state, self.settings) if self.show_contacts else None
+        numbers = {**times, "contacts": float(count_contacts(self.model, self.state)) if times else 0.0}
         self.history.add(Frame.of(self.state, self.frame, self.time, numbers=numbers, contacts=contacts))
 
     def change_settings(self, settings: RunSettings) -> None:

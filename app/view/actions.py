@@ -56,6 +56,7 @@ ACTIONS: tuple[Action, ...] = (
     _action("undo", "Undo", "Edit", "Ctrl+Z"),
     _action("redo", "Redo", "Edit", "Ctrl+Shift+Z Ctrl+Y"),
     _action("select_nothing", "Select nothing", "Edit", "Escape"),
+    _action("toggle_gizmo", "Gizmo moves / turns the selected body", "Edit", "M"),
     _action("set_initial_state", "Make this the initial state", "Edit", "Ctrl+I"),
     _action("toggle_play", "Play / pause", "Time", "Space"),
     _action("step_forward", "One frame forward", "Time", "Right Period"),

@@ -87,6 +87,7 @@ class Application:
         self.view: SceneView | None = None
         self.held: Hold | None = None
         self.pull_target = np.zeros(3)
+        self.gizmo_turns = False
         self.dialog: str | None = None
         self.aspect = 1.6
         self.timings: dict[str, float] = {}
@@ -470,6 +471,10 @@ class Application:
             return None
         return self.held.point(frame.rows("body_q"), frame.rows("particle_q"))
 
+    def toggle_gizmo(self) -> None:
+        """Let the gizmo turn the selected body, or move it."""
+        self.gizmo_turns = not self.gizmo_turns
+
     def place_body(self, body: int, pose: np.ndarray) -> None:
         """Move a body by hand: at once while resting; a kinematic one travels while the simulation runs."""
         at_once = not self.runner.playing
@@ -567,7 +572,8 @@ class Application:
             self._show(event.about, event.look)
         elif event.kind is RunnerEvent.LOAD_FAILED:
             self._keep_camera = False
-            self.log.add("error", f"{event.about}: {error}")
+            text = str(error)
+            self.log.add("error", text if str(event.about) in text else f"{event.about}: {text}")
         elif event.kind is RunnerEvent.FAILED:
             path = error.prim_path if isinstance(error, SimulationFailed) else None
             self.log.add("error", f"{error}", path)

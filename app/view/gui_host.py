@@ -101,6 +101,7 @@ class GuiHost:
         style.window_rounding = style.child_rounding = 0.0
         style.frame_rounding = style.grab_rounding = 3.0
         style.window_border_size = 1.0
+        implot.get_style().plot_min_size = imgui.ImVec2(80, 50)
         style.frame_padding, style.item_spacing = imgui.ImVec2(7, 4), imgui.ImVec2(8, 5)
 
     def begin(self, text_scale: float) -> None:

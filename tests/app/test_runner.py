@@ -168,3 +168,14 @@ def test_whoever_looks_is_not_held_up_by_a_long_frame(opened):
     opened.pause()
     assert opened.session.frame - start < 200
     assert longest < 0.5
+
+
+def test_play_and_speed_may_be_asked_for_at_any_moment(opened):
+    end = time.perf_counter() + 1.5
+    while time.perf_counter() < end:
+        opened.play(speed=50.0)
+        time.sleep(0.0005)
+        opened.play(speed=None)
+        opened.pause()
+    opened.drain()
+    assert [e for e in opened.events() if e.error is not None] == []

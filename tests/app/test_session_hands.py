@@ -148,12 +148,53 @@ def test_after_a_failure_the_history_ends_with_the_last_good_frame(exploding):
     assert np.isfinite(session.history.newest().rows("particle_q")).all()
 
 
-def test_contacts_of_the_last_step_are_told_with_points_and_forces():
-    session = Session.open(ROOT / "scenes" / "rigid_pile.usda", interactive=True)
+RESTING = """#usda 1.0
+(
+    defaultPrim = "World"
+    metersPerUnit = 1
+    upAxis = "Y"
+    timeCodesPerSecond = 60
+)
+def Xform "World"
+{
+    def PhysicsScene "Physics"
+    {
+        vector3f physics:gravityDirection = (0, -1, 0)
+        float physics:gravityMagnitude = 10
+        custom int simrun:substeps = 32
+    }
+    def Cube "Box" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI", "PhysicsMassAPI"])
+    {
+        float physics:mass = 3
+        double size = 1
+        double3 xformOp:translate = (0, 0.5, 0)
+        uniform token[] xformOpOrder = ["xformOp:translate"]
+    }
+    def Plane "Ground" (prepend apiSchemas = ["PhysicsCollisionAPI"])
+    {
+        uniform token axis = "Y"
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("solver", ["semi-implicit", "xpbd"])
+def test_contacts_of_a_resting_box_carry_its_weight(tmp_path, solver):
+    scene = tmp_path / "resting.usda"
+    scene.write_text(RESTING)
+    session = Session.open(scene, RunOptions(solver=solver, substeps=32), interactive=True)
     session.show_contacts = True
-    for _ in range(60):
+    for _ in range(90):
         session.step()
     frame = session.history.newest()
-    assert frame.contacts.shape[1] == 9 and len(frame.contacts) > 5
-    assert np.linalg.norm(frame.contacts[:, 3:6], axis=1) == pytest.approx(1.0, abs=1e-3)
-    assert np.isfinite(frame.contacts).all() and frame.numbers["contacts"] >= len(frame.contacts)
+    points, normals, forces = frame.contacts[:, :3], frame.contacts[:, 3:6], frame.contacts[:, 6:]
+    assert len(points) == 4 == frame.numbers["contacts"]
+    assert np.abs(points[:, 1]).max() < 0.01 and np.abs(points[:, [0, 2]]) == pytest.approx(0.5, abs=0.01)
+    assert np.abs(normals[:, 1]) == pytest.approx(1.0, abs=1e-3)
+    assert forces.sum(axis=0) == pytest.approx([0.0, 30.0, 0.0], abs=1.5)
+
+
+def test_boxes_in_the_air_have_no_contacts(ball):
+    session = Session.open(ball, interactive=True)
+    session.step()
+    assert session.history.newest().numbers["contacts"] == 0.0

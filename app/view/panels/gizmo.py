@@ -17,7 +17,6 @@ class BodyGizmo:
 
     def __init__(self, app: Application):
         self._app = app
-        self.turning = False
         self.used = False
 
     @property
@@ -49,7 +48,7 @@ class BodyGizmo:
         gizmo.set_orthographic(camera.orthographic_height is not None)
         gizmo.set_rect(picture.x, picture.y, picture.width, picture.height)
         gizmo.set_drawlist(imgui.get_background_draw_list())
-        operation = gizmo.OPERATION.rotate if self.turning else gizmo.OPERATION.translate
+        operation = gizmo.OPERATION.rotate if app.gizmo_turns else gizmo.OPERATION.translate
         matrix = matrix16(pose_matrices(pose[None])[0])
         view, projection = matrix16(camera.view_matrix()), matrix16(camera.projection_matrix(aspect, app.bounds()))
         if gizmo.manipulate(view, projection, operation, gizmo.MODE.world, matrix):

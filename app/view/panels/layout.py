@@ -52,6 +52,8 @@ class PanelLayout:
         self._app = app
         self._arrange = arrange
         self.panels = [(kind(app), place) for kind, place in PANELS]
+        #: titles of panels to bring to the front of their places
+        self.wanted: list[str] = []
 
     def draw(self) -> Rectangle:
         """Draw what is open; returns what is left for the picture."""
@@ -73,8 +75,9 @@ class PanelLayout:
                 panel.draw()
             imgui.end()
         if fresh:
-            for title in ("Properties", "Log", "Stage"):
-                imgui.set_window_focus(title)
+            self.wanted += ["Properties", "Log", "Stage"]
+        elif self.wanted:
+            imgui.set_window_focus(self.wanted.pop(0))
         node = imgui.internal.dock_builder_get_central_node(dock)
         return Rectangle(*node.pos, *node.size)
 

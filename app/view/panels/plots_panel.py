@@ -81,7 +81,7 @@ class PlotsPanel:
         if not units or not implot.begin_plot("##plot", imgui.ImVec2(-1, -1)):
             return
         axes = (implot.ImAxis_.y1, implot.ImAxis_.y2, implot.ImAxis_.y3)
-        implot.setup_axis(implot.ImAxis_.x1, "time [s]", implot.AxisFlags_.auto_fit)
+        implot.setup_axis(implot.ImAxis_.x1, "s", implot.AxisFlags_.auto_fit | implot.AxisFlags_.no_label)
         for unit, axis in zip(units, axes):
             opposite = implot.AxisFlags_.opposite if axis != axes[0] else 0
             implot.setup_axis(axis, unit or "number", implot.AxisFlags_.auto_fit | opposite)

@@ -113,7 +113,8 @@ class PropertiesPanel:
                 imgui.text("  ".join(f"{x: .4g}" for x in line))
             imgui.tree_pop()
         imgui.text_disabled(
-            "The gizmo moves it: at once while paused" + (", by travelling while running." if fixed else ".")
+            "The gizmo (M: move or turn) acts at once while paused"
+            + (", by travelling while running." if fixed else ".")
         )
 
     def _contacts_of(self, body: int) -> int:
