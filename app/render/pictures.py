@@ -30,7 +30,7 @@ class PictureSettings:
     path: Path
     camera: str | None = None
     size: tuple[int, int] = (1280, 720)
-    options: DrawOptions = field(default_factory=lambda: DrawOptions(samples=4, axes=False))
+    options: DrawOptions = field(default_factory=lambda: DrawOptions(samples=4, axes=False, ambient_occlusion=True))
 
 
 class PictureRecording:
@@ -62,11 +62,10 @@ class PictureRecording:
         except BaseException:
             self._renderer.release()
             raise
-        self._carrier = next(
-            (c for c in scene.cameras if c.body >= 0 and settings.camera in (None, c.path, c.name)), None
-        )
+        chosen = next((c for c in scene.cameras if settings.camera in (None, c.path, c.name)), None)
+        self._moving = chosen if chosen is not None and (chosen.body >= 0 or chosen.track is not None) else None
         self.frame_count, self.seconds = 0, 0.0
-        self._undrawn = False
+        self._undrawn, self._time_code = False, 0.0
 
     def write_frame(
         self,
@@ -83,14 +82,17 @@ class PictureRecording:
         began = perf_counter()
         self._renderer.update(_some(body_q), _some(particle_q))
         self.frame_count += 1
+        self._time_code = time_code
         self._undrawn = True
         if not isinstance(self._writer, LastPicture):
             self._writer.write(self._draw())
         self.seconds += perf_counter() - began
 
     def _draw(self) -> np.ndarray:
-        if self._carrier is not None:
-            self._camera = self._carrier.camera(self._renderer.placement.body_q, up=self._scene.up)
+        if self._moving is not None:
+            self._camera = self._moving.camera(
+                self._renderer.placement.body_q, up=self._scene.up, time_code=self._time_code
+            )
         self._renderer.draw(self._camera, self._settings.options, self._settings.size)
         self._undrawn = False
         return self._renderer.read_pixels()

@@ -12,6 +12,7 @@ from app.render.camera import Camera
 from app.render.context import headless_context, is_software
 from app.render.frame_block import FLOATS, frame_block
 from app.render.lights import LightRig, light_rig
+from app.render.occlusion_pass import OcclusionPass
 from app.render.options import BACKGROUNDS, DrawOptions, Overlay
 from app.render.overlay_pass import OverlayPass
 from app.render.picking import Pick, ground_hit, nearest_hit, zoom_matrix
@@ -62,6 +63,7 @@ class Renderer:
         self._shadow = ShadowTarget(self.context, 1024 if self.software else 4096)
         self._pick: PickTarget | None = None
         self._overlay = OverlayPass(self.context, self.programs)
+        self._occlusion: OcclusionPass | None = None
         self._shadow_of: tuple | None = None
         self._flags_of: tuple | None = None
         self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
@@ -133,8 +135,8 @@ class Renderer:
         self._draw_surfaces(camera, size, options, transparent=False)
         context.enable(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        self._draw_ground(camera, options, scene_target)
         scene_target.depth_mask = False
-        self._draw_ground(camera, options)
         self._draw_surfaces(camera, size, options, transparent=True)
         projection = self._view_projection(camera, size)
         if overlay is not None:
@@ -384,7 +386,7 @@ class Renderer:
             self._textures[texture.name] = made
         return self._textures[texture.name]
 
-    def _draw_ground(self, camera: Camera, options: DrawOptions) -> None:
+    def _draw_ground(self, camera: Camera, options: DrawOptions, target: moderngl.Framebuffer) -> None:
         grounds = [m for m in self.scene.meshes if m.ground and m.visible and m.purpose in options.purposes]
         if not (grounds or options.grid) or options.shading == "normals":
             return
@@ -416,6 +418,9 @@ class Renderer:
             floor_opacity=floor,
             line_opacity=lines,
         )
+        # A floor that is there has depths, so that things darken it where they stand; a grid alone has none.
+        above = float(np.dot(camera.eye, self.scene.up)) > height
+        target.depth_mask = floor > 0.0 and above
         self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
 
     def _ground_color(self, item) -> np.ndarray:
@@ -440,6 +445,9 @@ class Renderer:
         selected = bool(options.selected or options.highlighted) and self._draw_mask(camera, size, projection)
         if target.samples > 1:
             context.copy_framebuffer(target.resolved, target.scene)
+        if options.ambient_occlusion and options.shading in ("shaded", "wireframe on shaded"):
+            self._occlusion = self._occlusion or OcclusionPass(context, self.programs, self._draw_screen)
+            self._occlusion.draw(target, projection, self.placement.bounds.radius)
         target.final.use()
         context.viewport = (0, 0, *size)
         context.enable_only(moderngl.NOTHING)
@@ -506,7 +514,15 @@ class Renderer:
     def release(self) -> None:
         """Give everything on the GPU back."""
         self._release_scene()
-        for each in (self._target, self._shadow, self._pick, self._overlay, self._frame, self._screen_corners):
+        for each in (
+            self._target,
+            self._shadow,
+            self._pick,
+            self._overlay,
+            self._occlusion,
+            self._frame,
+            self._screen_corners,
+        ):
             if each is not None:
                 each.release()
         for array in self._screen_arrays.values():

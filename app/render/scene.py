@@ -220,6 +220,7 @@ class CameraItem:
         aspect: width over height of what it frames; a wider picture shows more at the sides, a narrower one fits it.
         near, far: clipping distances [m], None where the stage says nothing.
         focus: distance of what it looks at [m], the pivot for orbiting from here.
+        track: for a camera that the stage moves: time codes [k] and matrices [k, 4, 4]; else None.
     """
 
     path: str
@@ -231,15 +232,26 @@ class CameraItem:
     near: float | None = None
     far: float | None = None
     focus: float = 5.0
+    track: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def name(self) -> str:
         """Last part of the path."""
         return self.path.rsplit("/", 1)[-1]
 
-    def camera(self, body_q: np.ndarray | None = None, *, up: np.ndarray | None = None) -> Camera:
+    def camera(
+        self, body_q: np.ndarray | None = None, *, up: np.ndarray | None = None, time_code: float | None = None
+    ) -> Camera:
         """Where it is now, given the poses of the bodies [n, 7]; `up` is the up axis of the scene for orbiting."""
         matrix = np.asarray(self.transform, np.float64)
+        if self.track is not None and time_code is not None:
+            times, matrices = self.track
+            # Between samples a frame apart, mixing the matrices is as good as USD's own interpolation of each operation.
+            at = float(np.interp(time_code, times, np.arange(len(times))))
+            low = min(int(at), len(times) - 1)
+            high = min(low + 1, len(times) - 1)
+            matrix = (1.0 - (at - low)) * matrices[low] + (at - low) * matrices[high]
+            matrix[:3, :3] = _orthonormal(matrix[:3, :3])
         if self.body >= 0 and body_q is not None:
             matrix = pose_matrices(np.asarray(body_q)[self.body : self.body + 1])[0] @ matrix
         return Camera.from_matrix(
@@ -336,6 +348,11 @@ class RenderScene:
                 continue
             total = total.union(_item_bounds(item, poses, particle_q))
         return total
+
+
+def _orthonormal(columns: np.ndarray) -> np.ndarray:
+    u, _, vt = np.linalg.svd(columns)
+    return u @ vt
 
 
 def _item_bounds(item: Item, poses: np.ndarray, particle_q: np.ndarray) -> Bounds:

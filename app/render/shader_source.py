@@ -66,7 +66,7 @@ class Programs:
         return self._made[key]
 
 
-SAMPLERS = {0: "image", 1: "shadow_map", 2: "mask", 3: "picture", 4: "atlas"}
+SAMPLERS = {0: "image", 1: "shadow_map", 2: "mask", 3: "picture", 4: "atlas", 5: "depths", 6: "occlusion"}
 """Texture units."""
 
 

@@ -14,7 +14,8 @@ class PictureTarget:
     Attributes:
         samples: samples a pixel of `scene`.
         scene: colour and depth that the scene is drawn into.
-        resolved: the same, one sample, readable as `picture`.
+        resolved: the same, one sample, readable as `picture` and `depths`.
+        resolved_color: its colour alone, to draw while the depths are read.
         final: the finished picture, readable as `final_texture`.
         mask: what is selected.
     """
@@ -24,19 +25,20 @@ class PictureTarget:
         self.picture = context.texture(size, 4)
         self.picture.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self.picture.repeat_x = self.picture.repeat_y = False
-        self._owned = [self.picture]
+        self.depths = context.depth_texture(size)
+        self.depths.compare_func = ""
+        self.depths.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.resolved = context.framebuffer([self.picture], self.depths)
+        self.resolved_color = context.framebuffer([self.picture])
+        self._owned = [self.resolved, self.resolved_color, self.picture, self.depths]
+        self.scene = self.resolved
         if samples > 1:
             color, depth = (
                 context.renderbuffer(size, 4, samples=samples),
                 context.depth_renderbuffer(size, samples=samples),
             )
             self.scene = context.framebuffer([color], depth)
-            self.resolved = context.framebuffer([self.picture])
-            self._owned += [color, depth, self.scene, self.resolved]
-        else:
-            depth = context.depth_renderbuffer(size)
-            self.scene = self.resolved = context.framebuffer([self.picture], depth)
-            self._owned += [depth, self.scene]
+            self._owned = [self.scene, color, depth, *self._owned]
         self.final_texture = context.texture(size, 4)
         self.final = context.framebuffer([self.final_texture])
         self._owned += [self.final_texture, self.final]

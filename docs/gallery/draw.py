@@ -43,7 +43,9 @@ def draw(renderer: Renderer, path: Path, frames: int) -> None:
     model, state = session.model, session.state
     renderer.update(state.body_q if model.body_count else None, state.particle_q if model.particle_count else None)
     # Twice as large, then averaged: smooth edges on shadows, too.
-    renderer.draw(camera, DrawOptions(samples=4, axes=False), (2 * SIZE[0], 2 * SIZE[1]), scale=2.0)
+    renderer.draw(
+        camera, DrawOptions(samples=4, axes=False, ambient_occlusion=True), (2 * SIZE[0], 2 * SIZE[1]), scale=2.0
+    )
     picture = Image.fromarray(renderer.read_pixels()[..., :3]).resize(SIZE, Image.Resampling.BOX)
     picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(
         GALLERY / f"drawn_{path.stem}.png", optimize=True

@@ -21,6 +21,8 @@ from usd_io.author import author_stage
 from usd_io.model_stage import ROOT, author_model
 from usd_io.read.opening import open_stage, quiet_diagnostics
 
+LONGEST_TRACK = 100_000
+"""Time codes over which an animated camera is read."""
 MOST_NESTED = 4
 """PointInstancers inside prototypes of PointInstancers."""
 
@@ -261,7 +263,31 @@ class _StageReader:
         place = self._standing(prim, here)
         camera = read_camera(prim, self._time, place.transforms[0], self._meters)
         camera.body = int(place.bodies[0])
+        if camera.body < 0:
+            camera.track = self._track(prim)
         self.scene.cameras.append(camera)
+
+    def _track(self, prim: Usd.Prim) -> tuple[np.ndarray, np.ndarray] | None:
+        """Matrices of a camera at every time code of the stage, if it (or what it hangs on) is animated."""
+        first, last = self._stage.GetStartTimeCode(), self._stage.GetEndTimeCode()
+        if not 0.0 < last - first < LONGEST_TRACK:
+            return None
+        above = prim
+        while above and not above.IsPseudoRoot():
+            xformable = UsdGeom.Xformable(above)
+            if xformable and xformable.TransformMightBeTimeVarying():
+                break
+            above = above.GetParent()
+        else:
+            return None
+        times = np.arange(first, last + 0.5)
+        cache, matrices = UsdGeom.XformCache(), []
+        for code in times:
+            cache.SetTime(Usd.TimeCode(float(code)))
+            matrix = self._scaled(np.array(cache.GetLocalToWorldTransform(prim), float).T)
+            matrix[:3, :3] /= np.maximum(np.linalg.norm(matrix[:3, :3], axis=0), 1e-12)
+            matrices.append(matrix)
+        return times, np.stack(matrices)
 
 
 def _body_paths(motions: Motions, model: Model) -> list[str]:

@@ -333,3 +333,20 @@ def test_scene_that_moved_away_is_still_lit_and_not_clipped(renderer, plain, fro
     camera = Camera.framing(renderer.bounds, aspect=1.2)
     renderer.draw(camera, plain, SIZE)
     assert covered(renderer.read_pixels()).sum() > 1000
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_ambient_occlusion_darkens_corners_only(renderer, plain, samples):
+    from app.render.camera import Camera
+
+    plain.samples = samples
+    scene = RenderScene(meshes=[still("/floor", box(1.0), (0, -1, 0)), still("/block", box(0.3), (0, 0.3, 0))])
+    camera = Camera(np.array([0.0, 1.6, 3.0]), np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    without = picture(renderer, scene, camera, plain).astype(int)
+    plain.ambient_occlusion = True
+    renderer.draw(camera, plain, SIZE)
+    change = (without - renderer.read_pixels().astype(int))[..., :3].max(axis=2)
+    x, foot, _ = camera.project([[0, 0, 0.3]], *SIZE)[0]
+    _, front, _ = camera.project([[0, 0, 0.9]], *SIZE)[0]
+    assert change[int(foot) - 1 : int(foot) + 2, int(x)].max() > 15
+    assert change[int(front), int(x)] <= 6 and change[2, 2] == 0

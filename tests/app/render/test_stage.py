@@ -427,3 +427,24 @@ def test_floor_with_an_image_is_drawn_as_authored(tmp_path):
     assert not any(m.ground for m in scene.meshes)
     floor = next(m for m in scene.meshes if m.path == "/Floor")
     np.testing.assert_allclose(extent(world_points(floor, scene)), [(-10, -0.5, -10), (10, -0.5, 10)], atol=1e-5)
+
+
+def test_animated_camera_is_where_usd_has_it_at_every_time():
+    from pxr import UsdGeom
+
+    stage = stage_of("""def Xform "rig" {
+      float xformOp:rotateY.timeSamples = { 0: 0, 10: 90 }
+      uniform token[] xformOpOrder = ["xformOp:rotateY"]
+      def Camera "cam" { double3 xformOp:translate.timeSamples = { 0: (0, 0, 5), 10: (0, 2, 3) }
+        uniform token[] xformOpOrder = ["xformOp:translate"] } }
+    def Camera "still" {}""")  # fmt: skip
+    stage.SetStartTimeCode(0)
+    stage.SetEndTimeCode(10)
+    scene = from_stage(stage)
+    item = scene.find_camera("cam")
+    for code in (0.0, 4.0, 10.0):
+        camera = item.camera(time_code=code)
+        matrix = np.array(UsdGeom.Imageable(stage.GetPrimAtPath("/rig/cam")).ComputeLocalToWorldTransform(code)).T
+        np.testing.assert_allclose(camera.eye, matrix[:3, 3], atol=1e-6)
+        np.testing.assert_allclose(camera.axes()[2], matrix[:3, 2], atol=1e-6)
+    assert scene.find_camera("still").track is None
