@@ -167,8 +167,13 @@ class Camera:
             far = 2.0 * (away + 12.0 * bounds.radius)
             # The floor reaches closer to the viewer than the scene does.
             near = max(0.02 * (away - bounds.radius), 0.004 * min(max(self.distance, 1e-6), bounds.radius), 1e-5 * far)
-        near = near if self.near is None else max(self.near, 1e-6)
-        return near, max(far if self.far is None else self.far, 2.0 * near)
+        if bounds is None or bounds.is_empty:
+            near, far = near if self.near is None else self.near, far if self.far is None else self.far
+        else:
+            # What was set cuts off what it is meant to, but wider than the scene it would only cost digits of depth.
+            near, far = max(near, self.near or 0.0), min(far, self.far or far)
+        near = max(near, 1e-6)
+        return near, max(far, 1.01 * near)
 
     def projection_matrix(self, aspect: float, bounds: Bounds | None = None) -> np.ndarray:
         """Eye space to GL clip space [4, 4]."""

@@ -63,3 +63,13 @@ def test_pose_matrices_rotate_as_the_quaternion_says():
     half = np.sqrt(0.5)
     (matrix,) = pose_matrices([[1, 2, 3, 0, 0, half, half]])
     np.testing.assert_allclose(matrix @ [1, 0, 0, 1], [1, 3, 3, 1], atol=1e-12)
+
+
+def test_clipping_that_was_set_cuts_but_does_not_waste_depth():
+    camera = Camera(np.array([0.0, 0.0, 20.0]), np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    fitted = camera.clipping(BOX)
+    camera.near, camera.far = 1e-5, 1e9
+    assert camera.clipping(BOX) == pytest.approx(fitted)
+    camera.near, camera.far = 19.0, 21.0
+    assert camera.clipping(BOX) == pytest.approx((19.0, 21.0))
+    assert camera.clipping() == pytest.approx((19.0, 21.0))
