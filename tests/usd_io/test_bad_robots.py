@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import sim
 from usd_io import SceneError, emit, read_scene
+from usd_io.author import author_stage
 
 MODELS = Path(__file__).parents[2].parent / "shared" / "models"
 if not MODELS.exists():
@@ -157,6 +158,50 @@ def test_broken_mesh_files_are_named(tmp_path, name, content):
     )
     with pytest.raises(SceneError, match=rf"x\.urdf:2 <mesh>.*{name}"):
         read_scene(path)
+
+
+RICH = {
+    "rich.xml": """<mujoco model="m"><compiler angle="radian"/><option timestep="0.002" gravity="0 0 -9"><flag contact="enable"/></option>
+<default><joint damping="0.1"/><equality solref="0.01 1"/><site size="0.1"/></default>
+<worldbody><camera name="eye" pos="0 -3 1" xyaxes="1 0 0 0 0 1" fovy="60"/><light pos="0 0 4" dir="0 0.1 -1" diffuse="1 0.5 0.2"/>
+<body name="a"><joint name="a" axis="0 1 1" ref="0.2" range="-1 2"/><geom size="0.1" pos="0.3 0 0"/><site name="s" pos="1 2 3"/>
+<body name="b" pos="0.5 0 0"><joint name="b" axis="0 -1 0" frictionloss="0.2"/><joint name="c" axis="1 0 0"/><geom size="0.1" pos="0.3 0 0"/></body></body>
+<body name="d" pos="1 0 1" euler="0.3 0.2 0.1"><joint type="ball" range="0 0.7"/><geom size="0.1" pos="0.3 0 0"/><site name="t"/></body>
+<body name="e" pos="1 0 2"><freejoint/><geom size="0.1"/></body></worldbody>
+<equality><joint joint1="c" joint2="a" polycoef="0.1 -2 0.3 0 0.5"/><joint joint1="b" polycoef="0.3"/>
+<connect body1="b" body2="e" anchor="0.1 0.2 0.3"/><weld body1="d" body2="e" relpose="0 0 0 1 0 0 0"/><weld site1="s" site2="t" active="false"/></equality>
+<actuator><motor joint="b" gear="3" ctrlrange="-1 1"/><position joint="a" kp="20" dampratio="1" forcerange="-3 3"/></actuator>
+<keyframe><key name="k" ctrl="2 0.3" qpos="0.1 0.2 0.3 1 0 0 0 1 0 2 1 0 0 0" qvel="0 0 0 0 0 0 0 0 0 0 0 1"/></keyframe></mujoco>""",
+    "rich.urdf": """<robot name="r"><material name="m"><color rgba="1 0 0 1"/></material>
+<link name="a"><inertial><origin xyz="0 0 1" rpy="0.1 0 0"/><mass value="1"/><inertia ixx="1" iyy="1" izz="1" ixy="0" ixz="0" iyz="0"/></inertial></link>
+<link name="b"><inertial><mass value="1"/><inertia ixx="1" iyy="1" izz="1"/></inertial><visual><geometry><box size="1 2 3"/></geometry><material name="m"/></visual></link>
+<link name="c"><inertial><mass value="2"/><inertia ixx="1" iyy="1" izz="1"/></inertial><collision><geometry><sphere radius="1"/></geometry></collision></link>
+<joint name="j" type="revolute"><parent link="a"/><child link="b"/><axis xyz="0 0 1"/><limit lower="-1" upper="1" effort="3" velocity="2"/><dynamics damping="0.1" friction="0.2"/></joint>
+<joint name="k" type="prismatic"><origin xyz="1 0 0" rpy="0 1 0"/><parent link="b"/><child link="c"/><limit lower="-1" upper="1"/><mimic joint="j" multiplier="-2" offset="0.1"/></joint></robot>""",
+}
+"""Files that use what robots of others use rarely."""
+
+
+@pytest.mark.parametrize("name", RICH)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_mutated_files_of_all_features_are_read_and_written_or_refused(tmp_path, name, seed):
+    """As below; what is read is written as a stage as well, and read back."""
+    rng, text = random.Random(seed), RICH[name]
+    for _ in range(rng.randint(1, 3)):
+        text = mutated(text, rng)
+    path, output = tmp_path / name, tmp_path / "out.usda"
+    path.write_text(text, errors="replace")
+    try:
+        scene = read_scene(path, keyframe="k" if name.endswith(".xml") and rng.random() < 0.7 else None)
+        emit(scene, builder := sim.ModelBuilder())
+        builder.finalize()
+        author_stage(scene, output, physics=True)
+        emit(read_scene(output), sim.ModelBuilder())
+    except (SceneError, sim.SimError) as error:
+        assert len(str(error)) < 2000
+    else:
+        assert all(np.isfinite(b.X_wb).all() for b in scene.bodies)
 
 
 SOURCES = ["mjcf/mujoco/humanoid/humanoid.xml", "mjcf/mujoco/car/car.xml", "urdf/bullet3/r2d2.urdf", "mjcf/mujoco/replicate/helix.xml"]  # fmt: skip
