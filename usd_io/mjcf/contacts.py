@@ -18,35 +18,46 @@ def read_contacts(documents, body_paths, geoms, record: SceneRecord, warn: Calla
         record: Receives the result.
         warn: Takes what is not simulated.
     """
-    record.collision_groups = _groups(geoms)
     paths = {body.name: path for body, path in body_paths.items() if body.name}
+    by_name = {geom.name: path for path, (_, geom) in geoms.items() if geom.name}
+    pairs: set[frozenset[str]] = set()
     for document, prefix, suffix in documents:
         for section in document.root.each("contact"):
             for element in section.children:
-                if element.tag == "pair":
-                    warn(element, "explicit contact pairs are not used; geoms touch by contype and conaffinity")
+                known = {"pair": (by_name, "geom"), "exclude": (paths, "body")}.get(element.tag)
+                if known is None:
                     continue
-                if element.tag != "exclude":
-                    continue
-                names = [f"{prefix}{element.attributes.get(k, '')}{suffix}" for k in ("body1", "body2")]
-                ends = [paths.get(name) for name in names]
+                names = [f"{prefix}{element.attributes.get(f'{known[1]}{i}', '')}{suffix}" for i in (1, 2)]
+                ends = [known[0].get(name) for name in names]
                 if None in ends:
-                    warn(element, f"excludes {' and '.join(names)}, which are not both bodies; left out")
-                else:
+                    warn(element, f"names {' and '.join(names)}, which cannot both touch something; left out")
+                elif element.tag == "exclude":
                     record.filtered_pairs.append((ends[0], ends[1]))
+                else:
+                    pairs.add(frozenset(ends))
+                    if element.attributes.keys() & {"friction", "solref", "solimp", "margin", "gap", "condim"}:
+                        warn(element, "contact pairs use the friction of their geoms, not their own settings")
+    record.collision_groups = _groups(geoms, pairs)
 
 
-def _groups(geoms) -> list[CollisionGroupRecord]:
-    """One group for each pair of masks; two geoms touch when one's contype meets the other's conaffinity."""
-    members: dict[tuple[int, int], set[str]] = {}
+def _groups(geoms, pairs: set[frozenset[str]]) -> list[CollisionGroupRecord]:
+    """Groups of geoms that touch the same ones: two touch when one's contype meets the other's conaffinity, or as a pair.
+
+    A geom of an explicit pair is a group of its own.
+    """
+    alone = frozenset(path for pair in pairs for path in pair)
+    members: dict[tuple[int, int, str], set[str]] = {}
     for path, (_, geom) in geoms.items():
-        members.setdefault((geom.contype, geom.conaffinity), set()).add(path)
+        members.setdefault((geom.contype, geom.conaffinity, path if path in alone else ""), set()).add(path)
 
-    def name(mask: tuple[int, int]) -> str:
-        return f"/contype_{mask[0]}_conaffinity_{mask[1]}"
+    def name(key: tuple[int, int, str]) -> str:
+        return f"/contype_{key[0]}_conaffinity_{key[1]}{key[2].replace('/', '_')}"
 
-    groups = []
-    for mask, paths in members.items():
-        apart = {name(m) for m in members if not (mask[0] & m[1] or m[0] & mask[1])}
-        groups.append(CollisionGroupRecord(name(mask), frozenset(paths), frozenset(apart)))
+    def meet(a: tuple[int, int, str], b: tuple[int, int, str]) -> bool:
+        return bool(a[0] & b[1] or b[0] & a[1]) or frozenset((a[2], b[2])) in pairs
+
+    groups = [
+        CollisionGroupRecord(name(key), frozenset(paths), frozenset(name(k) for k in members if not meet(key, k)))
+        for key, paths in members.items()
+    ]
     return [] if all(not g.filtered_groups for g in groups) else groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from usd_io.errors import SceneError
@@ -40,6 +41,12 @@ class Document:
     def name(self) -> str:
         """The model's name."""
         return self.root.attributes.get("model", "")
+
+    @cached_property
+    def paired(self) -> frozenset[str]:
+        """Names of geoms in explicit contact pairs, which touch whatever their masks say."""
+        pairs = [e for section in self.root.each("contact") for e in section.each("pair")]
+        return frozenset(e.attributes.get(name, "") for e in pairs for name in ("geom1", "geom2"))
 
     def merged(self, element: Element, childclass: str = "") -> dict[str, str]:
         """Attributes of an element with defaults filled in."""

@@ -38,6 +38,7 @@ class Geom:
         friction: Sliding friction coefficient.
         color: Red, green, blue, opacity.
         group: Its group.
+        paired: Whether an explicit contact pair names it.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Geom:
     friction: float
     color: tuple[float, ...]
     group: int
+    paired: bool = False
 
 
 class GeomReader:
@@ -88,6 +90,7 @@ class GeomReader:
             friction=_friction(element, values),
             color=_color(document, element, values),
             group=int(number(element, "group", 0, source=values)),
+            paired=values.get("name", "") in document.paired,
         )
 
     def _shape(self, document, element, kind, size, values) -> tuple[Shape | None, Shape | None, MassProperties | None]:
@@ -120,7 +123,11 @@ class GeomReader:
             raise SceneError(element.where, "a mesh geom without mesh", expected='mesh="name of an asset"')
         asset = self._meshes.get(document, values["mesh"], element.where)
         # Most meshes are only seen, and a hull takes longest of all.
-        collides = number(element, "contype", 1, source=values) or number(element, "conaffinity", 1, source=values)
+        collides = (
+            number(element, "contype", 1, source=values)
+            or number(element, "conaffinity", 1, source=values)
+            or values.get("name", "") in document.paired
+        )
         return (
             self._mesh_shape(asset, hull=False),
             self._mesh_shape(asset, hull=True) if collides else None,

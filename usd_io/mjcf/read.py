@@ -190,7 +190,7 @@ class MjcfReading:
         owner = self.body_paths[body]
         for geom in body.geoms:
             path = self._names.path(owner or self.root, geom.name or "geom")
-            collides = geom.collides is not None and (geom.contype or geom.conaffinity)
+            collides = geom.collides is not None and (geom.contype or geom.conaffinity or geom.paired)
             if collides:
                 material = MaterialRecord(dynamic_friction=geom.friction, restitution=0.0)
                 same = geom.drawn is geom.collides

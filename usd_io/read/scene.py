@@ -10,7 +10,7 @@ from usd_io.errors import NothingToSimulateError, SceneError
 from usd_io.read.bodies import body_frames, read_bodies
 from usd_io.read.colliders import read_colliders
 from usd_io.read.deformables import read_deformables
-from usd_io.read.filtering import read_filtered_pairs, read_groups
+from usd_io.read.filtering import articulated_pairs, read_filtered_pairs, read_groups
 from usd_io.read.joints import JointReader
 from usd_io.read.mass import resolve_masses
 from usd_io.read.materials import MaterialReader
@@ -65,7 +65,7 @@ def _read(stage: Usd.Stage, source: str, allow_empty: bool) -> SceneRecord:
     read_point_instances(reading, found, materials, record)
     read_deformables(reading, found, materials, record)
     collidable = [c.path for c in record.colliders] + [d.path for d in record.deformables]
-    record.filtered_pairs = read_filtered_pairs(reading, found)
+    record.filtered_pairs = [*read_filtered_pairs(reading, found), *articulated_pairs(reading, record)]
     record.collision_groups = read_groups(reading, found, collidable)
     record.warnings = reading.log.warnings()
     if not allow_empty:

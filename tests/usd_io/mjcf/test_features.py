@@ -259,6 +259,23 @@ def test_geoms_touch_by_contype_and_conaffinity(read):
     assert [v.path.rsplit("/", 1)[1] for v in scene.visuals] == ["e"]
 
 
+def test_explicit_pairs_touch_whatever_their_masks_say(read):
+    scene = read(
+        """<mujoco><worldbody>
+        <body><freejoint/><geom name="a" size=".1" contype="0" conaffinity="0"/></body>
+        <body><freejoint/><geom name="b" size=".1" contype="0" conaffinity="0"/></body>
+        <body><freejoint/><geom name="c" size=".1" contype="4" conaffinity="4"/></body>
+        <body><freejoint/><geom name="d" size=".1"/></body>
+        <body><freejoint/><geom name="e" size=".1" contype="0" conaffinity="0"/></body>
+        </worldbody><contact><pair geom1="a" geom2="b"/><pair geom1="c" geom2="d"/></contact></mujoco>"""
+    )
+    builder = sim.ModelBuilder()
+    bindings = emit(scene, builder)
+    pairs = builder.finalize().shape_contact_pairs.numpy()
+    index = {int(np.ravel(i)[0]): path.rsplit("/", 1)[1] for path, i in bindings.shapes.items()}
+    assert {frozenset(index[i] for i in pair) for pair in pairs.tolist()} == {frozenset("ab"), frozenset("cd")}
+
+
 def test_includes_are_put_in_place(tmp_path):
     (tmp_path / "part.xml").write_text(
         '<mujocoinclude><body name="b"><freejoint/><geom size=".1"/></body></mujocoinclude>'

@@ -291,3 +291,14 @@ def test_armature_and_friction_of_other_programs_are_taken(read):
 def test_limits_that_are_no_numbers_are_refused(read):
     with pytest.raises(SceneError, match=r"</J> physics:lowerLimit"):
         read(body("B") + joint("PhysicsRevoluteJoint", "float physics:lowerLimit = nan"))
+
+
+@pytest.mark.parametrize("name", ["physxArticulation:enabledSelfCollisions", "newton:selfCollisionEnabled"])
+@pytest.mark.parametrize("enabled", [False, True])
+def test_self_collisions_of_an_articulation_can_be_switched_off(read, name, enabled):
+    text = body("A", more=f"bool {name} = {str(enabled).lower()}", schemas=', "PhysicsArticulationRootAPI"')
+    text += body("B") + body("C") + body("D")
+    text += joint("PhysicsRevoluteJoint", parent="A", child="B", name="one")
+    text += joint("PhysicsRevoluteJoint", parent="B", child="C", name="two")
+    pairs = read(text).filtered_pairs
+    assert set(pairs) == (set() if enabled else {("/A", "/B"), ("/A", "/C"), ("/B", "/C")})
