@@ -69,7 +69,7 @@ def _between_shapes(model: Model, state: State, settings: RunSettings) -> np.nda
         push, drag = (values.numpy() for values in model.xpbd_scratch.rigid_multipliers(contacts))
         pushed = push[place, None] * normals + drag.reshape(-1, 3)[place]
         return np.hstack([points, normals, pushed / settings.step_dt**2])
-    forces = contacts.wrench_a.numpy().reshape(-1, 6)[slots, 3:]
+    forces = contacts.wrench.numpy().reshape(-1, 2, 6)[slots, 0, 3:]
     shares = np.bincount(slots, minlength=1)[slots] if len(slots) else np.ones(0)
     return np.hstack([points, normals, forces / shares[:, None]])
 

@@ -53,7 +53,7 @@ class RigidContacts:
         points: Contact points, eight per active slot.
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
-        wrench_a, wrench_b: Per active slot, wrench on each body about its centre of mass (torque, force).
+        wrench: Per entry of ``body_entry``, wrench on that body about its centre of mass (torque, force).
     """
 
     def __init__(self, model, capacity: int | None = None):
@@ -102,8 +102,7 @@ class RigidContacts:
         self._old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.body_entry = en.zeros(2 * c, dtype=int)
         self._lists: BodyLists | None = None
-        self.wrench_a = en.zeros(c, dtype=en.spatial_vector)
-        self.wrench_b = en.zeros(c, dtype=en.spatial_vector)
+        self.wrench = en.zeros(2 * c, dtype=en.spatial_vector)
 
     @property
     def pair_shapes(self):

@@ -80,8 +80,7 @@ def push_bodies_apart(
     rest_speed: float,
     dt: float,
     slip: en.array(dtype=en.vec3),
-    wrench_a: en.array(dtype=en.spatial_vector),
-    wrench_b: en.array(dtype=en.spatial_vector),
+    wrench: en.array(dtype=en.spatial_vector),
 ):
     slot = en.tid()
     if slot >= active_count[0]:
@@ -148,5 +147,5 @@ def push_bodies_apart(
             torque_b = torque_b - en.cross(rb, f)
         else:
             slip[c] = en.vec3(0.0, 0.0, 0.0)
-    wrench_a[slot] = en.spatial_vector(torque_a, force_a)
-    wrench_b[slot] = en.spatial_vector(torque_b, -force_a)
+    wrench[2 * slot] = en.spatial_vector(torque_a, force_a)
+    wrench[2 * slot + 1] = en.spatial_vector(torque_b, -force_a)

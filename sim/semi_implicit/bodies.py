@@ -108,8 +108,7 @@ def integrate_bodies(
 def add_pair_wrenches(
     body_start: en.array(dtype=int),
     body_entry: en.array(dtype=int),
-    wrench_a: en.array(dtype=en.spatial_vector),
-    wrench_b: en.array(dtype=en.spatial_vector),
+    wrench: en.array(dtype=en.spatial_vector),
     external: en.array(dtype=en.spatial_vector),
     total: en.array(dtype=en.spatial_vector),
 ):
@@ -117,12 +116,7 @@ def add_pair_wrenches(
     b = en.tid()
     w = external[b]
     for e in range(body_start[b], body_start[b + 1]):
-        entry = body_entry[e]
-        slot = entry // 2
-        if entry == 2 * slot:
-            w = w + wrench_a[slot]
-        else:
-            w = w + wrench_b[slot]
+        w = w + wrench[body_entry[e]]
     total[b] = w
 
 

@@ -233,13 +233,13 @@ class SemiImplicitIntegrator:
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
                     model.mass_parts, self._contact_ahead(model), contacts.points, rest_speed(model.gravity, dt), dt,
                 ],
-                outputs=[contacts.slip, contacts.wrench_a, contacts.wrench_b],
+                outputs=[contacts.slip, contacts.wrench],
             )  # fmt: skip
             en.launch(
                 add_pair_wrenches,
                 dim=model.body_count,
                 inputs=[
-                    contacts.body_start, contacts.body_entry, contacts.wrench_a, contacts.wrench_b, state_in.own_forces()[1]
+                    contacts.body_start, contacts.body_entry, contacts.wrench, state_in.own_forces()[1]
                 ],
                 outputs=[total],
             )  # fmt: skip
