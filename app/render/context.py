@@ -6,6 +6,7 @@ ctypes, and is kept up with drivers by others.
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,20 @@ def headless_context() -> moderngl.Context:
         return moderngl.create_context(standalone=True, require=330)
     except Exception as error:
         raise NoGraphics(f"no OpenGL 3.3 to draw with ({_plain(error)}); {MESA}") from None
+
+
+def release_context() -> None:
+    """Let go of a context of EGL that is current in this thread: beside it no window gets one."""
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        egl = ctypes.CDLL("libEGL.so.1")
+    except OSError:
+        return
+    egl.eglGetCurrentDisplay.restype = ctypes.c_void_p
+    display = egl.eglGetCurrentDisplay()
+    if display:
+        egl.eglMakeCurrent(*(ctypes.c_void_p(handle) for handle in (display, None, None, None)))
 
 
 def is_software(context: moderngl.Context) -> bool:

@@ -50,8 +50,10 @@ def open_window(app: Application, *, remember: bool = True) -> object:
         NoGraphics: if there is no display, or no OpenGL 3.3; the message says what to do.
     """
     check_display()
+    from app.render.context import release_context
     from app.view.pyglet_window import ViewWindow
 
+    release_context()
     return ViewWindow(app, config_folder() if remember else None)
 
 
