@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -153,21 +154,17 @@ def test_closing_while_a_scene_loads_waits_for_nobody(monkeypatch, ball):
 
 
 def test_whoever_looks_is_not_held_up_by_a_long_frame(opened):
-    """Compiled code runs without Python's lock: another thread goes on while a frame of a second is simulated."""
-    opened.do(SetSetting("substeps", 100_000))
+    """Compiled code runs without Python's lock: while it simulates one frame, another thread gets many turns."""
+    opened.do(SetSetting("substeps", 20_000))
     opened.drain()
     opened.play(speed=None)
-    wait_for(lambda: opened.session.frame >= 1)  # the first frame also records the graph, in Python
-    start = opened.session.frame
-    longest, last = 0.0, time.perf_counter()
-    end = last + 1.0
-    while last < end:
+    wait_for(lambda: opened.session.frame >= 1, timeout=120.0)  # the first frame also records the graph, in Python
+    start, turns = opened.session.frame, Counter()
+    while opened.session.frame < start + 4:
+        turns[opened.session.frame] += 1
         time.sleep(0.001)
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
     opened.pause()
-    assert opened.session.frame - start < 200
-    assert longest < 0.5
+    assert max(turns.values()) >= 10
 
 
 def test_play_and_speed_may_be_asked_for_at_any_moment(opened):
