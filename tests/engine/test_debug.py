@@ -214,3 +214,18 @@ def test_failed_accesses_touch_nothing(debug_mode):
     a, out = en.zeros((2, 2), dtype=en.vec3), en.ones(1, dtype=float)
     failing(k, a, None, 5, out)
     assert a.numpy()[:, 1:].sum() == 0 and a.numpy()[1].sum() == 0
+
+
+def test_a_graph_with_prints_is_not_waited_for(device, capfd):
+    @en.kernel
+    def tell(x: en.array(dtype=int)):
+        print("graph says", x[0])
+
+    x = en.array([7], dtype=int)
+    with en.ScopedCapture() as capture:
+        en.launch(tell, 1, [x])
+    if device.is_cuda and en.config.mode != "debug":
+        assert not capture.graph.checked
+    en.capture_launch(capture.graph)
+    en.synchronize()
+    assert "graph says 7" in capfd.readouterr().out
