@@ -75,7 +75,12 @@ def make(wp):
         wp.atomic_add(out, 0, x[i] * x[i])
 
     return {
-        k.key.split(".")[-1]: k for k in (neighbour_sum, signed_distance, signed_by_normal, unsigned, ray, square_sum)
+        "neighbour_sum": neighbour_sum,
+        "signed_distance": signed_distance,
+        "signed_by_normal": signed_by_normal,
+        "unsigned": unsigned,
+        "ray": ray,
+        "square_sum": square_sum,
     }
 
 

@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 #: the files with the longest tests, which compile hundreds of kernels, and over how many processes they are spread
 _PARTS = {
     "tests/engine/autodiff/test_random_programs.py": 10,
+    "tests/sim/maximal/test_gradients.py": 8,
     "tests/engine/autodiff/test_builtins.py": 6,
+    "tests/sim/featherstone/test_gradients.py": 4,
     "tests/sim/physics/test_particle_motion.py": 3,
     "tests/sim/physics/test_bodies.py": 3,
     "tests/engine/library/test_linear_algebra.py": 2,
