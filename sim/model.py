@@ -154,6 +154,9 @@ class Model:
         equality_compliance: [m/N or rad/(N m)], float [equality_count]; equality_enabled: int32.
         joint_attach_ke: Stiffness of joints under ``SemiImplicitIntegrator`` where it has none of its own [N/m, N m/rad];
             None for what masses and step allow; likewise joint_attach_kd.
+        actuator_dof: Degree of freedom that each actuator drives, int32 [actuator_count]; actuator_coord is its coordinate,
+            actuator_gear, actuator_gain, actuator_bias, actuator_ctrl_range, actuator_force_range its law, actuator_ctrl
+            its initial control (see ``sim.articulation.actuators``).
         articulation_start: First joint of each articulation that was begun, int32 [articulation_count + 1].
 
         soft_contact_margin: Distance at which particle-shape contacts are made [m].
@@ -208,6 +211,7 @@ class Model:
         self.articulation_scratch = None
         self.articulation_launches = BoundLaunches()
         self.constraint_scratch = None
+        self.actuator_scratch = None
         self.particle_forces = None
         self.body_wrench = None
         self.shape_placement = None
@@ -215,7 +219,7 @@ class Model:
         self.rigid_contacts = None
         for family in (
             "particle", "spring", "tri", "edge", "tet", "body", "shape",
-            "joint", "joint_axis", "joint_coord", "joint_dof", "articulation", "equality",
+            "joint", "joint_axis", "joint_coord", "joint_dof", "articulation", "equality", "actuator",
         ):  # fmt: skip
             setattr(self, f"{family}_count", 0)
 
@@ -248,6 +252,7 @@ class Model:
             ("tet_activations", "tet_activations", self.tet_count),
             ("spring_activations", "spring_control", self.spring_count),
             ("joint_act", "joint_act", self.joint_axis_count),
+            ("ctrl", "actuator_ctrl", self.actuator_count),
         ):
             if count:
                 array = getattr(self, source)

@@ -138,6 +138,7 @@ class Control:
         joint_act: Per joint axis, what its mode says: force [N or N m], target position [m or rad] or target velocity,
             float, shape [joint_axis_count].
         joint_f: Generalised forces besides [N or N m], float, shape [joint_dof_count].
+        ctrl: Controls of actuators, float, shape [actuator_count].
     """
 
     def __init__(self):
@@ -146,6 +147,7 @@ class Control:
         self.spring_activations = None
         self.joint_act = None
         self.joint_f = None
+        self.ctrl = None
 
     @property
     def joint_target(self):
@@ -160,6 +162,7 @@ class Control:
             self.spring_activations,
             self.joint_act,
             self.joint_f,
+            self.ctrl,
         ):
             if array is not None and len(array):
                 array.zero_()

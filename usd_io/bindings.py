@@ -61,6 +61,8 @@ class SceneBindings:
     """Collider path to shape index."""
     joints: dict[str, int] = field(default_factory=dict)
     """Joint path to joint index."""
+    actuators: dict[str, int] = field(default_factory=dict)
+    """Path of an actuator to its index in ``Control.ctrl``."""
     equalities: dict[str, int] = field(default_factory=dict)
     """Path of an equality constraint to its index."""
     measure_joints: bool = False

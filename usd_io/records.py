@@ -310,6 +310,31 @@ class MarkerRecord:
 
 
 @dataclass
+class ActuatorRecord:
+    """A motor, or another force on a joint axis that is no drive; see ``sim.articulation.actuators`` for its law."""
+
+    path: str
+    axis: tuple[str, int]
+    """Path of the joint and number of its axis."""
+    gear: float = 1.0
+    gain: float = 1.0
+    bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Constant force, force per length, force per speed; the length is gear times the position of the record's axis."""
+    ctrl_range: tuple[float, float] | None = None
+    force_range: tuple[float, float] | None = None
+    ctrl: float = 0.0
+    """Where the control starts."""
+
+    @property
+    def constant_force(self) -> float | None:
+        """Force on the axis at the initial control; None when it depends on the motion."""
+        if self.bias[1] or self.bias[2]:
+            return None
+        ctrl = float(np.clip(self.ctrl, *(self.ctrl_range or (-np.inf, np.inf))))
+        return self.gear * float(np.clip(self.gain * ctrl + self.bias[0], *(self.force_range or (-np.inf, np.inf))))
+
+
+@dataclass
 class EqualityRecord:
     """Two bodies held together besides the joints that move them, or a joint axis that follows another one."""
 
@@ -440,6 +465,7 @@ class SceneRecord:
     colliders: list[ColliderRecord] = field(default_factory=list)
     joints: list[JointRecord] = field(default_factory=list)
     equalities: list[EqualityRecord] = field(default_factory=list)
+    actuators: list[ActuatorRecord] = field(default_factory=list)
     articulation_roots: tuple[str, ...] = ()
     """Prims said to be (or to hold) the root of an articulation."""
     joints_follow_bodies: bool = False

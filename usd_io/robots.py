@@ -80,6 +80,7 @@ def add_robot(
         particles=[replace(p, start=shifted(p.start, "particle")) for p in bindings.particles],
         shapes={path: shifted(index, "shape") for path, index in bindings.shapes.items()},
         joints={path: shifted(joint[index], "joint") for path, index in bindings.joints.items()},
+        actuators={path: index + starts["actuator"] for path, index in bindings.actuators.items()},
         equalities={path: index + starts["equality"] for path, index in bindings.equalities.items()},
         measure_joints=False,
     )

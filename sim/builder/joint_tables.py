@@ -17,6 +17,7 @@ def add_joint_tables(model, builder, device) -> None:
         setattr(model, name, device_array(starts, "int32", device))
     model.joint_name = list(builder.joint_name)
     model.equality_name = list(builder.equality_name)
+    model.actuator_name = list(builder.actuator_name)
 
 
 def kept_apart(builder) -> np.ndarray:

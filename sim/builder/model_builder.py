@@ -3,6 +3,7 @@
 import numpy as np
 
 import engine as en
+from sim.builder.actuators import ActuatorBuilder
 from sim.builder.bodies import BodyBuilder
 from sim.builder.cloth import ClothBuilder
 from sim.builder.collapse import CollapseBuilder
@@ -35,6 +36,7 @@ class ModelBuilder(
     GeneralShapeBuilder,
     JointBuilder,
     EqualityBuilder,
+    ActuatorBuilder,
     CollapseBuilder,
     ComposeBuilder,
 ):

@@ -17,7 +17,7 @@ class ColumnSpec:
     Attributes:
         name: Attribute name, the same on builder and model.
         family: What there is one row of: ``particle spring tri edge tet body shape joint joint_axis joint_coord
-            joint_dof equality articulation``.
+            joint_dof equality actuator articulation``.
         item_shape: Shape of one row.
         dtype: NumPy type in the builder.
         device_type: Name of the engine type on the model, or None for columns that stay in the builder.
@@ -127,6 +127,14 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("equality_coef", "equality", (5,)),
     ColumnSpec("equality_compliance", "equality"),
     ColumnSpec("equality_enabled", "equality", (), i32, "int32"),
+    ColumnSpec("actuator_dof", "actuator", (), i32, "int32", refers="joint_dof"),
+    ColumnSpec("actuator_coord", "actuator", (), i32, "int32", refers="joint_coord"),
+    ColumnSpec("actuator_gear", "actuator"),
+    ColumnSpec("actuator_gain", "actuator"),
+    ColumnSpec("actuator_bias", "actuator", (3,), f32, "vec3"),
+    ColumnSpec("actuator_ctrl_range", "actuator", (2,), f32, "vec2"),
+    ColumnSpec("actuator_force_range", "actuator", (2,), f32, "vec2"),
+    ColumnSpec("actuator_ctrl", "actuator"),
     ColumnSpec("articulation_start", "articulation", (), i32, None, refers="joint", boundary=True),
 )
 
@@ -137,6 +145,7 @@ OBJECT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("shape_geo_src", "shape"),
     ("joint_name", "joint"),
     ("equality_name", "equality"),
+    ("actuator_name", "actuator"),
 )
 
 FAMILY_SIZE_COLUMN = {
@@ -152,5 +161,6 @@ FAMILY_SIZE_COLUMN = {
     "joint_coord": "joint_q",
     "joint_dof": "joint_qd",
     "equality": "equality_type",
+    "actuator": "actuator_dof",
     "articulation": "articulation_start",
 }

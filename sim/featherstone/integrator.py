@@ -4,6 +4,7 @@ from functools import partial
 
 import engine as en
 from engine.taping import active_tape
+from sim.articulation.actuators import applied_forces
 from sim.articulation.copies import CPU_LANES
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
@@ -77,7 +78,8 @@ class FeatherstoneIntegrator:
                 "every body of an articulation to be the child of a joint",
                 "call add_joint_free(child=...) for a floating base, add_joint_fixed(-1, ...) for a fixed one",
             )
-        wanted, applied = (model.joint_act, None) if control is None else (control.joint_act, control.joint_f)
+        wanted = model.joint_act if control is None else control.joint_act
+        applied = applied_forces(model, state_in, control)
         arrays = [
             state_in.joint_q, state_in.joint_qd, state_in.joint_qdd, wanted, applied, wrench, scratch.q, scratch.qd,
             scratch.joint, scratch.dof, state_out.joint_q, state_out.joint_qd, state_out.joint_qdd, state_out.body_q,

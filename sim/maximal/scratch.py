@@ -4,6 +4,7 @@ import numpy as np
 
 import engine as en
 from engine.capture import NotRecorded
+from sim.articulation.actuators import applied_forces
 from sim.articulation.inverse import follow_joints
 from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
@@ -74,7 +75,7 @@ class JointScratch:
             inputs=[
                 model.joint_table, joint_force_table(model), constraint_table(model), body_table(model), clusters.table,
                 clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
-                model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
+                model.joint_act if control is None else control.joint_act, applied_forces(model, state_in, control),
                 model.joint_friction, self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
             ],
             outputs=[self.frame, self.q, self.qd, self.q_mid, self.used, self.words, self.rows],
@@ -90,7 +91,7 @@ class JointScratch:
             inputs=[
                 model.joint_table, joint_force_table(model), closures.table, closures.constraints, closures.joint,
                 body_table(model), clusters.table, clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
-                model.joint_act if control is None else control.joint_act, None if control is None else control.joint_f,
+                model.joint_act if control is None else control.joint_act, applied_forces(model, state_in, control),
                 dt, state_out.body_q, self.frame, self.used, ROWS_OF_CLOSURE,
             ],
             outputs=[self.q, self.qd, self.q_mid, self.words, self.rows, self.closed],

@@ -10,7 +10,7 @@ from usd_io.author.joints import author_joint
 from usd_io.author.shapes import author_shape
 from usd_io.emit.joint_trees import spanning_trees
 from usd_io.read.frames import quaternion_from_matrix
-from usd_io.records import BodyRecord, ColliderRecord, MaterialRecord, MeshShape, Plane, SceneRecord
+from usd_io.records import BodyRecord, ColliderRecord, MaterialRecord, MeshShape, Plane, SceneRecord, SceneWarning
 
 WEIGHTLESS_MASS, WEIGHTLESS_INERTIA = 1e-9, 1e-12
 """[kg], [kg m^2]: USD takes 0 for "not said", so a body without mass gets one that changes nothing."""
@@ -28,12 +28,29 @@ def author_physics(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
     for record in scene.joints:
         for i, axis in enumerate(author_joint(stage, scene, record)):
             axes[record.path, i] = axis
+    _author_forces(stage, scene, axes)
     for record in scene.equalities:
         author_equality(stage, scene, record, axes)
     for joint in spanning_trees(scene)[0]:
         if joint.parent_path is None and any(j.parent_path == joint.child_path for j in scene.joints):
             UsdPhysics.ArticulationRootAPI.Apply(stage.GetPrimAtPath(joint.child_path))
     _author_filters(stage, scene, root)
+
+
+def _author_forces(stage: Usd.Stage, scene: SceneRecord, axes) -> None:
+    """What motors do at their initial controls; USD has no actuators."""
+    forces: dict[tuple[str, int], float] = {}
+    for record in scene.actuators:
+        force = record.constant_force
+        if force is None:
+            scene.warnings.append(SceneWarning(record.path, "USD cannot say the law of this actuator; left out"))
+        elif force and record.axis in axes:
+            forces[record.axis] = forces.get(record.axis, 0.0) + force
+    for place, force in forces.items():
+        axis = axes[place]
+        prim = stage.GetPrimAtPath(place[0])
+        UsdPhysics.DriveAPI.Apply(prim, axis.dof)
+        prim.CreateAttribute(f"simrun:{axis.dof}:force", Sdf.ValueTypeNames.Float).Set(axis.sign * force)
 
 
 def _author_scene(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from usd_io.bindings import BodyBinding, SceneBindings
+from usd_io.emit.actuators import emit_actuators
 from usd_io.emit.contact import contacts, soft_contact
 from usd_io.emit.deformables import emit_deformable
 from usd_io.emit.equalities import emit_equalities
@@ -36,6 +37,7 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
         bindings.particles.append(emit_deformable(scene, record, builder))
     bindings.measure_joints = scene.joints_follow_bodies and bool(scene.joints)
     bindings.joints = emit_joints(scene, builder, index)
+    bindings.actuators = emit_actuators(scene, builder, bindings.joints)
     bindings.equalities = emit_equalities(scene, builder, index, bindings.joints)
     all_of = {c.path: np.arange(emitter.count(c)) + bindings.shapes[c.path] for c in scene.colliders}
     emit_filters(scene, builder, all_of)

@@ -1,4 +1,4 @@
-"""Actuators on joints as drives; what they act on otherwise is named."""
+"""Actuators on joints: servos as drives, others as they are; what does not act on a joint is named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from usd_io.mjcf.defaults import ACTUATORS
 from usd_io.mjcf.document import Document
 from usd_io.mjcf.joints import AxisPlace
-from usd_io.records import DriveRecord
+from usd_io.records import ActuatorRecord, DriveRecord
 from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
 
@@ -25,6 +25,11 @@ class Law:
     by_velocity: float = 0.0
     damping_ratio: float = 0.0
     """Damping in units of the critical one, which depends on what hangs on the joint."""
+
+    @property
+    def is_drive(self) -> bool:
+        """Whether it pulls towards a position or a speed, as a drive does."""
+        return self.by_length <= 0.0 and self.by_velocity <= 0.0 and (self.by_length < 0.0 or self.by_velocity < 0.0)
 
 
 @dataclass
@@ -43,13 +48,20 @@ class _Sum:
 class ActuatorReader:
     """Reads the actuators of a model and all attached ones, then gives each axis its drive.
 
-    Args:
-        axes: Hinges and slides by name.
-        warn: Takes what is not simulated.
+    Attributes:
+        records: Actuators that are no drives.
     """
 
-    def __init__(self, axes: Mapping[str, AxisPlace], warn: Callable[[Element, str], None]):
-        self._axes, self._warn = axes, warn
+    def __init__(self, axes: Mapping[str, AxisPlace], path: Callable[[str], str], warn: Callable[[Element, str], None]):
+        """Starts empty.
+
+        Args:
+            axes: Hinges and slides by name.
+            path: Makes paths of names.
+            warn: Takes what is not simulated.
+        """
+        self._axes, self._path, self._warn = axes, path, warn
+        self.records: list[ActuatorRecord] = []
         self._sums: dict[tuple[str, int], _Sum] = {}
 
     def read(self, document: Document, *, prefix: str = "", suffix: str = "", ctrl: np.ndarray | None = None) -> None:
@@ -70,27 +82,27 @@ class ActuatorReader:
             if place is None:
                 self._warn(element, f"the joint {target!r} has no single axis (or does not exist); left out")
                 continue
-            self._add(place, element, values, law, float(ctrl[i]) if ctrl is not None and i < len(ctrl) else 0.0)
+            control = float(ctrl[i]) if ctrl is not None and i < len(ctrl) else 0.0
+            if law.is_drive:
+                self._add(place, element, values, law, control)
+                continue
+            name = f"{prefix}{values.get('name') or f'{target}_{element.tag}'}{suffix}"
+            self.records.append(_record(self._path(name), place, element, values, law, control))
 
     def _add(self, place: AxisPlace, element: Element, values, law: Law, control: float) -> None:
         gear = float(numbers(element, "gear", (1.0,), source=values)[0])
-        control_range = numbers(element, "ctrlrange", count=2, source=values)
-        if control_range is not None and values.get("ctrllimited") != "false":
-            control = float(np.clip(control, *control_range))
+        limits = _range(element, values, "ctrl")
+        control = control if limits is None else float(np.clip(control, *limits))
         stiffness, damping = -law.by_length * gear * gear, -law.by_velocity * gear * gear
-        if stiffness < 0.0 or damping < 0.0:
-            self._warn(element, "actuators that push away from their target are not supported; left out")
-            return
         total = self._sums.setdefault((place.joint, place.index), _Sum(place))
         total.force += (law.gain * control + law.bias) * gear
         total.stiffness += stiffness
         total.damping += damping
         if law.damping_ratio > 0.0:
             total.ratios.append((stiffness, law.damping_ratio))
-        limits = numbers(element, "forcerange", count=2, source=values)
-        said = choice(element, "forcelimited", ("true", "false", "auto"), "auto", source=values)
-        if limits is not None and said != "false":
-            total.limits.append(float(abs(limits).max() * abs(gear)))
+        limits = _range(element, values, "force")
+        if limits is not None:
+            total.limits.append(max(abs(limits[0]), abs(limits[1])) * abs(gear))
 
     def finish(self, loads: Callable[[], dict[str, list[float]]]) -> None:
         """Sets the drives; ``loads`` gives the mass or inertia on each axis by joint path, where a ratio needs it."""
@@ -104,12 +116,27 @@ class ActuatorReader:
                 stiffness=total.stiffness,
                 damping=total.damping,
                 target=total.force / total.stiffness - total.place.ref if total.stiffness > 0.0 else 0.0,
-                target_velocity=total.force / total.damping if total.stiffness == 0.0 < total.damping else 0.0,
+                target_velocity=total.force / total.damping if total.stiffness == 0.0 else 0.0,
                 max_force=sum(total.limits) if total.limits else None,
-                force=total.force if total.stiffness == total.damping == 0.0 else 0.0,
             )
-            # A motor without control is no drive, whatever its limits.
-            axis.drive = drive if drive.stiffness or drive.damping or drive.force else None
+            axis.drive = drive
+
+
+def _record(path: str, place: AxisPlace, element: Element, values, law: Law, control: float) -> ActuatorRecord:
+    gear = float(numbers(element, "gear", (1.0,), source=values)[0])
+    # The file counts positions from zero, the record from where the model is drawn.
+    bias = (law.bias + law.by_length * gear * place.ref, law.by_length, law.by_velocity)
+    ranges = _range(element, values, "ctrl"), _range(element, values, "force")
+    return ActuatorRecord(path, (place.joint, place.index), gear, law.gain, bias, *ranges, control)
+
+
+def _range(element: Element, values, what: str) -> tuple[float, float] | None:
+    """``ctrlrange`` or ``forcerange``, None where it does not hold."""
+    limits = numbers(element, f"{what}range", count=2, source=values)
+    said = choice(element, f"{what}limited", ("true", "false", "auto"), "auto", source=values)
+    if limits is None or said == "false" or limits[0] >= limits[1]:
+        return None
+    return float(limits[0]), float(limits[1])
 
 
 def _motor(element: Element, values) -> Law:

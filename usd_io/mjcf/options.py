@@ -63,6 +63,8 @@ def switch_off(record: SceneRecord, off: set[str]) -> None:
         for axis in joint.axes:
             axis.lower, axis.upper = (None, None) if "limit" in off else (axis.lower, axis.upper)
             axis.drive = None if "actuation" in off else axis.drive
+    if "actuation" in off:
+        record.actuators.clear()
     if off & {"equality", "constraint"}:
         record.equalities.clear()
     if off & {"contact", "constraint"}:

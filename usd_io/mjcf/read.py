@@ -101,10 +101,11 @@ class MjcfReading:
         self._log.add(f"{element.file.name}:{element.line}", message)
 
     def _read_actuators(self, documents, ctrl: np.ndarray | None) -> None:
-        reader = ActuatorReader(self._axes, self.warn)
+        reader = ActuatorReader(self._axes, lambda name: self._names.path(self.root, name), self.warn)
         for document, prefix, suffix in documents:
             reader.read(document, prefix=prefix, suffix=suffix, ctrl=ctrl if document is self._document else None)
         reader.finish(lambda: joint_loads(self.record, spanning_trees(self.record)[0]))
+        self.record.actuators = reader.records
 
     def _read_equalities(self, documents) -> None:
         names = {body.name or "world": path for body, path in self.body_paths.items() if body.name}

@@ -177,7 +177,7 @@ def test_a_keyframe_is_the_state_that_mujoco_has(tmp_path):
     index = [axis.name for joint in scene.joints for axis in joint.axes].index("j")
     force = float(ke[index] * (target[index] - scene.joints[1].axes[0].position))
     assert force == pytest.approx(float(pair.data.actuator_force[0]), rel=1e-5)
-    assert float(target[1 - index]) == pytest.approx(-6.0)
+    assert model.actuator_ctrl.numpy().tolist() == [-3.0]
 
 
 def test_a_keyframe_can_be_chosen_by_number(tmp_path):
@@ -218,3 +218,35 @@ def test_dry_friction_is_that_of_mujoco(tmp_path):
         mujoco.mj_step(pair.mj, pair.data)
     assert float(ours.joint_q.numpy()[0]) == pytest.approx(float(pair.data.qpos[0]), rel=5e-3)
     assert isinstance(pair.arrays()[0], en.array)
+
+
+@pytest.mark.parametrize(
+    "actuator",
+    [
+        '<motor joint="j" gear="100" ctrlrange="-1 1"/>',
+        '<motor joint="j" gear="-2" forcerange="-3 1"/><motor joint="j"/>',
+        '<general joint="j" gainprm="3" biastype="affine" biasprm="1 2 .5" gear="2"/>',
+        '<damper joint="j" kv="2" ctrlrange="0 1"/>',
+    ],
+)
+def test_motors_push_as_in_mujoco(tmp_path, actuator):
+    """What is no servo: the acceleration at a random state under a control of 1.7."""
+    path = tmp_path / "model.xml"
+    path.write_text(
+        f"""<mujoco><compiler angle="radian"/><option gravity="0 0 0"/><worldbody><body>
+        <joint name="j" axis="0 1 0" ref=".2"/><geom size=".1" pos=".3 0 0"/></body></worldbody>
+        <actuator>{actuator}</actuator></mujoco>"""
+    )
+    pair = Pair(path)
+    pair.randomise(1)
+    control = pair.model.control()
+    if "damper" not in actuator:
+        pair.data.ctrl[:] = 1.7
+        control.ctrl.fill_(1.7)
+    mujoco.mj_forward(pair.mj, pair.data)
+    now, after = pair.model.state(), pair.model.state()
+    q, qd = pair.arrays()
+    now.joint_q.assign(q)
+    now.joint_qd.assign(qd)
+    sim.FeatherstoneIntegrator().simulate(pair.model, now, after, 1e-4, control)
+    assert float(after.joint_qdd.numpy()[0]) == pytest.approx(float(pair.data.qacc[0]), rel=2e-3, abs=1e-3)

@@ -220,8 +220,6 @@ def test_limits_count_from_the_reference(pair):
         '<position joint="j" kp="50" gear="2"/>',
         '<velocity joint="j" kv="4"/>',
         '<general joint="j" gainprm="20" biastype="affine" biasprm="1 -20 -2"/>',
-        '<motor joint="j" gear="100"/>',
-        '<damper joint="j" kv="2" ctrlrange="0 1"/>',
         '<position joint="j" kp="50" dampratio="0.7"/>',
         '<position joint="j" kp="50" kv="1"/><velocity joint="j" kv="3"/><position joint="j" kp="2"/>',
     ],
