@@ -27,17 +27,18 @@ void main() {
     if (size < 1e-20) { pixel = vec4(1.0); return; }
     n /= size;
     float pixel_size = 0.5 * min(length(dx), length(ex)) + 1e-12;
-    float spread = clamp(reach / pixel_size, 3.0, 90.0);
+    float away = length(p - eye.xyz), near_by = min(reach, 0.035 * away);
+    float spread = clamp(near_by / pixel_size, 3.0, 60.0);
     float turn = float((at.x % 4) + 4 * (at.y % 4)) * 0.39269908;
     // Depths have 24 bits; what they cannot tell is not there.
-    float away = length(p - eye.xyz), unsure = 4.0 * away * away / (max(back.w, 1e-9) * 16777216.0);
-    float sum = 0.0, r2 = reach * reach;
+    float unsure = 4.0 * away * away / (max(back.w, 1e-9) * 16777216.0);
+    float sum = 0.0, r2 = near_by * near_by;
     for (int i = 0; i < COUNT; ++i) {
         float r = (float(i) + 0.5) / float(COUNT) * spread, a = float(i) * 2.3999632 + turn;
         ivec2 q = clamp(at + ivec2(round(r * vec2(cos(a), sin(a)))), ivec2(0), last);
         vec3 v = world_at(q) - p;
         float vv = dot(v, v), f = max(1.0 - vv / r2, 0.0);
-        sum += f * f * f * max(dot(v, n) - 0.02 * reach - unsure, 0.0) / (vv + 0.003 * r2);
+        sum += f * f * f * max(dot(v, n) - 0.03 * near_by - unsure, 0.0) / (vv + 0.003 * r2);
     }
-    pixel = vec4(clamp(1.0 - sum * reach * 1.5 / float(COUNT), 0.0, 1.0));
+    pixel = vec4(clamp(1.0 - sum * near_by * 1.3 / float(COUNT), 0.0, 1.0));
 }
