@@ -77,3 +77,27 @@ def test_closed_viewer_says_so():
     viewer.close()
     with pytest.raises(UsageError, match="closed"):
         viewer.render(model.state())
+
+
+def test_without_headless_it_is_the_window_that_shows(monkeypatch):
+    """The window itself is tested in tests/app/view; here, that everything reaches it."""
+    window = pytest.importorskip("app.view.viewer")
+    calls = []
+
+    class Window:
+        def __init__(self, model, **options):
+            calls.append(("open", options))
+
+        def __getattr__(self, name):
+            return lambda *arguments: calls.append((name, *arguments)) or True
+
+    monkeypatch.setattr(window, "Viewer", Window)
+    model = falling_ball()
+    state = model.state()
+    with Viewer(model, fps=30, size=(640, 480), title="mine") as viewer:
+        assert viewer.is_running() and viewer.render(state)
+        viewer.apply_forces(state)
+        viewer.keep_pace()
+    assert calls[0] == ("open", {"fps": 30, "size": (640, 480), "title": "mine"})
+    assert [c[0] for c in calls[1:]] == ["is_running", "render", "apply_forces", "keep_pace", "close"]
+    assert calls[2][1] is state
