@@ -138,8 +138,21 @@ def push_bodies_apart(
             push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
             s = slip[c]
             s = s - n * en.dot(n, s) + vt * dt
-            kf = en.min(kf0, 1.0 / (en.max(w, 1.0e-18) * dt))
-            drag, s = friction_with_slip(s, vt, mu * en.abs(push), stiffness, kf)
+            # sliding moves another inverse mass than pressing: a plate on its edge turns easily
+            t = vt
+            if en.dot(t, t) < 1.0e-16:
+                t = s
+            wt = w
+            if en.dot(t, t) > 0.0:
+                t = en.normalize(t)
+                wt = 0.0
+                if a >= 0:
+                    wt = wt + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t)
+                if b >= 0:
+                    wt = wt + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t)
+                wt = en.max(wt * share, w)
+            kf = en.min(kf0, 1.0 / (en.max(wt, 1.0e-18) * dt))
+            drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)
             slip[c] = s
             f = n * push + drag
             force_a = force_a + f
