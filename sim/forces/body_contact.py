@@ -147,9 +147,11 @@ def push_bodies_apart(
                 t = en.normalize(t)
                 wt = 0.0
                 if a >= 0:
-                    wt = wt + inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t)
+                    wa = inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t)
+                    wt = wt + wa * mass_parts[a]
                 if b >= 0:
-                    wt = wt + inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t)
+                    wb = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t)
+                    wt = wt + wb * mass_parts[b]
                 wt = en.max(wt * share, w)
             kf = en.min(kf0, 1.0 / (en.max(wt, 1.0e-18) * dt))
             drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)
