@@ -27,6 +27,7 @@ def made_kernels():
     from sim.collide.signed_distance import meshless_distance, shape_distance
     from sim.forces.element_batch import eval_elements
     from sim.forces.particle_forces import MEMBRANES
+    from sim.maximal.prepare import prepare_clusters
     from sim.semi_implicit.particle_step import advance_particles
     from sim.semi_implicit.particles import integrate_particles
     from sim.xpbd.pulls import pull_elements
@@ -43,6 +44,8 @@ def made_kernels():
         yield pytest.param(advance_particles(width, True), id=f"advance_particles_{width}")
         yield pytest.param(settle_particles(width, True, True), id=f"settle_particles_{width}")
     yield pytest.param(integrate_particles(18), id="integrate_particles")
+    for penalty in (False, True):
+        yield pytest.param(prepare_clusters(penalty), id=f"prepare_clusters_{penalty}")
 
 
 def nvrtc():
