@@ -1,5 +1,7 @@
 """Scratch arrays of a model's joints in maximal coordinates, and the launches that the integrators share."""
 
+from functools import cached_property
+
 import numpy as np
 
 import engine as en
@@ -9,6 +11,13 @@ from sim.articulation.inverse import follow_joints
 from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
 from sim.featherstone.outward import body_table
+from sim.maximal.body_response import (
+    ResponseTable,
+    hand_on_impulses,
+    lay_lone_responses,
+    lay_responses_in_clusters,
+    mark_touching,
+)
 from sim.maximal.closing import ROWS_OF_CLOSURE, prepare_closures, solve_closures
 from sim.maximal.clusters import Clusters
 from sim.maximal.coupling import solve_couplings
@@ -135,6 +144,62 @@ class JointScratch:
                 state_out.body_qd, self.frame, self.used, dt,
             ],
             outputs=[self.words, self.rows],
+        )  # fmt: skip
+
+    @cached_property
+    def responses(self) -> ResponseTable:
+        """How bodies yield to contacts; filled by ``weigh_touching``."""
+        table, n = ResponseTable(), len(self.frame)
+        for name in ("aa", "al", "ll"):
+            setattr(table, name, en.zeros(n, dtype=en.mat33))
+        table.parts, table.wrench = en.zeros(n, dtype=float), en.zeros(n, dtype=en.spatial_vector)
+        self._touching = en.zeros(n, dtype=int)
+        self._before = en.zeros(n, dtype=en.transform), en.zeros(n, dtype=en.spatial_vector)
+        return table
+
+    def weigh_touching(self, model, contacts, state_out) -> None:
+        """Finds how the bodies that touch something yield."""
+        clusters, responses = self.clusters, self.responses
+        self._touching.zero_()
+        en.launch(
+            mark_touching,
+            dim=contacts.capacity,
+            inputs=[
+                contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body, state_out.body_q,
+                contacts.points,
+            ],
+            outputs=[self._touching],
+        )  # fmt: skip
+        en.launch(
+            lay_lone_responses,
+            dim=model.body_count,
+            inputs=[clusters.table, state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses],
+        )
+        en.launch(
+            lay_responses_in_clusters,
+            dim=clusters.count,
+            inputs=[
+                clusters.table, clusters.lanes, 3, body_table(model), self.frame, self._touching, self.used, self.words,
+                self.rows, responses,
+            ],
+        )  # fmt: skip
+
+    def remember(self, state_out) -> None:
+        """Keeps where the bodies are before a sweep over contacts."""
+        en.copy(self._before[0], state_out.body_q)
+        en.copy(self._before[1], state_out.body_qd)
+
+    def hand_on(self, model, state_out, dt: float, *, moving: bool = True) -> None:
+        """Lets the clusters respond to what the sweep pushed; without ``moving`` only by their velocities."""
+        clusters = self.clusters
+        en.launch(
+            hand_on_impulses,
+            dim=clusters.count,
+            inputs=[
+                clusters.table, clusters.lanes, body_table(model), self.frame, self.used, *self._before, dt, moving, self.words,
+                self.rows, self.responses,
+            ],
+            outputs=[state_out.body_q, state_out.body_qd],
         )  # fmt: skip
 
     def follow(self, model, state_in, state_out) -> None:

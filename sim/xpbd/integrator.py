@@ -7,6 +7,7 @@ from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.featherstone.outward import body_table
 from sim.forces.contact_response import rest_speed
+from sim.maximal.body_response import ResponseTable
 from sim.maximal.joint_rows import constraint_table
 from sim.maximal.scratch import joint_scratch
 from sim.semi_implicit.bodies import integrate_bodies
@@ -104,6 +105,8 @@ class XPBDIntegrator:
         if jointed is not None:
             jointed.prepare(model, state_in, state_out, control, dt)
         rigid = self._detect_rigid_contacts(model, state_out)
+        if rigid is not None and jointed is not None:
+            jointed.weigh_touching(model, rigid, state_out)
         together = self._simultaneous(model, scratch, state_in, state_out, dt, control)
         for iteration in range(self.iterations):
             keep = 1.0 if iteration else 0.0
@@ -123,9 +126,9 @@ class XPBDIntegrator:
                     self._solve_joints(model, jointed, state_out, dt)
                 jointed.close(model, state_out, dt)
             if rigid is not None:
-                self._solve_rigid_contacts(model, rigid, state_out, dt, keep)
+                self._solve_rigid_contacts(model, rigid, jointed, state_out, dt, keep)
         if rigid is not None:
-            self._finish_rigid_contacts(model, rigid, state_in, state_out, dt)
+            self._finish_rigid_contacts(model, rigid, jointed, state_in, state_out, dt)
         if jointed is not None:
             jointed.follow(model, state_in, state_out)
         if model.particle_count and not (together is not None and together.finishes):
@@ -254,19 +257,24 @@ class XPBDIntegrator:
                 outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
             )  # fmt: skip
 
-    def _solve_rigid_contacts(self, model, contacts, state_out, dt, keep):
+    def _solve_rigid_contacts(self, model, contacts, jointed, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
+        if jointed is not None:
+            jointed.remember(state_out)
         en.launch(
-            solve_rigid_positions,
+            solve_rigid_positions(jointed is not None),
             dim=contacts.island_count,
             inputs=[
                 contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, *body_masses(model), contacts.points, contacts.slip, dt, keep,
+                model.shape_materials.mu, *body_masses(model), ResponseTable() if jointed is None else jointed.responses,
+                contacts.points, contacts.slip, dt, keep,
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
         )  # fmt: skip
+        if jointed is not None:
+            jointed.hand_on(model, state_out, dt)
 
-    def _finish_rigid_contacts(self, model, contacts, state_in, state_out, dt):
+    def _finish_rigid_contacts(self, model, contacts, jointed, state_in, state_out, dt):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         mat = model.shape_materials
         pairs = [contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body]
@@ -281,15 +289,20 @@ class XPBDIntegrator:
             outputs=[contacts.slip],
         )  # fmt: skip
         for _ in range(self.iterations):
+            if jointed is not None:
+                jointed.remember(state_out)
             en.launch(
-                bounce_rigid_contacts,
+                bounce_rigid_contacts(jointed is not None),
                 dim=contacts.island_count,
                 inputs=[
-                    contacts.island_start, *pairs, mat.restitution, state_in.body_qd, *body_masses(model), contacts.points,
+                    contacts.island_start, *pairs, mat.restitution, state_in.body_qd, *body_masses(model),
+                    ResponseTable() if jointed is None else jointed.responses, contacts.points,
                     self._rest_speed(model, dt), dt,
                 ],
                 outputs=[push, state_out.body_q, state_out.body_qd],
             )  # fmt: skip
+            if jointed is not None:
+                jointed.hand_on(model, state_out, dt, moving=False)
 
     def _finish_particles(self, model, scratch, state_in, state_out, dt):
         en.launch(

@@ -117,3 +117,50 @@ def test_a_cradle_hands_its_swing_on_to_the_last_ball(make):
         fastest = rates if rates[4] > fastest[4] else fastest
     assert fastest[4] > 0.95 * speed
     assert np.abs(fastest[:4]).max() < 0.05 * speed
+
+
+@pytest.mark.parametrize("iterations", [1, 2])
+def test_a_heavy_load_does_not_press_a_light_foot_into_the_ground(iterations):
+    """200 kg on a foot of 50 g, on a hinge that a drive holds."""
+    builder = ModelBuilder()
+    foot = builder.add_body(origin=((0.0, 0.05, 0.0), (0.0, 0.0, 0.0, 1.0)), m=0.05, I_m=np.eye(3) * 5e-5)
+    builder.add_shape_box(foot, hx=0.1, hy=0.05, hz=0.1, density=0.0)
+    load = builder.add_body(origin=((0.0, 0.6, 0.0), (0.0, 0.0, 0.0, 1.0)), m=200.0, I_m=np.eye(3) * 5.0)
+    builder.add_joint_free(load)
+    hang = ((0.0, -0.5, 0.0), (0.0, 0.0, 0.0, 1.0))
+    stiff = {"target": 0.0, "target_ke": 1e4, "target_kd": 200.0, "mode": sim.JOINT_MODE_TARGET_POSITION}
+    builder.add_joint_revolute(load, foot, hang, ((0.0, 0.05, 0.0), (0.0, 0.0, 0.0, 1.0)), axis=(0, 0, 1), **stiff)
+    model, integrator = builder.finalize(), sim.XPBDIntegrator(iterations=iterations)
+    now, after = model.state(), model.state()
+    for _ in range(480):
+        integrator.simulate(model, now, after, 1.0 / 240.0)
+        now, after = after, now
+    assert now.body_q.numpy()[foot, 1] == pytest.approx(0.05, abs=5e-4)
+    assert now.body_q.numpy()[load, 1] == pytest.approx(0.6, abs=5e-4)
+    assert np.abs(now.body_qd.numpy()).max() < 5e-3
+
+
+def test_a_jointed_body_rebounds_with_all_that_hangs_on_it():
+    """Two welded balls, the light one below, fall and bounce as one body; with the ground's 0, e = (0.8 + 0) / 2."""
+    builder = ModelBuilder()
+    light = builder.add_body(origin=((0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0)), m=0.1, I_m=np.eye(3) * 1e-3)
+    builder.add_shape_sphere(light, radius=0.1, density=0.0, restitution=0.8, mu=0.0)
+    heavy = builder.add_body(origin=((0.0, 1.5, 0.0), (0.0, 0.0, 0.0, 1.0)), m=5.0, I_m=np.eye(3) * 0.05)
+    builder.add_joint_fixed(light, heavy, ((0.0, 0.5, 0.0), (0.0, 0.0, 0.0, 1.0)))
+    model, integrator = builder.finalize(), sim.XPBDIntegrator()
+    now, after = model.state(), model.state()
+    heights, dt = [], 1.0 / 960.0
+    for _ in range(960):
+        integrator.simulate(model, now, after, dt)
+        now, after = after, now
+        heights.append(float(now.body_q.numpy()[light, 1]) - 0.1)
+    touch = int(np.argmin(heights))
+    assert max(heights[touch:]) == pytest.approx(0.9 * 0.16, rel=0.03)
+
+
+def test_disabled_joints_leave_contacts_alone(advance):
+    builder = ModelBuilder()
+    body = add_box(builder, (0.0, 0.1, 0.0), (0.1, 0.1, 0.1))
+    builder.add_joint_revolute(-1, body, ((0.0, 2.0, 0.0), (0.0, 0.0, 0.0, 1.0)), enabled=False)
+    state = advance(builder.finalize(), sim.XPBDIntegrator(), 240, DT)
+    assert state.body_q.numpy()[0, 1] == pytest.approx(0.1, abs=1e-3)
