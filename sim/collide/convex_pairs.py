@@ -4,6 +4,7 @@ import engine as en
 from sim.collide.closest_points import closest_points
 from sim.collide.contact_points import PointTable, put_point
 from sim.collide.convex_shapes import HullTable, convex_of
+from sim.collide.frame_axes import check_along_axes
 from sim.collide.manifold import manifold
 from sim.collide.pair_table import PairTable, ShapeTable
 from sim.collide.surfaces import SurfaceTable
@@ -37,6 +38,8 @@ def collide_convex(
     reach = margin + a.radius + b.radius
     used = 0
     near = closest_points(a, b, R, t, hulls, reach)
+    if near.found != 0:
+        near = check_along_axes(a, b, R, t, hulls, near)
     if near.found != 0 and near.gap < reach:
         on_a = en.zeros(shape=9, dtype=en.vec3)
         on_b = en.zeros(shape=9, dtype=en.vec3)

@@ -166,6 +166,27 @@ def test_random_box_pairs_report_the_depth_of_the_separating_axis():
     assert checked > 50
 
 
+def test_a_small_solid_on_a_wide_slab_is_pushed_straight_up():
+    rng = np.random.default_rng(1)
+    builder = ModelBuilder()
+    builder.add_shape_box(-1, hx=7.5, hy=0.1, hz=7.5, thickness=0.0)
+    body = builder.add_body()
+    builder.add_shape_box(body, hx=0.125, hy=0.125, hz=0.125, thickness=0.0)
+    model = builder.finalize()
+    model.ground = False
+    for k in range(300):
+        turn = rng.normal(size=3) * (1e-6, 0.0 if k < 150 else 1.0, 1e-6)
+        q = np.append(turn, 1.0) / np.linalg.norm(np.append(turn, 1.0))
+        depth = rng.uniform(0.0, 3e-3)
+        place = rng.normal(size=2) * (1e-7 if k % 2 else 2.0)
+        found = contacts_of(model, [[place[0], 0.225 - depth, place[1], *q]])
+        assert len(found) == 4
+        up = -1.0 if found[0][0] == 0 else 1.0
+        for *_, n, gap in found:
+            assert np.abs(n - [0.0, up, 0.0]).max() < 1e-3
+            assert gap == pytest.approx(-depth, abs=2e-5)
+
+
 def rotation(q):
     x, y, z, w = q
     return np.array(
