@@ -4,7 +4,7 @@ import numpy as np
 
 from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.builder.contact_pairs import candidate_pairs, filter_rows, filtered_pairs
-from sim.builder.joint_tables import add_joint_tables, kept_apart
+from sim.builder.joint_tables import add_joint_tables, held_still, kept_apart
 from sim.builder.tables import COLUMNS
 from sim.device_arrays import ModelShapeGeometry, ModelShapeMaterials, device_array
 from sim.errors import SimError
@@ -119,7 +119,8 @@ def _add_contact_tables(model: Model, builder, device, dynamic_body: np.ndarray)
     collides_particles = builder.shape_particle_collision.view.copy()
     count = len(body)
     dynamic = np.zeros(count, dtype=bool)
-    dynamic[body >= 0] = dynamic_body[body[body >= 0]]
+    # what fixed joints hold to the world touches it without end where they overlap, and can never give way
+    dynamic[body >= 0] = (dynamic_body & ~held_still(builder))[body[body >= 0]]
     jointed = kept_apart(builder)
     excluded = builder.shape_collision_filter_pairs.unique()
     if len(jointed):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sim.articulation.joint_types import JOINT_FIXED
+from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.device_arrays import device_array
 
 
@@ -37,3 +39,22 @@ def kept_apart(builder) -> np.ndarray:
     a = order[first[parent[joint]] + within // width]
     b = order[first[child[joint]] + within % width]
     return np.stack([np.minimum(a, b), np.maximum(a, b)], axis=1)
+
+
+def held_still(builder) -> np.ndarray:
+    """Bodies that fixed joints hold to the world or to a kinematic body, directly or through others, bool [body_count]."""
+    count = builder.body_count
+    fixed = (builder.joint_type.view == JOINT_FIXED) & (builder.joint_enabled.view != 0)
+    fixed &= (builder.joint_linear_compliance.view <= 0.0) & (builder.joint_angular_compliance.view <= 0.0)
+    # the world is body `count` here
+    ends = np.stack([builder.joint_parent.view[fixed], builder.joint_child.view[fixed]]) % (count + 1)
+    still = np.append(builder.body_flags.view & BODY_FLAG_KINEMATIC != 0, True)
+    if not ends.size:
+        return still[:count]
+    while True:
+        grown = still.copy()
+        np.logical_or.at(grown, ends[0], still[ends[1]])
+        np.logical_or.at(grown, ends[1], still[ends[0]])
+        if (grown == still).all():
+            return still[:count]
+        still = grown

@@ -80,3 +80,18 @@ def test_filter_pair_of_a_missing_shape_is_refused():
     builder.shape_collision_filter_pairs.add((0, 99))
     with pytest.raises(sim.SimError, match="shape 99"):
         builder.finalize()
+
+
+def test_what_fixed_joints_hold_to_the_world_does_not_touch_the_world():
+    builder = sim.ModelBuilder()
+    stand, top, loose, swinging = (builder.add_body(m=1.0, I_m=np.eye(3)) for _ in range(4))
+    builder.add_joint_fixed(-1, stand)
+    builder.add_joint_fixed(stand, top)
+    builder.add_joint_free(loose)
+    builder.add_joint_revolute(top, swinging)
+    for body in (-1, stand, top, loose, swinging):
+        builder.add_shape_sphere(body, radius=0.1, density=0.0)
+    model = builder.finalize()
+    pairs = set(map(tuple, model.shape_contact_pairs.numpy().tolist()))
+    assert pairs == {(0, 3), (0, 4), (1, 3), (1, 4), (2, 3), (3, 4)}  # a hinge keeps its two bodies apart
+    assert model.shape_ground_contact_pairs.numpy()[:, 0].tolist() == [3, 4]
