@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Protocol
@@ -25,7 +26,8 @@ from app.pull import Pull
 from app.settings import RunOptions, RunSettings, decide_settings, find_device
 from sim import Control, Model, ModelBuilder, State, eval_fk, find_divergence
 from sim.diagnostics import Divergence, DivergenceWatch
-from usd_io import SceneBindings, SceneRecord, emit, read_scene
+from usd_io import NothingToSimulateError, SceneBindings, SceneRecord, emit, read_scene, read_usd
+from usd_io.records import SceneWarning
 
 FAILURE_HINT = {
     "featherstone": "pass more --substeps or soften the contacts",
@@ -148,12 +150,19 @@ class Session:
             SceneError: if the file cannot be read or holds nothing to simulate.
         """
         options = options or RunOptions()
-        scene = read_scene(
-            path,
+        read = partial(
+            read_scene,
             search_paths=options.search_paths,
             floating_base=options.floating_base,
             keyframe=options.keyframe,
         )
+        try:
+            scene = read(path)
+        except NothingToSimulateError as error:
+            if not interactive:
+                raise
+            scene = read_usd(path, allow_empty=True)  # there is still something to look at
+            scene.warnings.append(SceneWarning("/", f"{error.got}; it is shown as it is"))
         return cls(scene, options, interactive=interactive)
 
     @property

@@ -81,14 +81,11 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
     from app.view.window import check_display
 
     check_display()  # before anything that takes long
-    import engine
     from app.view.application import Application
     from app.view.preferences import Preferences
-    from app.view.window import Loop, end_with_display, open_window
-    from engine.device import cpu_count
+    from app.view.window import Loop, end_with_display, leave_a_core, open_window
 
-    # One core is left to the window, so that it stays fluid however large the scene.
-    engine.set_threads(options.threads or max(1, cpu_count() - 1))
+    leave_a_core(options.threads)
     app = Application(Preferences.load() if remember else Preferences(), options)
     app.play_when_loaded = play
     if scene is not None:

@@ -110,6 +110,12 @@ class ViewWindow(pyglet.window.Window):
         """Pixels of the screen in a unit of the window's coordinates."""
         return self.get_framebuffer_size()[0] / max(self.get_size()[0], 1)
 
+    @property
+    def text_scale(self) -> float:
+        """How much larger text must be than on an ordinary screen where the window is measured in real pixels."""
+        dense = float(self.scale) / self.pixel_scale  # the screen's own factor, but for what the system does by itself
+        return min(max(dense, 1.0), 3.0) if np.isfinite(dense) else 1.0
+
     def handle_events(self) -> None:
         """Take what happened since the last call."""
         self.had_event = False
@@ -122,7 +128,7 @@ class ViewWindow(pyglet.window.Window):
         app, began = self.app, time.perf_counter()
         self.switch_to()
         self.gui.set_theme(app.preferences.theme)
-        self.gui.begin(app.preferences.text_scale)
+        self.gui.begin(app.preferences.text_scale * self.text_scale)
         try:
             draw_menu(app, self.layout)
             self.time_bar.draw()
@@ -167,7 +173,7 @@ class ViewWindow(pyglet.window.Window):
         app.picture_size = (wide, high)
         self.renderer.draw(
             app.camera.camera, app.draw, (wide, high), overlay=self._overlay, target=screen,
-            viewport=(left, bottom, wide, high), scale=self.pixel_scale,
+            viewport=(left, bottom, wide, high), scale=self.pixel_scale * self.text_scale,
         )  # fmt: skip
 
     def picture_pixels(self) -> tuple[int, int, int, int]:

@@ -57,6 +57,14 @@ def open_window(app: Application, *, remember: bool = True) -> object:
     return ViewWindow(app, config_folder() if remember else None)
 
 
+def leave_a_core(threads: int | None = None) -> None:
+    """Simulate with `threads`, or with all cores but one: that is the window's, so that it stays fluid."""
+    import engine
+    from engine.device import cpu_count
+
+    engine.set_threads(threads or max(1, cpu_count() - 1))
+
+
 def end_with_display(app: Application) -> None:
     """When the connection to the display breaks, close what is being recorded and end with one line.
 

@@ -9,6 +9,7 @@ from app.errors import SimulationFailed, UsageError
 from app.session import Session, SessionEvent
 from app.settings import RunOptions
 from tests.app.conftest import ROOT
+from usd_io import NothingToSimulateError
 
 PENDULUM = ROOT / "tests" / "app" / "pendulum.xml"
 
@@ -198,3 +199,16 @@ def test_boxes_in_the_air_have_no_contacts(ball):
     session = Session.open(ball, interactive=True)
     session.step()
     assert session.history.newest().numbers["contacts"] == 0.0
+
+
+def test_a_stage_in_which_nothing_moves_can_be_looked_at(tmp_path):
+    scene = tmp_path / "still.usda"
+    scene.write_text('#usda 1.0\n(upAxis = "Z")\ndef Xform "World"\n{\n    def Sphere "Ball"\n    {\n    }\n}\n')
+    with pytest.raises(NothingToSimulateError):
+        Session.open(scene)
+    session = Session.open(scene, interactive=True)
+    assert any("nothing to simulate" in w.message for w in session.scene.warnings)
+    for _ in range(3):
+        session.step()
+    session.reset()
+    assert session.frame == 0 and session.model.body_count == 0 and len(session.history) == 1

@@ -406,3 +406,17 @@ def test_filming_the_picture_keeps_to_the_clock(ball, tmp_path):
     with av.open(str(next(tmp_path.glob("ball_*.mp4")))) as film:
         count = sum(1 for _ in film.decode(video=0))
     assert 30 <= count <= 150
+
+
+def test_a_stage_in_which_nothing_moves_is_shown(desk, tmp_path):
+    scene = tmp_path / "still.usda"
+    scene.write_text('#usda 1.0\n(upAxis = "Z")\ndef Xform "World"\n{\n    def Sphere "Ball"\n    {\n    }\n}\n')
+    desk.open(scene)
+    desk.click(*desk.place_of([0, 0, 0]))
+    assert desk.app.selection.path == "/World/Ball"
+    desk.key("space")
+    desk.run(0.2)
+    desk.key("space", "r")
+    for title in ("Simulation", "Joints", "View", "Plots", "Profiler"):
+        desk.click(*tab(desk, title))
+    assert [e.message for e in desk.app.log.entries if e.level == "error"] == []
