@@ -240,6 +240,8 @@ def test_the_gizmo_moves_a_resting_body(ball):
     ball.until(lambda: not ball.app.camera.is_moving)
     ball.settle()
     start = ball.place_of([0, 5, 0])
+    ball.move(*start)
+    ball.until(lambda: ball.window.gizmo.is_over, "the pointer is over the gizmo", timeout=5.0)
     ball.drag(start, (start[0] + 60, start[1] - 40), steps=10)
     ball.app.runner.drain()
     ball.settle()
