@@ -256,9 +256,10 @@ class ViewWindow(pyglet.window.Window):
         self.had_event = True
         names = modifier_names(modifiers)
         self.is_fast = "Shift" in names
-        typing = self.gui.wants_text
-        self.gui.key(symbol, modifiers, True)
         name = key_name(symbol)
+        # A dialog with a text field gets the keyboard only with its second picture; keys are meant for it from the first.
+        typing = self.gui.wants_text or (self.app.dialog in ("open", "save") and name != "Escape")
+        self.gui.key(symbol, modifiers, True)
         if self.app.camera.flying and not typing and name in FLIGHT and not names - {"Shift"}:
             self.input.held_keys.add(name)
             return True

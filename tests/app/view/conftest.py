@@ -215,7 +215,7 @@ class Desk:
         app.tick(0.0)
         app.close_scene()
         app.dialog = app.wanted_screenshot = None
-        app.camera.flying = app.timeline.loop = False
+        app.camera.flying = app.timeline.loop = app.gizmo_turns = False
         app.panels_shown, app.play_when_loaded, app.runner.speed = True, False, 1.0
         for name in vars(app.toggles):
             setattr(app.toggles, name, False)

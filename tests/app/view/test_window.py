@@ -47,6 +47,7 @@ def test_the_open_dialog_goes_through_folders_and_takes_typed_names(desk, tmp_pa
     desk.until(lambda: desk.app.view is not None)
     desk.key("ctrl+w", "ctrl+o")
     desk.type(str(SCENES / "dominoes.usda"))
+    assert not desk.app.gizmo_turns and not desk.app.timeline.loop  # M and L went into the text, not to the actions
     desk.key("Return")
     desk.until(lambda: desk.app.view is not None)
     assert desk.app.view.path.name == "dominoes.usda"
