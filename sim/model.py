@@ -144,7 +144,8 @@ class Model:
         joint_q: Initial coordinates, float [joint_coord_count].
         joint_qd: Initial velocities, float [joint_dof_count].
         joint_armature: Inertia added to a degree of freedom [kg or kg m^2], float [joint_dof_count]; likewise
-            joint_damping, joint_stiffness, joint_spring_ref, joint_friction (passive forces).
+            joint_damping, joint_stiffness, joint_spring_ref, joint_friction (passive forces). Which joints have friction
+            is noted when the model is first stepped; its amount may change later.
         joint_ball_limit: Largest swings about the joint frames' y and z axes and largest rotation [rad] of ball joints,
             negative for none, float [joint_count, 3].
         equality_type: ``EQUALITY_*`` of each equality constraint, int32 [equality_count].

@@ -8,6 +8,7 @@ coordinates to world. Prim paths are plain strings.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -148,6 +149,14 @@ class MeshShape:
     """True when the triangles are the boundary of a convex body."""
     parts: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
     """Convex pieces (points, triangles) that collide in place of the mesh; none: the mesh itself."""
+
+
+@dataclass(frozen=True)
+class HeightFieldShape(MeshShape):
+    """Ground by heights on a grid; as a mesh it is closed."""
+
+    field: Any = None
+    """The ``sim.HeightField``."""
 
 
 Shape = Plane | Sphere | Box | Capsule | Cylinder | Cone | MeshShape

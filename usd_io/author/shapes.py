@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from pxr import Gf, Usd, UsdGeom, Vt
 
-from usd_io.records import Box, Capsule, ColliderRecord, Cone, Cylinder, MeshShape, Plane, Sphere, VisualRecord
+from usd_io.records import (
+    Box,
+    Capsule,
+    ColliderRecord,
+    Cone,
+    Cylinder,
+    HeightFieldShape,
+    MeshShape,
+    Plane,
+    Sphere,
+    VisualRecord,
+)
 
 PLANE_HALF_SIZE = 10.0
 """[m]; an infinite plane is drawn this large, since renderers and bounds know no infinite one."""
@@ -83,4 +94,5 @@ _TABLE = {
     Cone: _axial(UsdGeom.Cone),
     Plane: _plane,
     MeshShape: _mesh,
+    HeightFieldShape: _mesh,
 }

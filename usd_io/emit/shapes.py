@@ -10,7 +10,7 @@ import numpy as np
 import sim
 from usd_io.emit.contact import Contact
 from usd_io.read.frames import matrix_from_quaternion, quaternion_from_matrix
-from usd_io.records import Box, Capsule, ColliderRecord, Cone, Cylinder, MeshShape, Plane, Sphere
+from usd_io.records import Box, Capsule, ColliderRecord, Cone, Cylinder, HeightFieldShape, MeshShape, Plane, Sphere
 
 _AXIS = {"X": 0, "Y": 1, "Z": 2}
 # Rotations that take the builder's plane normal, +y, to an axis: cyclic permutations of the axes.
@@ -81,8 +81,12 @@ class ShapeEmitter:
         added = [self._solid("add_shape_mesh", collider, body, material, mesh=mesh) for mesh in meshes]
         return added[0]
 
+    def _height_field(self, collider: ColliderRecord, body: int, material: dict) -> int:
+        return self._solid("add_shape_heightfield", collider, body, material, heightfield=collider.shape.field)
+
 
 _TABLE: dict[type, Callable[..., int]] = {
+    HeightFieldShape: ShapeEmitter._height_field,
     Plane: ShapeEmitter._plane,
     Sphere: ShapeEmitter._sphere,
     Box: ShapeEmitter._box,

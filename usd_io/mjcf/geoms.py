@@ -10,6 +10,7 @@ import numpy as np
 from sim.geometry.rotation import rotation_matrix
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document
+from usd_io.mjcf.height_fields import height_field
 from usd_io.mjcf.mesh_assets import MeshAsset, MeshAssets
 from usd_io.mjcf.poses import orientation, z_towards
 from usd_io.read.shape_mass import MassProperties, unit_density_mass
@@ -115,8 +116,21 @@ class GeomReader:
             return plane, plane, None
         if kind == "mesh":
             return self._mesh(document, element, values)
+        if kind == "hfield":
+            return self._height_field(document, element, values)
         self._warn(element, f"geoms of type {kind} are not supported; left out")
         return None, None, None
+
+    def _height_field(self, document, element, values):
+        asset = document.assets.get(("hfield", values.get("hfield", "")))
+        if asset is None:
+            raise SceneError(element.where, f"there is no hfield {values.get('hfield')!r}", expected="an asset's name")
+        if id(asset) not in self._shapes:
+            self._shapes[id(asset)] = height_field(document, asset)
+        shape = self._shapes[id(asset)]
+        if shape is None:
+            self._warn(element, "height fields from pictures are not supported; left out")
+        return shape, shape, None
 
     def _mesh(self, document, element, values):
         if "mesh" not in values:

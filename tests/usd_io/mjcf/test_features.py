@@ -381,3 +381,38 @@ def test_what_a_model_switches_off_is_off(read, flag):
     gone = {"contact", "equality"} if flag == "constraint" else {flag}
     assert all(what(on).values())
     assert {name for name, there in what(off).items() if not there} == gone
+
+
+@pytest.mark.parametrize("source", ['nrow="3" ncol="4" elevation="1 2 3 4 5 9 2 1 0 7 8 3"', 'file="hills.bin"'])
+def test_height_fields_stand_as_in_mujoco(tmp_path, source):
+    heights = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    (tmp_path / "hills.bin").write_bytes(np.array([3, 4], np.int32).tobytes() + heights.tobytes())
+    path = tmp_path / "model.xml"
+    path.write_text(
+        f"""<mujoco><asset><hfield name="h" {source} size="2 1 .5 .1"/></asset><worldbody>
+        <geom type="hfield" hfield="h" pos="1 2 3" euler="0 0 30"/><body><freejoint/><geom size=".1"/></body>
+        </worldbody></mujoco>"""
+    )
+    pair = Pair(path)
+    field = next(c.shape.field for c in pair.record.colliders if c.body_path is None)
+    assert np.allclose(field.heights, 0.5 * pair.mj.hfield_data.reshape(3, 4), atol=1e-6)
+    assert (field.hx, field.hy, field.base) == pytest.approx((2.0, 1.0, 0.1))
+    static = pair.model.shape_body.numpy() < 0
+    assert np.allclose(pair.model.shape_transform.numpy()[static][0][:3], [1, 2, 3])
+
+
+def test_a_ball_comes_to_rest_on_a_height_field(tmp_path):
+    path = tmp_path / "model.xml"
+    path.write_text(
+        """<mujoco><asset><hfield name="h" nrow="3" ncol="3" elevation="1 1 1 1 0 1 1 1 1" size="1 1 .5 .1"/></asset>
+        <worldbody><geom type="hfield" hfield="h"/><body pos=".1 0 .4"><freejoint/><geom size=".1"/></body></worldbody></mujoco>"""
+    )
+    model = Pair(path).model
+    now, after, integrator = model.state(), model.state(), sim.FeatherstoneIntegrator()
+    sim.eval_fk(model, now.joint_q, now.joint_qd, None, now)
+    for _ in range(3000):
+        integrator.simulate(model, now, after, 1e-3)
+        now, after = after, now
+    at = now.body_q.numpy()[0, :3]
+    assert np.abs(at[:2]).max() < 0.15
+    assert 0.08 < at[2] < 0.2
