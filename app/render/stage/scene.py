@@ -129,9 +129,13 @@ class _StageReader:
 
     def __init__(self, stage: Usd.Stage, motions: Motions, time: Usd.TimeCode, *, auto_smooth: bool):
         self._stage, self._motions, self._time = stage, motions, time
-        self._meters = UsdGeom.GetStageMetersPerUnit(stage)
+        meters, up = UsdGeom.GetStageMetersPerUnit(stage), str(UsdGeom.GetStageUpAxis(stage))
+        self._meters = meters if np.isfinite(meters) and meters > 0.0 else 1.0
         self._xforms = UsdGeom.XformCache(time)
-        self.scene = RenderScene(up_axis="XYZ".index(str(UsdGeom.GetStageUpAxis(stage))), meters_per_unit=self._meters)
+        known = up in ("X", "Y", "Z")
+        self.scene = RenderScene(up_axis="XYZ".index(up if known else "Y"), meters_per_unit=self._meters)
+        if not known:
+            self.scene.notes.append(("/", f"upAxis is {up!r}; expected X, Y or Z; Y is taken"))
         self._make = ItemMaker(stage, self.scene, motions, time, self._meters, auto_smooth=auto_smooth)
 
     def read(self) -> RenderScene:

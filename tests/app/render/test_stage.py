@@ -448,3 +448,9 @@ def test_animated_camera_is_where_usd_has_it_at_every_time():
         np.testing.assert_allclose(camera.eye, matrix[:3, 3], atol=1e-6)
         np.testing.assert_allclose(camera.axes()[2], matrix[:3, 2], atol=1e-6)
     assert scene.find_camera("still").track is None
+
+
+def test_unusable_stage_metadata_is_noted_and_the_scene_is_drawn():
+    scene = from_stage(stage_of('def Cube "c" {}', up="Q", meters=-1.0))
+    assert scene.up_axis == 1 and scene.meters_per_unit == 1.0 and len(scene.meshes) == 1
+    assert "upAxis" in scene.notes[0][1]
