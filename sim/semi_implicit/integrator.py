@@ -75,7 +75,8 @@ class SemiImplicitIntegrator:
         """Steps `state_in` by `dt` [s] into `state_out` and returns it.
 
         External forces are read from `state_in.particle_f` and `state_in.body_f`, which stay as they are. Particle
-        contacts are those that the last `sim.collide` listed.
+        contacts are those that the last `sim.collide` listed. Joints act on bodies' poses and velocities, and joint
+        coordinates follow, as under `XPBDIntegrator`.
         """
         if model.particle_count:
             external = self._grain_forces(model, state_in, dt)

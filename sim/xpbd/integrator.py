@@ -1,4 +1,4 @@
-"""Extended position based dynamics for particles, cloth, soft bodies and free rigid bodies."""
+"""Extended position based dynamics for particles, cloth, soft bodies and rigid bodies with joints."""
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
@@ -37,7 +37,8 @@ class XPBDIntegrator:
 
     Elements are solved by coloured Gauss-Seidel: those of one colour share no particle and run in parallel, colours
     follow each other, so the result has the same bits whatever the thread count. `sweep="simultaneous"` solves all at
-    once, see `SWEEPS`.
+    once, see `SWEEPS`. The joints of a tree are solved together and exactly (`sim.maximal`), rigid unless they have a
+    compliance; one iteration is enough for them, contacts of robots want two.
     """
 
     def __init__(
@@ -92,7 +93,9 @@ class XPBDIntegrator:
     def simulate(self, model, state_in, state_out, dt: float, control=None):
         """Steps `state_in` by `dt` [s] into `state_out` and returns it; `state_in` stays as it is.
 
-        Particle contacts are those that the last `sim.collide` listed.
+        Particle contacts are those that the last `sim.collide` listed. Joints act on `body_q` and `body_qd`, which are the
+        state here (`sim.eval_fk` sets them from joint coordinates); `joint_q` and `joint_qd` of `state_out` follow them,
+        angles counted on from those of `state_in`. `control` is that of `FeatherstoneIntegrator`.
         """
         with en.ScopedSequence(model.device):  # colours of few elements are worth no launch of their own
             self._step(model, state_in, state_out, dt, control)

@@ -30,6 +30,7 @@ def made_kernels():
     from sim.maximal.prepare import prepare_clusters
     from sim.semi_implicit.particle_step import advance_particles
     from sim.semi_implicit.particles import integrate_particles
+    from sim.xpbd.bodies import bounce_rigid_contacts, solve_rigid_positions
     from sim.xpbd.pulls import pull_elements
     from sim.xpbd.settle import settle_particles
 
@@ -46,6 +47,9 @@ def made_kernels():
     yield pytest.param(integrate_particles(18), id="integrate_particles")
     for penalty in (False, True):
         yield pytest.param(prepare_clusters(penalty), id=f"prepare_clusters_{penalty}")
+    for jointed in (False, True):
+        yield pytest.param(solve_rigid_positions(jointed), id=f"solve_rigid_positions_{jointed}")
+        yield pytest.param(bounce_rigid_contacts(jointed), id=f"bounce_rigid_contacts_{jointed}")
 
 
 def nvrtc():
