@@ -131,29 +131,43 @@ def push_bodies_apart(
                 v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
                 rb = point - en.transform_point(body_q[b], body_com[b])
             w = w * share
-            stiffness = limited_stiffness(ke, w, dt)
-            kd = limited_damping(kd0, w, dt)
             vn = en.dot(n, v)
             vt = v - n * vn
-            push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
             s = slip[c]
             s = s - n * en.dot(n, s) + vt * dt
-            # sliding moves another inverse mass than pressing: a plate on its edge turns easily
+            # sliding moves another inverse mass than pressing (a plate on its edge turns easily), and the two are coupled
+            # where one turns the body that the other turns: their dashpots together must not overcorrect
             t = vt
             if en.dot(t, t) < 1.0e-16:
                 t = s
             wt = w
+            coupling = 1.0
             if en.dot(t, t) > 0.0:
                 t = en.normalize(t)
+                across = (n + t) * 0.70710678
                 wt = 0.0
+                both = 0.0
                 if a >= 0:
-                    wa = inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t)
-                    wt = wt + wa * mass_parts[a]
+                    wt = wt + mass_parts[a] * inverse_mass_at(
+                        body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t
+                    )
+                    both = both + mass_parts[a] * inverse_mass_at(
+                        body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, across
+                    )
                 if b >= 0:
-                    wb = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t)
-                    wt = wt + wb * mass_parts[b]
-                wt = en.max(wt * share, w)
-            kf = en.min(kf0, 1.0 / (en.max(wt, 1.0e-18) * dt))
+                    wt = wt + mass_parts[b] * inverse_mass_at(
+                        body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t
+                    )
+                    both = both + mass_parts[b] * inverse_mass_at(
+                        body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, across
+                    )
+                wt = wt * share
+                coupling = en.abs(both * share - 0.5 * (w + wt)) / en.max(en.sqrt(w * wt), 1.0e-18)
+                coupling = 1.0 + en.min(coupling, 1.0)
+            stiffness = limited_stiffness(ke, w, dt)
+            kd = limited_damping(kd0, w * coupling, dt)
+            push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
+            kf = en.min(kf0, 1.0 / (en.max(wt * coupling, 1.0e-18) * dt))
             drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)
             slip[c] = s
             f = n * push + drag
