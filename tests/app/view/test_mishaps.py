@@ -228,3 +228,16 @@ def test_preferences_come_back(tmp_path):
 
     chosen = Preferences(theme="light", text_scale=1.3, recent=["/a.usda"], window_size=[900, 700])
     assert chosen.save(tmp_path / "new") and Preferences.load(tmp_path / "new") == chosen
+
+
+def test_simrun_view_is_the_viewer_and_says_the_same_without_a_display(tmp_path):
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", str(SCENES / "dominoes.usda"), "--view"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and "no display" in done.stderr and list(tmp_path.iterdir()) == []
