@@ -155,7 +155,7 @@ def test_closing_while_a_scene_loads_waits_for_nobody(monkeypatch, ball):
 
 def test_whoever_looks_is_not_held_up_by_a_long_frame(opened):
     """Compiled code runs without Python's lock: while it simulates one frame, another thread gets many turns."""
-    opened.do(SetSetting("substeps", 20_000))
+    opened.do(SetSetting("substeps", 60_000))
     opened.drain()
     opened.play(speed=None)
     wait_for(lambda: opened.session.frame >= 1, timeout=120.0)  # the first frame also records the graph, in Python
@@ -164,7 +164,7 @@ def test_whoever_looks_is_not_held_up_by_a_long_frame(opened):
         turns[opened.session.frame] += 1
         time.sleep(0.001)
     opened.pause()
-    assert max(turns.values()) >= 10
+    assert max(turns.values()) >= 4  # held up, it would get one turn between two frames
 
 
 def test_play_and_speed_may_be_asked_for_at_any_moment(opened):
