@@ -67,6 +67,7 @@ class Renderer:
         self._shadow_of: tuple | None = None
         self._flags_of: tuple | None = None
         self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
+        self._finished: tuple[moderngl.Framebuffer, moderngl.Texture] | None = None
         self._moved = self._moved_before = 0
         self._view: _View | None = None
 
@@ -149,7 +150,7 @@ class Renderer:
     def read_pixels(self) -> np.ndarray:
         """The last picture, uint8 [height, width, 4], top row first, straight (not premultiplied) alpha."""
         width, height = self._target.size
-        data = self._target.final.read(components=4, alignment=1)
+        data = self._finished[0].read(components=4, alignment=1)
         pixels = np.frombuffer(data, np.uint8).reshape(height, width, 4)[::-1]
         alpha = pixels[..., 3:]
         if (alpha == 255).all():
@@ -160,7 +161,7 @@ class Renderer:
     @property
     def texture(self) -> moderngl.Texture:
         """The last picture as a texture (bottom row first), for a window that shows it as an image."""
-        return self._target.final_texture
+        return self._finished[1]
 
     def pick(self, x: float, y: float) -> Pick | None:
         """What the last picture shows at a pixel, counted from the top left corner; None for the background."""
@@ -448,19 +449,18 @@ class Renderer:
         if options.ambient_occlusion and options.shading in ("shaded", "wireframe on shaded"):
             self._occlusion = self._occlusion or OcclusionPass(context, self.programs, self._draw_screen)
             self._occlusion.draw(target, projection, self.placement.bounds.radius)
-        target.final.use()
+        # Where the processor draws, edges are smoothed once things stand still: that costs a tenth of a frame.
+        moved, self._moved_before = self._moved != self._moved_before, self._moved
+        smoothed = target.samples == 1 and options.samples != 1 and not (self.software and moved)
+        self._finished = (target.final, target.final_texture) if smoothed else (target.resolved_color, target.picture)
+        self._finished[0].use()
         context.viewport = (0, 0, *size)
         context.enable_only(moderngl.NOTHING)
-        target.picture.use(3)
-        # Where the processor draws, edges are smoothed once things stand still: that costs a tenth of a frame.
-        smoothed = (
-            target.samples == 1 and options.samples != 1 and not (self.software and self._moved != self._moved_before)
-        )
-        self._moved_before = self._moved
-        smooth = ("SMOOTH_EDGES",) if smoothed else ()
-        program = self.programs.get("screen", "resolve", *smooth)
-        set_uniforms(program, corner=(0, 0))
-        self._draw_screen(program)
+        if smoothed:
+            target.picture.use(3)
+            program = self.programs.get("screen", "resolve", "SMOOTH_EDGES")
+            set_uniforms(program, corner=(0, 0))
+            self._draw_screen(program)
         context.enable_only(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         if selected:
@@ -500,7 +500,7 @@ class Renderer:
         target.use()
         self.context.viewport = viewport
         self.context.enable_only(moderngl.NOTHING)
-        self._target.final_texture.use(3)
+        self._finished[1].use(3)
         program = self.programs.get("screen", "resolve")
         set_uniforms(program, corner=viewport[:2])
         self._draw_screen(program)
