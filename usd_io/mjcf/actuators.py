@@ -102,6 +102,8 @@ class ActuatorReader:
             total.ratios.append((stiffness, law.damping_ratio))
         limits = _range(element, values, "force")
         if limits is not None:
+            if limits[0] != -limits[1]:
+                self._warn(element, "an uneven force range is simulated as the larger of its ends, either way")
             total.limits.append(max(abs(limits[0]), abs(limits[1])) * abs(gear))
 
     def finish(self, loads: Callable[[], dict[str, list[float]]]) -> None:

@@ -18,6 +18,8 @@ from usd_io.xml.attributes import numbers, required
 from usd_io.xml.element import Element
 
 MOST_BODIES = 100_000
+MOST_ELEMENTS = 400_000
+"""Elements read, copies counted: nested replicas multiply."""
 _SILENT = frozenset({"plugin"})
 
 
@@ -94,15 +96,23 @@ class BodyWalk:
     def __init__(self, document: Document, geoms: GeomReader, warn: Callable[[Element, str], None]):
         self._geoms, self._warn = geoms, warn
         self._models: dict[int, Document] = {}
+        self._elements = 0
         self.bodies: list[Body] = []
         self.attached: list[tuple[Document, str, str]] = []
         self.world = Body("world", document.root, document, None, IDENTITY_TRANSFORM)
         for worldbody in document.root.each("worldbody"):
+            if size_with_copies(worldbody) > MOST_ELEMENTS:
+                raise SceneError(
+                    worldbody.where, f"more than {MOST_ELEMENTS} elements, replicas counted", expected="fewer replicas"
+                )
             scope = Scope(document, IDENTITY_TRANSFORM, worldbody.attributes.get("childclass", ""))
             self._children(worldbody, self.world, scope)
 
     def _children(self, element: Element, body: Body, scope: Scope) -> None:
         for child in element.children:
+            self._elements += 1
+            if self._elements > MOST_ELEMENTS:
+                raise SceneError(child.where, f"more than {MOST_ELEMENTS} elements", expected="fewer replicas")
             reader = _READERS.get(child.tag)
             if reader is not None:
                 reader(self, child, body, scope)
@@ -192,6 +202,13 @@ class BodyWalk:
                 )
             self._models[id(model)] = open_document(file, outer.search)
         return self._models[id(model)]
+
+
+def size_with_copies(element: Element) -> float:
+    """Number of elements inside one, as often as replicas repeat them; what is no number counts once."""
+    inside = sum(1.0 + size_with_copies(child) for child in element.children)
+    count = element.attributes.get("count", "") if element.tag == "replicate" else ""
+    return inside * max(int(count), 1) if count.isdecimal() else inside
 
 
 def replicas(element: Element, document: Document) -> Iterator[tuple[np.ndarray, str]]:

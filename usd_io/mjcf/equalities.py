@@ -105,6 +105,9 @@ class _Reader:
                 self._warn(element, f"the joint {name!r} has no single axis (or does not exist); left out")
                 return None
             places.append(None if place is None else (place.joint, place.index))
+        if places[0] == places[1]:
+            self._warn(element, "it couples a joint to itself; left out")
+            return None
         coef = numbers(element, "polycoef", IDENTITY_POLYNOMIAL, count=(1, 5), source=values)
         return EqualityRecord("", "joint", axes=tuple(places), coef=tuple(coef.tolist()))
 

@@ -13,6 +13,7 @@ IGNORED: dict[str, dict[str, str]] = {
     "joint": {
         "solreflimit": SOFTNESS,
         "solimplimit": SOFTNESS,
+        "springdamper": "springs given by time and damping ratio are not simulated; give stiffness and damping",
         "actuatorfrcrange": "the force range of all actuators of a joint is not applied",
         "actuatorgravcomp": "gravity compensation is not simulated",
     },

@@ -1,0 +1,37 @@
+"""What a model says and the simulation does otherwise is said aloud; what would never end is refused."""
+
+import pytest
+
+from usd_io import SceneError, read_scene
+
+BODY = '<body><joint name="j" {}/><geom size=".1"/></body>'
+
+
+def read(tmp_path, body: str, rest: str = ""):
+    file = tmp_path / "model.xml"
+    file.write_text(f"<mujoco><worldbody>{body}</worldbody>{rest}</mujoco>")
+    return read_scene(file)
+
+
+@pytest.mark.parametrize(
+    ("joint", "rest", "said"),
+    [
+        ('springdamper="0.2 0.5"', "", "damping ratio"),
+        ("", '<actuator><position joint="j" kp="4" forcerange="0 4"/></actuator>', "uneven force range"),
+        ("", '<equality><joint joint1="j" joint2="j"/></equality>', "to itself"),
+    ],
+)
+def test_a_warning_names_it(tmp_path, joint, rest, said):
+    assert any(said in warning.message for warning in read(tmp_path, BODY.format(joint), rest).warnings)
+
+
+def test_even_force_ranges_are_taken_without_a_word(tmp_path):
+    rest = '<actuator><position joint="j" kp="4" forcerange="-4 4"/></actuator>'
+    assert not read(tmp_path, BODY.format(""), rest).warnings
+
+
+@pytest.mark.parametrize("inside", ['<site name="s"/>', '<geom size=".1"/>'])
+def test_replicas_of_replicas_are_refused_before_they_fill_the_memory(tmp_path, inside):
+    copies = '<replicate count="10000">' * 3 + inside + "</replicate>" * 3
+    with pytest.raises(SceneError, match="fewer replicas"):
+        read(tmp_path, copies)
