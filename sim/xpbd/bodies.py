@@ -19,6 +19,9 @@ from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
 from sim.maximal.body_response import ResponseTable, response_along
 from sim.maximal.respond import displace_body
 
+HELD = en.constant(1.0e-5)
+"""Part of a body's own yielding below which joints are taken to hold it."""
+
 
 @en.func
 def relative_velocity(
@@ -108,8 +111,10 @@ def jointed_weight(
     body_inv_inertia: en.array(dtype=en.mat33),
     responses: ResponseTable,
 ) -> float:
-    """The same with what joints add."""
-    return response_along(responses, b, point - en.transform_point(body_q[b], body_com[b]), n)
+    """The same with what joints add; 0 where they hold the body, since a push over what rounding leaves goes anywhere."""
+    w = response_along(responses, b, point - en.transform_point(body_q[b], body_com[b]), n)
+    alone = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+    return en.where(w > HELD * alone, w, 0.0)
 
 
 @en.func
