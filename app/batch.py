@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import engine
 from app.errors import EXIT_DONE, EXIT_FAILED, SimulationFailed
+from app.frame_output import Recording
 from app.progress import Progress
 from app.render.errors import NoEncoder, NoGraphics
 from app.render.film import INSTALL, check_pictures
 from app.render.with_pictures import WithPictures
 from app.report import RunReport, output_size
-from app.session import Recording, Session
+from app.session import Session
 from app.settings import RunOptions, decide_output
 from usd_io import SceneRecord, is_usd
 from usd_io.author import author_stage

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from app.commands import Command, CommandHistory
 from app.errors import SimulationFailed
-from app.session import Recording, Session
+from app.frame_output import Recording
+from app.session import Session
 from app.settings import RunOptions
 
 #: how far simulated time may fall behind before the lag is given up [s of wall time]

@@ -11,16 +11,16 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
 
 import numpy as np
 
-import engine
 from app.contact_view import count_contacts, find_contacts
-from app.errors import SimulationFailed, UsageError
+from app.errors import UsageError
+from app.failure import explain_divergence
 from app.frame_graph import FrameGraph, copy_state
 from app.frame_history import Frame, FrameHistory
-from app.frame_readback import FrameData, FrameReadback
+from app.frame_output import FrameOutput, Recording
+from app.frame_readback import FrameReadback
 from app.hands import Hands
 from app.pull import Pull
 from app.settings import RunOptions, RunSettings, decide_settings, find_device
@@ -28,28 +28,6 @@ from sim import Control, Model, ModelBuilder, State, eval_fk, find_divergence
 from sim.diagnostics import Divergence, DivergenceWatch
 from usd_io import NothingToSimulateError, SceneBindings, SceneRecord, emit, read_scene, read_usd
 from usd_io.records import SceneWarning
-
-FAILURE_HINT = {
-    "featherstone": "pass more --substeps or soften the contacts",
-    "semi-implicit": "pass more --substeps, soften the materials, or try --solver xpbd",
-    "xpbd": "pass more --substeps or --iterations",
-}
-
-
-class Recording(Protocol):
-    """Where frames go. `usd_io.recorder.UsdRecorder` is one."""
-
-    def write_frame(
-        self,
-        time_code: float,
-        body_q: np.ndarray,
-        particle_q: np.ndarray,
-        particle_qd: np.ndarray | None = None,
-    ) -> None:
-        """Take one frame; the arrays are only lent and change with the next step."""
-
-    def close(self) -> None:
-        """Make everything written readable, and let go of the file."""
 
 
 class SessionEvent(Enum):
@@ -73,7 +51,6 @@ class Session:
         state: positions and velocities now, always the same object.
         settings: frame rate, substeps, solver.
         frame: frames simulated since the start.
-        recording_seconds: wall time spent handing frames to the recording [s].
         control: drive targets and forces of joints, activations.
         history: the frames simulated so far; None in a run that nobody looks at.
         pull: the hand that can take hold of something; None in a run that nobody looks at.
@@ -127,14 +104,13 @@ class Session:
         for state in (self.state, self._initial):
             eval_fk(self.model, state.joint_q, state.joint_qd, None, state)
         self.frame = 0
-        self.recording_seconds = 0.0
+        self._output = FrameOutput()
         self._graph: FrameGraph | None = None
         self._watch: DivergenceWatch | None = None
         self._readback: FrameReadback | None = None
         if self.model.device.is_cuda:
             self._watch = DivergenceWatch(self.state, speed_limit=self._speed_limit)
             self._readback = FrameReadback(self.state, self._watch)
-        self._recording: Recording | None = None
         self._subscribers: list[Callable[[SessionEvent], None]] = []
         self.history = FrameHistory() if interactive else None
         self.pull = Pull(self.model) if interactive else None
@@ -175,6 +151,11 @@ class Session:
         """Time code of the present state in the output."""
         return self.settings.start_time_code + self.frame
 
+    @property
+    def recording_seconds(self) -> float:
+        """Wall time spent handing frames to the recording [s]."""
+        return self._output.seconds
+
     def subscribe(self, callback: Callable[[SessionEvent], None]) -> Callable[[], None]:
         """Call `callback` after every change; returns the function that ends the subscription."""
         self._subscribers.append(callback)
@@ -208,9 +189,9 @@ class Session:
         self.frame += 1
         if self._readback is None:
             self._check(self._find_divergence(), self.frame)
-            self._record()
+            self._output.write_state(self.time_code, self.state)
         else:
-            self._readback.take(self.frame, self.time_code, self._recorded_arrays())
+            self._readback.take(self.frame, self.time_code, self._output.wanted_arrays())
             self._hand_out(waiting=1 if self.history is None else 0)
         if self.hands is not None:
             self.hands.after_frame()
@@ -321,8 +302,8 @@ class Session:
     def start_recording(self, recording: Recording) -> None:
         """Hand every frame from now on to `recording`, beginning with the present state."""
         self.stop_recording()
-        self._recording = recording
-        self._record()
+        self._output.recording = recording
+        self._output.write_state(self.time_code, self.state)
 
     def stop_recording(self) -> None:
         """Close the recording, if one is on, with every frame begun so far.
@@ -333,56 +314,18 @@ class Session:
         try:
             self.finish()
         finally:
-            self._close_recording()
-
-    def _close_recording(self) -> None:
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            began = perf_counter()
-            try:
-                recording.close()
-            finally:
-                self.recording_seconds += perf_counter() - began
-
-    def _record(self) -> None:
-        if self._recording is None:
-            return
-        began = perf_counter()
-        state = self.state
-        self._recording.write_frame(
-            self.time_code,
-            host_rows(state.body_q, 7),
-            host_rows(state.particle_q, 3),
-            host_rows(state.particle_qd, 3),
-        )
-        self.recording_seconds += perf_counter() - began
-
-    def _recorded_arrays(self) -> list[str]:
-        if self._recording is None:
-            return []
-        wants_speeds = getattr(self._recording, "reads_velocities", True)
-        return ["body_q", "particle_q", *(["particle_qd"] if wants_speeds else [])]
+            self._output.close()
 
     def _hand_out(self, waiting: int) -> None:
         """Checks and records the frames that are under way from the device, but for the last `waiting`."""
         while self._readback is not None and len(self._readback) > waiting:
             data = self._readback.pop()
             self._check(DivergenceWatch.found(data.report), data.frame)
-            if self._recording is not None and data.recorded:
-                self._record_data(data)
-
-    def _record_data(self, data: FrameData) -> None:
-        began = perf_counter()
-        body_q, particle_q, particle_qd = (
-            data.arrays.get(name, np.zeros((0, width), np.float32)).reshape(-1, width)
-            for name, width in (("body_q", 7), ("particle_q", 3), ("particle_qd", 3))
-        )
-        try:
-            self._recording.write_frame(data.time_code, body_q, particle_q, particle_qd)
-        except Exception:
-            self._readback.forget()  # those that follow have nowhere to go
-            raise
-        self.recording_seconds += perf_counter() - began
+            try:
+                self._output.write_data(data)
+            except Exception:
+                self._readback.forget()  # those that follow have nowhere to go
+                raise
 
     @property
     def _speed_limit(self) -> float:
@@ -398,48 +341,14 @@ class Session:
         if self._readback is not None:
             self._readback.forget()
         self._tell(SessionEvent.FAILED)
-        path, point = self._prim_of(divergence)
-        raise SimulationFailed(
-            prim_path=path,
-            time=frame * self.settings.frame_dt,
-            frame=frame,
-            what=f"{point}{describe_motion(divergence)}",
-            hint=FAILURE_HINT[self.settings.solver],
-        )
-
-    def _prim_of(self, divergence: Divergence) -> tuple[str | None, str]:
-        """Prim path of a diverged body or particle, and which of its points it is, in words."""
-        index = divergence.index
-        if divergence.kind == "body":
-            return self.bindings.body_name(index), ""
-        for each in self.bindings.particles:
-            if each.start <= index < each.start + each.count:
-                return each.path, f"point {index - each.start}, "
-        return None, f"particle {index}, "
+        raise explain_divergence(divergence, self.bindings, self.settings, frame)
 
     def _tell(self, event: SessionEvent) -> None:
         for callback in tuple(self._subscribers):
             callback(event)
 
 
-def describe_motion(divergence: Divergence) -> str:
-    """Where a diverged particle or body is and how fast it moves, in words."""
-    position = divergence.value[:3]
-    # A body's value is its pose (7 numbers), then angular and linear velocity.
-    velocity = divergence.value[3:6] if divergence.kind == "particle" else divergence.value[10:13]
-    place = ", ".join(f"{x:.3g}" for x in position)
-    speed = float(np.linalg.norm(velocity.astype(np.float64)))
-    return f"position ({place}) m, speed {speed:.3g} m/s"
-
-
 def with_settings(scene: SceneRecord, settings: RunSettings) -> SceneRecord:
     """The scene as if it had asked for these settings, since default stiffnesses depend on the solver and its step."""
     stored = replace(scene.settings, substeps=settings.substeps, solver=settings.solver, iterations=settings.iterations)
     return replace(scene, fps=settings.fps, settings=stored)
-
-
-def host_rows(values: engine.array | None, width: int) -> np.ndarray:
-    """The rows of an array, float32 of shape [n, width]; empty when the model has none of the kind."""
-    if values is None:
-        return np.zeros((0, width), np.float32)
-    return values.numpy().reshape(-1, width)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from app.errors import AppError
 
 if TYPE_CHECKING:
+    from app.frame_output import Recording
     from app.render.pictures import PictureRecording
-    from app.session import Recording
 
 
 class WithPictures:

@@ -8,8 +8,9 @@ from pathlib import Path
 from imgui_bundle import imgui
 
 from app.view.actions import ACTIONS, MOUSE_HABITS
-from app.view.application import SCENE_SUFFIXES, Application
+from app.view.application import Application
 from app.view.bundled import bundled_scenes
+from app.view.deeds.files import SCENE_SUFFIXES
 
 
 class Dialogs:
