@@ -11,6 +11,12 @@ class NoGraphics(AppError):
     exit_code = EXIT_FAILED
 
 
+class GraphicsLost(AppError):
+    """OpenGL stopped working while pictures were being drawn, as after a reset of the graphics driver."""
+
+    exit_code = EXIT_FAILED
+
+
 class NoEncoder(AppError):
     """A film cannot be encoded: the encoder package is missing, or cannot write such a file."""
 

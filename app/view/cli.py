@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,9 +82,10 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
     from app.view.window import check_display
 
     check_display()  # before anything that takes long
+    from app.render.errors import GraphicsLost
     from app.view.application import Application
     from app.view.preferences import Preferences
-    from app.view.window import Loop, end_with_display, leave_a_core, open_window
+    from app.view.window import Loop, end_at_once, end_with_display, leave_a_core, open_window
 
     leave_a_core(options.threads)
     app = Application(Preferences.load() if remember else Preferences(), options)
@@ -103,6 +105,10 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
         gc.freeze()
         gc.enable()
         loop.run()
+    except GraphicsLost as error:
+        if os.environ.get("SIMRUN_DEBUG") == "1":
+            traceback.print_exc()
+        end_at_once(app, str(error), store=remember)
     finally:
         window.end()
         ended = app.close(store=remember)

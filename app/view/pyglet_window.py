@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import moderngl
@@ -13,7 +15,7 @@ from pyglet.window import key, mouse
 
 from app.errors import AppError
 from app.render.context import attach_context
-from app.render.errors import NoGraphics
+from app.render.errors import GraphicsLost, NoGraphics
 from app.render.film import save_still
 from app.render.options import Overlay
 from app.render.renderer import Renderer
@@ -33,6 +35,27 @@ from app.view.window import SMALLEST, FrameShower
 BUTTONS = {mouse.LEFT: "left", mouse.MIDDLE: "middle", mouse.RIGHT: "right"}
 MODIFIERS = {key.MOD_CTRL: "Ctrl", key.MOD_SHIFT: "Shift", key.MOD_ALT: "Alt", key.MOD_COMMAND: "Ctrl"}
 DOUBLE_CLICK = 0.35
+#: what glGetError says after a reset of the driver (KHR_robustness)
+GL_CONTEXT_LOST = 0x0507
+
+
+@contextmanager
+def watch_graphics() -> Iterator[None]:
+    """Turns what OpenGL says when it stops working into one error.
+
+    Raises:
+        GraphicsLost: if a call failed, or the context was lost without any call failing.
+    """
+    try:
+        yield
+    except (moderngl.Error, pyglet.gl.ContextException, pyglet.gl.lib.GLException) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise GraphicsLost(
+            f"OpenGL stopped working ({text}), as it does when the graphics driver is reset or runs out of memory; "
+            "start simview again, and see the system's log if it comes back"
+        ) from error
+    if pyglet.gl.glGetError() == GL_CONTEXT_LOST:
+        raise GraphicsLost("the graphics driver was reset and the window's OpenGL context is lost; start simview again")
 
 
 def key_name(symbol: int) -> str:
@@ -119,11 +142,21 @@ class ViewWindow(pyglet.window.Window):
     def handle_events(self) -> None:
         """Take what happened since the last call."""
         self.had_event = False
-        self.switch_to()
-        pyglet.clock.tick()
-        self.dispatch_events()
+        with watch_graphics():
+            self.switch_to()
+            pyglet.clock.tick()
+            self.dispatch_events()
 
     def draw_picture(self, frame: object) -> None:
+        """Draw everything and show it.
+
+        Raises:
+            GraphicsLost: if OpenGL stopped working.
+        """
+        with watch_graphics():
+            self._draw_all(frame)
+
+    def _draw_all(self, frame: object) -> None:
         """Panels, then the picture in what they leave, then the panels over it."""
         app, began = self.app, time.perf_counter()
         self.switch_to()

@@ -65,6 +65,18 @@ def leave_a_core(threads: int | None = None) -> None:
     engine.set_threads(threads or max(1, cpu_count() - 1))
 
 
+def end_at_once(app: Application, reason: str, *, store: bool = False) -> None:
+    """End the process where nothing can be drawn any more: files are closed, and one line says why.
+
+    Preferences are stored if wanted. Neither Python nor the graphics driver clean up, since with a broken display or context they may never come back.
+    """
+    output = app.runner.recording_path
+    ended = app.close(store=store)
+    kept = f"; the recording {output} is complete" if output is not None and ended else ""
+    print(f"simview: error: {reason}{kept}", file=sys.stderr, flush=True)
+    os._exit(EXIT_FAILED)
+
+
 def end_with_display(app: Application) -> None:
     """When the connection to the display breaks, close what is being recorded and end with one line.
 
@@ -81,11 +93,7 @@ def end_with_display(app: Application) -> None:
         return
 
     def broken(_display: int) -> int:
-        recording = app.runner.recording_path
-        app.runner.close(5.0)
-        kept = f"; the recording {recording} is complete" if recording is not None else ""
-        print(f"simview: error: the connection to the display broke{kept}", file=sys.stderr, flush=True)
-        os._exit(EXIT_FAILED)
+        end_at_once(app, "the connection to the display broke")
 
     global _handler
     _handler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(broken)

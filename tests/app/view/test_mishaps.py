@@ -141,6 +141,48 @@ def test_a_lost_display_ends_with_one_line_and_keeps_the_recording(own_screen, t
     assert len(stage.GetPrimAtPath("/World/Ball").GetAttribute("xformOp:translate").GetTimeSamples()) > 5
 
 
+BREAK_GRAPHICS = {
+    "a call fails": "def broken(self, *a, **k): raise moderngl.Error('cannot map the buffer')\nRenderer.draw = broken",
+    "the context is lost silently": "pyglet.gl.glGetError = lambda: 0x0507",
+}
+
+
+@pytest.mark.parametrize("how", BREAK_GRAPHICS)
+def test_a_lost_graphics_context_ends_with_one_line_and_keeps_the_recording(own_screen, tmp_path, how):
+    """A driver that is reset cannot be had here; the program sees what it would see, once ten frames are recorded."""
+    from pxr import Usd
+
+    scene, output = write_ball(tmp_path), tmp_path / "ball_001.usd"
+    script = tmp_path / "lose_graphics.py"
+    script.write_text(f"""
+import moderngl, pyglet, sys
+from app.render.renderer import Renderer
+from app.view import cli, window
+from app.view.application import Application
+
+def tick(app, seconds, tick=Application.tick):
+    tick(app, seconds)
+    if app.session is not None and app.runner.recording_path is None:
+        app.toggle_recording()
+        app.toggle_play()
+    if app.session is not None and app.session.frame > 10:
+        exec({BREAK_GRAPHICS[how]!r}, globals())
+
+Application.tick = tick
+sys.exit(cli.main([{str(scene)!r}]))
+""")
+    environment = {**own_screen.environment(), "SIMRUN_CONFIG": str(tmp_path / "config")}
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and "start simview again" in lines[0] and str(output) in lines[0]
+    stage = Usd.Stage.Open(str(output))
+    assert len(stage.GetPrimAtPath("/World/Ball").GetAttribute("xformOp:translate").GetTimeSamples()) > 5
+    assert "ball.usda" in (tmp_path / "config" / "preferences.json").read_text()
+
+
 def test_a_broken_file_that_is_dropped_leaves_what_is_open(desk, tmp_path):
     desk.open(write_ball(tmp_path))
     broken = tmp_path / "broken.usda"
