@@ -15,6 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from app.contact_view import count_contacts, find_contacts
+from app.derived_materials import derive_again
 from app.errors import UsageError
 from app.failure import explain_divergence
 from app.frame_graph import FrameGraph, copy_state
@@ -294,8 +295,14 @@ class Session:
         self.history.add(Frame.of(self.state, self.frame, self.time, numbers=numbers, contacts=contacts))
 
     def change_settings(self, settings: RunSettings) -> None:
-        """Go on from the present state with other settings; the next step records the frame anew."""
-        self.settings = settings
+        """Go on from the present state with other settings; the next step records the frame anew.
+
+        Stiffnesses that the scene leaves open depend on the solver's step: they become those of the new one.
+        """
+        scene = with_settings(self.scene, settings)
+        if settings.step_dt != self.settings.step_dt:
+            derive_again(self.model, self.scene, scene)
+        self.settings, self.scene = settings, scene
         self._graph = None
         self._tell(SessionEvent.SETTINGS_CHANGED)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from functools import reduce
+
 import numpy as np
 import pytest
 
 from app.commands import CommandHistory, SetElements, SetModelNumber, SetSetting
 from app.errors import UsageError
 from app.session import Session
+from app.settings import RunOptions
 from tests.app.conftest import ROOT
 
 
@@ -48,6 +52,53 @@ def test_solver_and_substeps_change_while_it_runs(session, history):
     assert session.settings.solver == "semi-implicit" and session.settings.substeps == 4
     session.step()
     assert session.frame == 4
+
+
+DERIVED = ("tri_materials", "edge_bending_properties", "tet_materials", "shape_materials.ke", "shape_materials.kd")
+
+
+def open_scene_with(tmp_path, scene: str, **options) -> Session:
+    """A bundled scene without the stiffnesses that it states, so that they follow from the solver's step."""
+    text = (ROOT / "scenes" / f"{scene}.usda").read_text().replace("@../", f"@{ROOT}/")
+    stated = re.compile(r"custom float simrun:\w*K[edf]\b|custom float simrun:k[edf]\b|physics:youngsModulus")
+    file = tmp_path / f"{scene}.usda"
+    file.write_text("\n".join(line for line in text.splitlines() if not stated.search(line)))
+    return Session.open(file, RunOptions(**options), interactive=True)
+
+
+def materials(session) -> dict[str, np.ndarray]:
+    arrays = {path: reduce(getattr, path.split("."), session.model) for path in DERIVED}
+    return {path: np.array(array.numpy()) for path, array in arrays.items() if array is not None}
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
+
+
+@pytest.mark.parametrize("scene, path", [
+    ("cloth_over_sphere", "tri_materials"), ("soft_body_drop", "tet_materials"), ("rigid_pile", "shape_materials.ke"),
+])  # fmt: skip
+def test_another_solver_has_the_materials_that_a_scene_opened_with_it_has(scene, path, tmp_path):
+    session = open_scene_with(tmp_path, scene, solver="xpbd", substeps=2)
+    before, history = materials(session), CommandHistory(session)
+    history.do(SetSetting("solver", "semi-implicit"))
+    assert session.settings.substeps > 2
+    fresh = open_scene_with(tmp_path, scene, solver="semi-implicit", substeps=session.settings.substeps)
+    after = materials(session)
+    assert same(after, materials(fresh)) and not np.array_equal(after[path], before[path])
+    history.undo()
+    assert same(materials(session), before)
+
+
+def test_a_material_that_was_set_by_hand_survives_another_solver(tmp_path):
+    session = open_scene_with(tmp_path, "cloth_over_sphere", solver="xpbd", substeps=2)
+    before, history = materials(session)["tri_materials"], CommandHistory(session)
+    history.do(SetElements("tri_materials", range(3, 10), 123.0, column=0))
+    history.do(SetSetting("solver", "semi-implicit"))
+    after = materials(session)["tri_materials"]
+    assert (after[3:10, 0] == 123.0).all() and (after[10:, 0] != before[10:, 0]).all()
+    history.undo(), history.undo()
+    assert np.array_equal(materials(session)["tri_materials"], before)
 
 
 @pytest.mark.parametrize("name, value", [
