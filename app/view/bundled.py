@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 
-def bundled_scenes() -> list[Path]:
-    """The example scenes next to the program; none where only the packages were installed."""
-    folder = Path(__file__).parents[2] / "scenes"
-    return sorted(folder.glob("*.usd*")) if folder.is_dir() else []
+@cache
+def bundled_scenes() -> tuple[Path, ...]:
+    """The example scenes: those of the checkout, or those that were installed with the package."""
+    app = Path(__file__).parents[1]
+    installed = app / "examples" / "scenes"  # setup.py puts them there
+    folder = installed if installed.is_dir() else app.parent / "scenes"
+    return tuple(sorted(folder.glob("*.usd*"))) if folder.is_dir() else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from imgui_bundle import imgui
@@ -79,7 +80,7 @@ class Dialogs:
         imgui.separator_text("Scenes that come along")
         self._files(bundled_scenes(), lambda path: path.stem.replace("_", " "))
 
-    def _files(self, paths: list[Path], text) -> None:
+    def _files(self, paths: Sequence[Path], text) -> None:
         for path in paths:
             if imgui.selectable(f"{text(path)}##{path}", False)[0]:
                 self._app.open(path)
