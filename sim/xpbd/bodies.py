@@ -42,27 +42,50 @@ def relative_velocity(
 
 
 @en.func
+def turned_back(x: en.vec3, q: en.quat) -> en.vec3:
+    """What turning by the inverse of q adds to x; its rounding is as small as the turn."""
+    axis = en.vec3(q[0], q[1], q[2])
+    across = en.cross(axis, x)
+    return (en.cross(axis, across) - across * q[3]) * 2.0
+
+
+@en.func
 def push_body(
     b: int,
     impulse: en.vec3,
     point: en.vec3,
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
     body_inv_inertia: en.array(dtype=en.mat33),
+    predicted: en.array(dtype=en.transform),
     dt: float,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
 ):
-    """Displaces body `b` by the positional impulse [kg m] at world `point`, and its velocity by the same over dt."""
+    """Displaces body `b` by the positional impulse [kg m] at world `point`, and its velocity by the same over dt.
+
+    Two bodies that push each other keep their angular momentum, since that of each changes by the impulse's torque about
+    the centre as predicted: all impulses of a step act at one instant, however far they have already moved the body. Nor
+    does the turn change it, although it changes the inertia that it is made of.
+    """
     X = body_q[b]
     r = en.transform_get_rotation(X)
     center = en.transform_point(X, body_com[b])
     move = impulse * body_inv_mass[b]
     torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
-    turn = en.quat_rotate(r, body_inv_inertia[b] * torque)
-    r1 = en.normalize(r + en.quat(turn[0], turn[1], turn[2], 0.0) * r * 0.5)
+    turn = body_inv_inertia[b] * torque
+    turned = en.normalize(en.quat(0.5 * turn[0], 0.5 * turn[1], 0.5 * turn[2], 1.0))
+    r1 = en.normalize(r * turned)
+    shifted = en.cross(center - en.transform_point(predicted[b], body_com[b]), impulse)
+    gain = (turn + body_inv_inertia[b] * en.quat_rotate_inv(r, shifted)) / dt
+    spin = en.quat_rotate(r, gain)
+    if body_inv_mass[b] > 0.0:
+        w = en.quat_rotate_inv(r, en.spatial_top(body_qd[b])) + gain
+        kept = body_inv_inertia[b] * turned_back(body_inertia[b] * w, turned)
+        spin = spin + en.quat_rotate(r1, kept - turned_back(w, turned))
     body_q[b] = en.transform(center + move - en.quat_rotate(r1, body_com[b]), r1)
-    body_qd[b] = body_qd[b] + en.spatial_vector(turn / dt, move / dt)
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, move / dt)
 
 
 @en.func
@@ -124,14 +147,18 @@ def push_lone_body(
     point: en.vec3,
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
     body_inv_inertia: en.array(dtype=en.mat33),
     responses: ResponseTable,
+    predicted: en.array(dtype=en.transform),
     dt: float,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """`push_body` in the form that kernels choose from."""
-    push_body(b, impulse, point, body_com, body_inv_mass, body_inv_inertia, dt, body_q, body_qd)
+    push_body(
+        b, impulse, point, body_com, body_inv_mass, body_inertia, body_inv_inertia, predicted, dt, body_q, body_qd
+    )
 
 
 @en.func
@@ -141,8 +168,10 @@ def push_jointed_body(
     point: en.vec3,
     body_com: en.array(dtype=en.vec3),
     body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
     body_inv_inertia: en.array(dtype=en.mat33),
     responses: ResponseTable,
+    predicted: en.array(dtype=en.transform),
     dt: float,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
@@ -171,10 +200,12 @@ def solve_rigid_positions(jointed: bool):
         shape_mu: en.array(dtype=float),
         body_com: en.array(dtype=en.vec3),
         body_inv_mass: en.array(dtype=float),
+        body_inertia: en.array(dtype=en.mat33),
         body_inv_inertia: en.array(dtype=en.mat33),
         responses: ResponseTable,
         points: PointTable,
         slip: en.array(dtype=en.vec3),
+        predicted: en.array(dtype=en.transform),
         dt: float,
         keep: float,
         body_q: en.array(dtype=en.transform),
@@ -222,8 +253,10 @@ def solve_rigid_positions(jointed: bool):
                                 point,
                                 body_com,
                                 body_inv_mass,
+                                body_inertia,
                                 body_inv_inertia,
                                 responses,
+                                predicted,
                                 dt,
                                 body_q,
                                 body_qd,
@@ -235,8 +268,10 @@ def solve_rigid_positions(jointed: bool):
                                 point,
                                 body_com,
                                 body_inv_mass,
+                                body_inertia,
                                 body_inv_inertia,
                                 responses,
+                                predicted,
                                 dt,
                                 body_q,
                                 body_qd,
@@ -272,8 +307,10 @@ def solve_rigid_positions(jointed: bool):
                                     point,
                                     body_com,
                                     body_inv_mass,
+                                    body_inertia,
                                     body_inv_inertia,
                                     responses,
+                                    predicted,
                                     dt,
                                     body_q,
                                     body_qd,
@@ -285,8 +322,10 @@ def solve_rigid_positions(jointed: bool):
                                     point,
                                     body_com,
                                     body_inv_mass,
+                                    body_inertia,
                                     body_inv_inertia,
                                     responses,
+                                    predicted,
                                     dt,
                                     body_q,
                                     body_qd,

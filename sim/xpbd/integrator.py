@@ -110,6 +110,8 @@ class XPBDIntegrator:
         rigid = self._detect_rigid_contacts(model, state_out)
         if rigid is not None and jointed is not None:
             jointed.weigh_touching(model, rigid, state_out)
+        if rigid is not None and jointed is None:
+            en.copy(scratch.predicted_bodies, state_out.body_q)
         together = self._simultaneous(model, scratch, state_in, state_out, dt, control)
         for iteration in range(self.iterations):
             keep = 1.0 if iteration else 0.0
@@ -269,8 +271,9 @@ class XPBDIntegrator:
             dim=contacts.island_count,
             inputs=[
                 contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, *body_masses(model), ResponseTable() if jointed is None else jointed.responses,
-                contacts.points, contacts.slip, dt, keep,
+                model.shape_materials.mu, model.body_com, model.body_inv_mass, model.body_inertia,
+                model.body_inv_inertia, ResponseTable() if jointed is None else jointed.responses, contacts.points,
+                contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep,
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
         )  # fmt: skip

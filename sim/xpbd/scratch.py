@@ -53,6 +53,11 @@ class Scratch:
         """Displacement of the copies [m], see `sim.forces.slots`."""
         return new_slots(self._model.slot_count)
 
+    @cached_property
+    def predicted_bodies(self):
+        """Where free flight leads the bodies, before contacts push them."""
+        return en.zeros(max(self._model.body_count, 1), dtype=en.transform)
+
     def contact_total(self, contacts):
         """Impulse of every particle contact slot over the step [kg m]."""
         if self._contact_total is None:
