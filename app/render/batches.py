@@ -233,8 +233,14 @@ class GrainBatch:
 
     @property
     def place_buffer(self) -> moderngl.Buffer:
-        """The GL buffer of centres (spheres), float32 [n, 3]."""
+        """The GL buffer of centres or, for capsules, of both ends, float32 [n, 3] or [n, 2, 3]."""
         return self._places
+
+    @property
+    def particle_rows(self) -> np.ndarray:
+        """The particle of each point in `place_buffer`; only for grains that particles move."""
+        rows = np.asarray(self.item.particles.rows, np.int32)
+        return rows[self._segments].reshape(-1) if self.capsules else rows
 
     def write_positions(self, positions: np.ndarray) -> None:
         """Positions of the points, float32 [n, 3]."""

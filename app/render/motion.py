@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 import engine as en
+from app.render.camera import LARGEST
 
 
 @en.kernel
@@ -56,6 +59,53 @@ def gather_points(particle_q: en.array(dtype=en.vec3), particles: en.array(dtype
     out[i] = particle_q[particles[i]]
 
 
+@en.func
+def is_place(p: en.vec3) -> bool:
+    return en.abs(p[0]) < LARGEST and en.abs(p[1]) < LARGEST and en.abs(p[2]) < LARGEST
+
+
+@en.kernel
+def bound_points(points: en.array(dtype=en.vec3, ndim=2), boxes: en.array(dtype=en.vec3, ndim=2)):
+    """A box for each thread: around the first points of those rows whose turn it is."""
+    k = en.tid()
+    lower = en.vec3(LARGEST, LARGEST, LARGEST)
+    upper = -lower
+    for i in range(k, points.shape[0], boxes.shape[0]):
+        p = points[i, 0]
+        if is_place(p):
+            lower = en.min(lower, p)
+            upper = en.max(upper, p)
+    boxes[k, 0] = lower
+    boxes[k, 1] = upper
+
+
+@en.kernel
+def bound_instances(
+    rows: en.array(dtype=en.vec4, ndim=2),
+    bodies: en.array(dtype=int),
+    center: en.vec3,
+    half: en.vec3,
+    boxes: en.array(dtype=en.vec3, ndim=2),
+):
+    """The same around the boxes of instances that a body carries."""
+    k = en.tid()
+    lower = en.vec3(LARGEST, LARGEST, LARGEST)
+    upper = -lower
+    for i in range(k, rows.shape[0], boxes.shape[0]):
+        if bodies[i] >= 0:
+            middle = en.vec3(0.0, 0.0, 0.0)
+            reach = en.vec3(0.0, 0.0, 0.0)
+            for j in range(3):
+                r = rows[i, j]
+                middle[j] = r[0] * center[0] + r[1] * center[1] + r[2] * center[2] + r[3]
+                reach[j] = en.abs(r[0]) * half[0] + en.abs(r[1]) * half[1] + en.abs(r[2]) * half[2]
+            if is_place(middle):
+                lower = en.min(lower, middle - reach)
+                upper = en.max(upper, middle + reach)
+    boxes[k, 0] = lower
+    boxes[k, 1] = upper
+
+
 class InstanceRows:
     """World matrices of instances, three rows each, float32 [n, 3, 4]."""
 
@@ -64,16 +114,22 @@ class InstanceRows:
         self.count = len(columns)
         self._local = en.array(columns, dtype=en.vec3, device=device)
         self._bodies = en.array(np.ascontiguousarray(bodies, np.int32), dtype=int, device=device)
-        self.rows = en.zeros((self.count, 3), dtype=en.vec4, device=device)
+        self._device = device
 
-    def update(self, body_q: en.array) -> None:
+    @cached_property
+    def rows(self) -> en.array:
+        """Where `update` writes when it is given no other place."""
+        return en.zeros((self.count, 3), dtype=en.vec4, device=self._device)
+
+    def update(self, body_q: en.array, rows: en.array | None = None) -> None:
         """Follow the poses."""
+        rows = self.rows if rows is None else rows
         en.launch(
             place_instances,
             dim=self.count,
             inputs=[body_q, self._bodies, self._local],
-            outputs=[self.rows],
-            device=self.rows.device,
+            outputs=[rows],
+            device=rows.device,
             record_tape=False,
         )
 
@@ -108,17 +164,34 @@ class SurfaceVertices:
             "fan_end": start[1:][points],
             "fan": rows[around[:, 1:]],
         }
-        self._inputs = [en.array(np.ascontiguousarray(v, np.int32), dtype=int, device=device) for v in ints.values()]
-        self.vertices = en.zeros((self.count, 2), dtype=en.vec3, device=device)
+        self._tables = [np.ascontiguousarray(v, np.int32) for v in ints.values()]
+        self._place(device)
 
-    def update(self, particle_q: en.array) -> None:
+    def on(self, device: en.Device | str) -> SurfaceVertices:
+        """The same surface, to be computed on another device."""
+        other = object.__new__(SurfaceVertices)
+        other.count, other._tables = self.count, self._tables
+        other._place(device)
+        return other
+
+    def _place(self, device: en.Device | str) -> None:
+        self._inputs = [en.array(table, dtype=int, device=device) for table in self._tables]
+        self._device = device
+
+    @cached_property
+    def vertices(self) -> en.array:
+        """Where `update` writes when it is given no other place."""
+        return en.zeros((self.count, 2), dtype=en.vec3, device=self._device)
+
+    def update(self, particle_q: en.array, vertices: en.array | None = None) -> None:
         """Follow the particles."""
+        vertices = self.vertices if vertices is None else vertices
         en.launch(
             surface_vertices,
             dim=self.count,
             inputs=[particle_q, *self._inputs],
-            outputs=[self.vertices],
-            device=self.vertices.device,
+            outputs=[vertices],
+            device=vertices.device,
             record_tape=False,
         )
 
@@ -129,16 +202,22 @@ class GatheredPoints:
     def __init__(self, particles: np.ndarray, device: en.Device | str = "cpu"):
         self.count = len(particles)
         self._particles = en.array(np.ascontiguousarray(particles, np.int32), dtype=int, device=device)
-        self.points = en.zeros(self.count, dtype=en.vec3, device=device)
+        self._device = device
 
-    def update(self, particle_q: en.array) -> None:
+    @cached_property
+    def points(self) -> en.array:
+        """Where `update` writes when it is given no other place."""
+        return en.zeros(self.count, dtype=en.vec3, device=self._device)
+
+    def update(self, particle_q: en.array, points: en.array | None = None) -> None:
         """Follow the particles."""
+        points = self.points if points is None else points
         en.launch(
             gather_points,
             dim=self.count,
             inputs=[particle_q, self._particles],
-            outputs=[self.points],
-            device=self.points.device,
+            outputs=[points],
+            device=points.device,
             record_tape=False,
         )
 

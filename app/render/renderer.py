@@ -77,12 +77,15 @@ class Renderer:
         self._release_scene()
         self.scene = scene
         self._meshes, self._grains = make_batches(self.context, scene)
-        self.placement = Placement(scene, self._meshes, self._grains)
+        self.placement = Placement(self.context, scene, self._meshes, self._grains)
         self._flags_of = self._shadow_of = None
         self._moved += 1
 
     def update(self, body_q: object | None = None, particle_q: object | None = None) -> None:
-        """Take new poses of bodies [n, 7] and positions of particles [n, 3]: NumPy or engine arrays, None if unchanged."""
+        """Take new poses of bodies [n, 7] and positions of particles [n, 3]: NumPy or engine arrays, None if unchanged.
+
+        Arrays on the GPU that draws go from there into what is drawn without visiting the host.
+        """
         if self.placement is not None:
             self.placement.update(body_q, particle_q)
             self._moved += 1
@@ -507,6 +510,8 @@ class Renderer:
 
     # the end -------------------------------------------------------------------------------------------------------
     def _release_scene(self) -> None:
+        if self.placement is not None:
+            self.placement.release()
         for each in (*self._meshes, *self._grains, *self._textures.values()):
             each.release()
         self._meshes, self._grains, self._textures = [], [], {}

@@ -50,7 +50,8 @@ def binding() -> Any:
 unsent: list[Any] = []
 #: Calls that put work on a stream, or ask what is there: what waits comes first.
 _IN_ORDER = frozenset(
-    ("cuEventRecord", "cuEventRecordWithFlags", "cuGraphAddChildGraphNode", "cuGraphLaunch", "cuMemAllocAsync", "cuMemcpyAsync",
+    ("cuEventRecord", "cuEventRecordWithFlags", "cuGraphAddChildGraphNode", "cuGraphLaunch",
+     "cuGraphicsMapResources", "cuGraphicsUnmapResources", "cuMemAllocAsync", "cuMemcpyAsync",
      "cuMemcpyDtoHAsync", "cuMemcpyHtoDAsync", "cuMemcpyPeerAsync", "cuMemFreeAsync", "cuMemsetD32Async", "cuMemsetD8Async",
      "cuStreamBeginCapture", "cuStreamBeginCaptureToGraph", "cuStreamEndCapture", "cuStreamGetCaptureInfo",
      "cuStreamWaitEvent")

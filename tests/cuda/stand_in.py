@@ -282,7 +282,72 @@ def _keep_pool(_pool_handle: Any, which: str, value: int) -> None:
     _pool[which] = int(value)
 
 
+#: CUDA devices that are said to draw the current GL context; None where the driver cannot tell
+gl_devices: list[int] | None = [0]
+#: buffers of OpenGL that are registered: handle to name
+gl_registered: dict[int, int] = {}
+_gl_mapped: dict[int, tuple[int, int]] = {}
+_COPY_WRITE, _BUFFER_SIZE = 0x8F37, 0x8764
+
+
+def _gl(name: str, buffer: int, *args: Any) -> None:
+    """Calls a function of OpenGL on a buffer."""
+    library = ctypes.CDLL("libGL.so.1")
+    library.glBindBuffer(_COPY_WRITE, ctypes.c_uint(buffer))
+    getattr(library, name)(_COPY_WRITE, *args)
+    library.glBindBuffer(_COPY_WRITE, ctypes.c_uint(0))
+
+
+def _gl_find() -> tuple[int, list[Handle]]:
+    if gl_devices is None:
+        raise Failed(CUresult.CUDA_ERROR_INVALID_VALUE)
+    return len(gl_devices), [Handle(k) for k in gl_devices] + [Handle(0)] * (32 - len(gl_devices))
+
+
+def _gl_register(buffer: int, _flags: int) -> Handle:
+    handle = _new(None)
+    gl_registered[int(handle)] = buffer
+    return handle
+
+
+def _gl_unregister(handle: Any) -> None:
+    if int(handle) in _gl_mapped:
+        raise Failed(CUresult.CUDA_ERROR_INVALID_VALUE)
+    del gl_registered[int(handle)]
+
+
+def _handles(count: int, address: int) -> list[int]:
+    return list((ctypes.c_uint64 * count).from_address(address))
+
+
+def _gl_map(count: int, address: int, _stream: Any) -> None:
+    """Gives each buffer memory with its contents, which goes back when it is unmapped."""
+    for handle in _handles(count, address):
+        if handle in _gl_mapped or handle not in gl_registered:
+            raise Failed(CUresult.CUDA_ERROR_INVALID_VALUE)
+        size = ctypes.c_int(0)
+        _gl("glGetBufferParameteriv", gl_registered[handle], _BUFFER_SIZE, ctypes.byref(size))
+        pointer = _allocate(size.value)
+        where = ctypes.c_ssize_t(0), ctypes.c_ssize_t(size.value), ctypes.c_void_p(pointer)
+        _gl("glGetBufferSubData", gl_registered[handle], *where)
+        _gl_mapped[handle] = pointer, size.value
+
+
+def _gl_unmap(count: int, address: int, _stream: Any) -> None:
+    for handle in _handles(count, address):
+        pointer, size = _gl_mapped.pop(handle)
+        where = ctypes.c_ssize_t(0), ctypes.c_ssize_t(size), ctypes.c_void_p(pointer)
+        _gl("glBufferSubData", gl_registered[handle], *where)
+        _free(pointer)
+
+
 _CALLS = {
+    "cuGLGetDevices": lambda _n, _which: _gl_find(),
+    "cuGraphicsGLRegisterBuffer": _gl_register,
+    "cuGraphicsUnregisterResource": _gl_unregister,
+    "cuGraphicsMapResources": _gl_map,
+    "cuGraphicsUnmapResources": _gl_unmap,
+    "cuGraphicsResourceGetMappedPointer": lambda h: _gl_mapped[int(h)],
     "cuInit": lambda _: None,
     "cuDriverGetVersion": lambda: 13000,
     "cuGetErrorString": lambda code: f"stand-in {code.name}".encode(),

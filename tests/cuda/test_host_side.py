@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
             "autodiff/test_tape.py",
             "autodiff/test_forward_mode.py",
         ],
+        ["../cuda/test_gl_interop.py"],
     ],
-    ids=["arrays and launches", "streams, captures and tapes"],
+    ids=["arrays and launches", "streams, captures and tapes", "positions into GL buffers"],
 )
 def test_engine_tests_pass_on_a_stand_in(files):
     env = {**os.environ, "SIMRUN_TEST_DEVICE": "stand-in", "PYTHONPATH": str(ROOT)}

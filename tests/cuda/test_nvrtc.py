@@ -19,6 +19,11 @@ def project_kernels():
             for name, value in vars(module).items():
                 if isinstance(value, Kernel) and value.__module__ == info.name:
                     yield pytest.param(value, id=f"{info.name}.{name}")
+    from app.render import motion
+
+    for name, value in vars(motion).items():
+        if isinstance(value, Kernel):
+            yield pytest.param(value, id=f"app.render.motion.{name}")
 
 
 def made_kernels():
