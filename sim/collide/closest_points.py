@@ -21,6 +21,7 @@ class Closest:
     """found: 0 if the cores are farther apart than asked for. gap: distance, negative for an overlap [m].
 
     normal: unit, from b to a. on_a, on_b: nearest (or deepest) points of the cores. All in the frame of a.
+    corners: how many the simplex has where the search ended (see `closest_points_from`).
     """
 
     found: int
@@ -28,6 +29,7 @@ class Closest:
     normal: en.vec3
     on_a: en.vec3
     on_b: en.vec3
+    corners: int
 
 
 @en.struct
@@ -56,21 +58,67 @@ def difference(
 
 
 @en.func
+def keep_weighted(w: en.array(dtype=en.vec3), p: en.array(dtype=en.vec3), weights: en.vec4, count: int):
+    """Moves the corners with a weight to the front; returns their weights and number."""
+    kept = 0
+    left = en.vec4(0.0, 0.0, 0.0, 0.0)
+    for k in range(count):
+        if weights[k] > 0.0:
+            w[kept] = w[k]
+            p[kept] = p[k]
+            left[kept] = weights[k]
+            kept = kept + 1
+    return left, kept
+
+
+@en.func
 def closest_points(a: Convex, b: Convex, R: en.mat33, t: en.vec3, hulls: HullTable, reach: float) -> Closest:
     """Nearest points of two cores that are closer than `reach`, or the deepest overlap."""
-    size = a.size + b.size
-    exact = 1.0e-6 * size
     w = en.zeros(shape=4, dtype=en.vec3)
     p = en.zeros(shape=4, dtype=en.vec3)
-    start = -t
-    if en.dot(start, start) < exact * exact:
-        start = en.vec3(1.0, 0.0, 0.0)
-    s = difference(a, b, R, t, hulls, -start, -1, -1)
-    w[0] = s.w
-    p[0] = s.p
+    return closest_points_from(a, b, R, t, hulls, reach, w, p, 0)
+
+
+@en.func
+def closest_points_from(
+    a: Convex, b: Convex, R: en.mat33, t: en.vec3, hulls: HullTable, reach: float, w: en.array(dtype=en.vec3),
+    p: en.array(dtype=en.vec3), corners: int,
+) -> Closest:  # fmt: skip
+    """As `closest_points`, beginning with `corners` (up to three) corners of the difference: p on a, w = p - (point of b).
+
+    w and p, of four, receive the simplex where the search ended: that of the nearest points, of the separating plane, or
+    the deepest face. Where bodies have hardly moved since, it is the answer already and one support confirms it.
+    """
+    size = a.size + b.size
+    exact = 1.0e-6 * size
+    s = Difference()
+    s.hint_a = -1
+    s.hint_b = -1
     weights = en.vec4(1.0, 0.0, 0.0, 0.0)
-    count = 1
-    v = s.w
+    count = int(corners)
+    v = en.vec3(0.0, 0.0, 0.0)
+    if count > 0:
+        weights, _inside = nearest_on_simplex(w, count)
+        for k in range(count):
+            v = v + w[k] * weights[k]
+        nearest = 1.0e30
+        for k in range(count):
+            nearest = en.min(nearest, en.dot(w[k], w[k]))
+        if en.dot(v, v) <= nearest * 1.0001:
+            weights, count = keep_weighted(w, p, weights, count)
+        else:
+            # a sliver, whose weights are rounding
+            count = 0
+    if count == 0:
+        start = -t
+        if en.dot(start, start) < exact * exact:
+            start = en.vec3(1.0, 0.0, 0.0)
+        s = difference(a, b, R, t, hulls, -start, -1, -1)
+        w[0] = s.w
+        p[0] = s.p
+        weights = en.vec4(1.0, 0.0, 0.0, 0.0)
+        count = 1
+        v = s.w
     vv = en.dot(v, v)
     far = False
     touching = False
@@ -111,19 +159,12 @@ def closest_points(a: Convex, b: Convex, R: en.mat33, t: en.vec3, hulls: HullTab
                     if nn >= vv:
                         going = False
                     else:
-                        kept = 0
-                        weights = en.vec4(0.0, 0.0, 0.0, 0.0)
-                        for k in range(count + 1):
-                            if fresh[k] > 0.0:
-                                w[kept] = w[k]
-                                p[kept] = p[k]
-                                weights[kept] = fresh[k]
-                                kept = kept + 1
-                        count = kept
+                        weights, count = keep_weighted(w, p, fresh, count + 1)
                         v = near
                         vv = nn
     result = Closest()
     result.found = 0
+    result.corners = count
     if not far:
         length = en.sqrt(vv)
         result.found = 1
@@ -275,7 +316,7 @@ def overlap(
     a: Convex, b: Convex, R: en.mat33, t: en.vec3, hulls: HullTable, simplex_w: en.array(dtype=en.vec3),
     simplex_p: en.array(dtype=en.vec3), simplex_count: int,
 ) -> Closest:  # fmt: skip
-    """EPA: the least translation that separates two overlapping cores."""
+    """EPA: the least translation that separates two overlapping cores; the simplex receives the deepest face."""
     size = a.size + b.size
     w = en.zeros(shape=40, dtype=en.vec3)
     p = en.zeros(shape=40, dtype=en.vec3)
@@ -342,4 +383,8 @@ def overlap(
     result.normal = -n
     result.on_a = on_a
     result.on_b = on_a - (w[c[0]] * u[0] + w[c[1]] * u[1] + w[c[2]] * u[2])
+    result.corners = 3
+    for k in range(3):
+        simplex_w[k] = w[c[k]]
+        simplex_p[k] = p[c[k]]
     return result

@@ -1,13 +1,43 @@
 """Any two convex shapes: closest points or overlap, then a manifold."""
 
 import engine as en
-from sim.collide.closest_points import closest_points
+from sim.collide.closest_points import closest_points_from
 from sim.collide.contact_points import PointTable, put_point
 from sim.collide.convex_shapes import HullTable, convex_of
 from sim.collide.frame_axes import check_along_axes
 from sim.collide.manifold import manifold
 from sim.collide.pair_table import PairTable, ShapeTable
 from sim.collide.surfaces import SurfaceTable
+
+
+@en.func
+def former_corners(
+    pairs: PairTable, slot: int, R: en.mat33, t: en.vec3, w: en.array(dtype=en.vec3), p: en.array(dtype=en.vec3)
+) -> int:
+    """The simplex where the last detection of this pair ended, as it is now (see `closest_points_from`); its corners."""
+    count = 0
+    old = pairs.previous_slot[slot]
+    if old >= 0:
+        count = pairs.old_corners[old]
+        for k in range(count):
+            p[k] = pairs.old_corner_a[3 * old + k]
+            w[k] = p[k] - (R * pairs.old_corner_b[3 * old + k] + t)
+    return count
+
+
+@en.func
+def keep_corners(
+    pairs: PairTable, slot: int, R: en.mat33, t: en.vec3, w: en.array(dtype=en.vec3), p: en.array(dtype=en.vec3),
+    corners: int,
+):  # fmt: skip
+    """Keeps a simplex for the next detection; none if it is a tetrahedron."""
+    count = corners
+    if count > 3:
+        count = 0
+    pairs.corners[slot] = count
+    for k in range(count):
+        pairs.corner_a[3 * slot + k] = p[k]
+        pairs.corner_b[3 * slot + k] = en.transpose(R) * (p[k] - w[k] - t)
 
 
 @en.kernel
@@ -37,7 +67,11 @@ def collide_convex(
     t = en.transform_get_translation(X_ab)
     reach = margin + a.radius + b.radius
     used = 0
-    near = closest_points(a, b, R, t, hulls, reach)
+    w = en.zeros(shape=4, dtype=en.vec3)
+    p = en.zeros(shape=4, dtype=en.vec3)
+    corners = former_corners(pairs, slot, R, t, w, p)
+    near = closest_points_from(a, b, R, t, hulls, reach, w, p, corners)
+    keep_corners(pairs, slot, R, t, w, p, near.corners)
     if near.found != 0:
         near = check_along_axes(a, b, R, t, hulls, near)
     if near.found != 0 and near.gap < reach:

@@ -25,9 +25,21 @@ class ShapeTable:
 
 @en.struct
 class PairTable:
-    """active_count [1], active_pair: the pair of each slot; of each pair: shapes [n, 2] and number of its kernel."""
+    """active_count [1], active_pair: the pair of each slot; of each pair: shapes [n, 2] and number of its kernel.
+
+    previous_slot: slot that each slot's pair had before, -1 for none. corners, corner_a, corner_b: simplex where the search
+    for closest points ended, up to three points of each core in the frames of the shapes; old_...: those of the last
+    detection, by its slots. Empty where no kernel needs them.
+    """
 
     active_count: en.array(dtype=int)
     active_pair: en.array(dtype=int)
     shapes: en.array2d(dtype=int)
     kind: en.array(dtype=int)
+    previous_slot: en.array(dtype=int)
+    corners: en.array(dtype=int)
+    corner_a: en.array(dtype=en.vec3)
+    corner_b: en.array(dtype=en.vec3)
+    old_corners: en.array(dtype=int)
+    old_corner_a: en.array(dtype=en.vec3)
+    old_corner_b: en.array(dtype=en.vec3)

@@ -91,6 +91,11 @@ class RigidContacts:
         self._pairs = PairTable()
         self._pairs.active_count, self._pairs.active_pair = self.active_count, self.active_pair
         self._pairs.shapes, self._pairs.kind = self.pair_shapes, self.pairs.kind
+        table, kept = self._pairs, c if collide_convex in self.kernels else 0
+        table.previous_slot = self.pairs.previous_slot
+        table.corners, table.old_corners = en.zeros(kept, dtype=int), en.zeros(kept, dtype=int)
+        table.corner_a, table.old_corner_a = (en.zeros(3 * kept, dtype=en.vec3) for _ in range(2))
+        table.corner_b, table.old_corner_b = (en.zeros(3 * kept, dtype=en.vec3) for _ in range(2))
         self.points = PointTable()
         self.points.count = en.zeros(c, dtype=int)
         self.points.point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
@@ -141,6 +146,8 @@ class RigidContacts:
             inputs=[self.active_count, self.points, self.slip],
             outputs=[self._old_count, self._old_point_a, self._old_slip],
         )
+        if len(self._pairs.corners):
+            en.launch(keep_corners_of_slots, dim=self.capacity, inputs=[self._pairs])
         self.pairs.find(model, placement, margin)
         if model.device.is_cpu and recording_of(model.device) is None:
             wanted = int(self.pairs.wanted.numpy()[0])
@@ -251,6 +258,19 @@ def keep_points(
         c = slot * POINTS + i
         old_point_a[c] = points.point_a[c]
         old_slip[c] = slip[c]
+
+
+@en.kernel
+def keep_corners_of_slots(pairs: PairTable):
+    """Copies the simplices that the next detection begins with."""
+    slot = en.tid()
+    if slot >= pairs.active_count[0]:
+        return
+    count = pairs.corners[slot]
+    pairs.old_corners[slot] = count
+    for k in range(3 * slot, 3 * slot + count):
+        pairs.old_corner_a[k] = pairs.corner_a[k]
+        pairs.old_corner_b[k] = pairs.corner_b[k]
 
 
 @en.kernel

@@ -12,6 +12,10 @@ from engine.capture import NotRecorded
 from sim.collide.shape_types import PLANE
 from sim.collide.shapes import ShapePlacement
 
+KEPT_PAIRS = 24
+KEPT = en.constant(KEPT_PAIRS)
+"""Pairs a shape that one search can keep; a shape with more searches twice."""
+
 
 @en.struct
 class PairRules:
@@ -90,6 +94,7 @@ class TreePairs:
         self.island_start = en.zeros(self.island_count + 1, dtype=int)
         n = max(len(self._searching), 1)
         self._found, self._before = en.zeros(n, dtype=int), en.zeros(n, dtype=int)
+        self._kept = en.zeros(n * KEPT_PAIRS, dtype=en.vec2i)
         self.active_count, self.wanted = en.zeros(1, dtype=int), en.zeros(1, dtype=int)
         self._old_count = en.zeros(1, dtype=int)
         self._tree: en.Bvh | None = None
@@ -116,14 +121,14 @@ class TreePairs:
             self._plane_start, self._rules, *bounds, self._columns, self._stride, reach,
             model.ground_shape if model.ground else -1, self._regions,
         ]  # fmt: skip
-        en.launch(count_near, dim=self.count, inputs=[*search, self._key], outputs=[self._found])
+        en.launch(count_near, dim=self.count, inputs=search, outputs=[self._kept, self._found])
         en.utils.array_scan(self._found, self._before, inclusive=False)
         en.copy(self._old_key, self._key)
         en.copy(self._old_count, self.active_count)
         en.launch(
             list_near,
             dim=self.count,
-            inputs=[*search, self.count, self.capacity, self._before, self._found],
+            inputs=[*search, self.count, self.capacity, self._before, self._found, self._kept],
             outputs=[self._key, self.active_count, self.wanted],
         )
         en.launch(
@@ -264,9 +269,9 @@ def plane_gap(X_wp: en.transform, lower: en.vec3, upper: en.vec3) -> float:
 
 
 @en.func
-def put_key(key: en.array(dtype=en.vec2i), capacity: int, first: int, found: int, s: int, o: int):
-    """Adds (s, o) to the keys of s, which begin at `first`, in ascending order."""
-    if first + found < capacity:
+def put_key(key: en.array(dtype=en.vec2i), first: int, room: int, found: int, s: int, o: int):
+    """Adds (s, o) to the keys of s, which begin at `first`, in ascending order; what exceeds `room` is left out."""
+    if found < room:
         at = first + found
         while at > first and key[at - 1][1] > o:
             key[at] = key[at - 1]
@@ -279,9 +284,9 @@ def search(
     s: int, tree: en.uint64, boxed: en.array(dtype=int), planes: en.array(dtype=int), plane_start: en.array(dtype=int),
     rules: PairRules, X_ws: en.array(dtype=en.transform), lower_w: en.array(dtype=en.vec3),
     upper_w: en.array(dtype=en.vec3), columns: int, stride: float, reach: float, ground: int, regions: int, first: int,
-    capacity: int, key: en.array(dtype=en.vec2i),
+    room: int, key: en.array(dtype=en.vec2i),
 ) -> int:  # fmt: skip
-    """Number of shapes near s; with a `key` array, also their pairs."""
+    """Number of shapes near s; the first `room` pairs met go to `key`, sorted, from `first` on."""
     found = 0
     low = lower_w[s]
     high = upper_w[s]
@@ -299,9 +304,9 @@ def search(
             box = 0
             while en.bvh_query_next(query, box):
                 o = boxed[box]
-                if rules.region[o] == region and may_touch(rules, s, o):
-                    if boxes_gap(low, high, lower_w[o], upper_w[o]) < reach:
-                        put_key(key, capacity, first, found, s, o)
+                if rules.region[o] == region and boxes_gap(low, high, lower_w[o], upper_w[o]) < reach:
+                    if may_touch(rules, s, o):
+                        put_key(key, first, room, found, s, o)
                         found = found + 1
             first_plane = plane_start[region]
             end_plane = plane_start[region + 1]
@@ -313,11 +318,11 @@ def search(
                 o = planes[k]
                 if may_touch(rules, s, o):
                     if plane_gap(X_ws[o], low, high) < reach:
-                        put_key(key, capacity, first, found, s, o)
+                        put_key(key, first, room, found, s, o)
                         found = found + 1
     if ground >= 0 and rules.on_ground[s] != 0:
         if plane_gap(X_ws[ground], low, high) < reach:
-            put_key(key, capacity, first, found, s, ground)
+            put_key(key, first, room, found, s, ground)
             found = found + 1
     return found
 
@@ -327,12 +332,13 @@ def count_near(
     tree: en.uint64, boxed: en.array(dtype=int), seekers: en.array(dtype=int), planes: en.array(dtype=int),
     plane_start: en.array(dtype=int), rules: PairRules, X_ws: en.array(dtype=en.transform),
     lower_w: en.array(dtype=en.vec3), upper_w: en.array(dtype=en.vec3), columns: int, stride: float, reach: float,
-    ground: int, regions: int, key: en.array(dtype=en.vec2i), near: en.array(dtype=int),
+    ground: int, regions: int, kept: en.array(dtype=en.vec2i), near: en.array(dtype=int),
 ):  # fmt: skip
+    """Number of shapes near each seeker; the pairs of those that have at most `KEPT` of them."""
     i = en.tid()
     near[i] = search(
         seekers[i], tree, boxed, planes, plane_start, rules, X_ws, lower_w, upper_w, columns, stride, reach, ground,
-        regions, 0, 0, key,
+        regions, i * KEPT, KEPT, kept,
     )  # fmt: skip
 
 
@@ -342,13 +348,19 @@ def list_near(
     plane_start: en.array(dtype=int), rules: PairRules, X_ws: en.array(dtype=en.transform),
     lower_w: en.array(dtype=en.vec3), upper_w: en.array(dtype=en.vec3), columns: int, stride: float, reach: float,
     ground: int, regions: int, count: int, capacity: int, before: en.array(dtype=int), near: en.array(dtype=int),
-    key: en.array(dtype=en.vec2i), active_count: en.array(dtype=int), wanted: en.array(dtype=int),
+    kept: en.array(dtype=en.vec2i), key: en.array(dtype=en.vec2i), active_count: en.array(dtype=int),
+    wanted: en.array(dtype=int),
 ):  # fmt: skip
+    """The pairs of all seekers one behind the other; those with more than `KEPT` search once more."""
     i = en.tid()
-    if near[i] > 0:
+    first = before[i]
+    if near[i] <= KEPT:
+        for k in range(en.min(near[i], capacity - first)):
+            key[first + k] = kept[i * KEPT + k]
+    else:
         search(
             seekers[i], tree, boxed, planes, plane_start, rules, X_ws, lower_w, upper_w, columns, stride, reach, ground,
-            regions, before[i], capacity, key,
+            regions, first, capacity - first, key,
         )  # fmt: skip
     if i == count - 1:
         total = before[i] + near[i]
