@@ -7,7 +7,14 @@ from sim.collide.convex_shapes import HullTable, convex_of
 from sim.collide.frame_axes import check_along_axes
 from sim.collide.manifold import manifold
 from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.shape_types import CONE, CYLINDER, ELLIPSOID
 from sim.collide.surfaces import SurfaceTable
+
+
+@en.func
+def is_curved(kind: int) -> bool:
+    """Whether a core has infinitely many corners."""
+    return kind == CYLINDER or kind == CONE or kind == ELLIPSOID
 
 
 @en.func
@@ -71,6 +78,9 @@ def collide_convex(
     p = en.zeros(shape=4, dtype=en.vec3)
     corners = former_corners(pairs, slot, R, t, w, p)
     near = closest_points_from(a, b, R, t, hulls, reach, w, p, corners)
+    # on a curve a simplex that was good enough stays good enough for a while as the body rolls on: contacts would lag
+    if near.found != 0 and (is_curved(a.kind) or is_curved(b.kind)):
+        near.corners = 0
     keep_corners(pairs, slot, R, t, w, p, near.corners)
     if near.found != 0:
         near = check_along_axes(a, b, R, t, hulls, near)

@@ -53,6 +53,7 @@ class RigidContacts:
         points: Contact points, eight per active slot.
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
+        body_touching: Points at which each body touched others when contact forces were last taken.
         wrench: Per entry of ``body_entry``, wrench on that body about its centre of mass (torque, force).
     """
 
@@ -81,6 +82,7 @@ class RigidContacts:
         self.step_margin = max(0.05 * float(sizes.min(initial=1.0)), adhesion)
         room = min(most, model.rigid_contact_max or max(1024, 24 * model.shape_count))
         self.body_start = en.zeros(model.body_count + 1, dtype=int)
+        self.body_touching = en.zeros(model.body_count, dtype=int)
         self._told = en.zeros(1, dtype=int)
         self._make_room(max(1, room if capacity is None else capacity))
 

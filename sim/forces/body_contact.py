@@ -5,8 +5,9 @@ tangential spring of stiffness ke stretched by the displacement since the contac
 at most mu times the normal force; the spring lets go when it slides. So a body at rest really stays, without creep.
 Where ``body_ahead`` says so, the gap is that of a part of the step later (half of it for Featherstone's position Verlet: taken
 at the start, an elastic contact would gain energy in each collision; see ``Model.tree_contact_ahead``).
-A pair shares its mass between its points, so that parameter limits (see `contact_response`) hold for the sum; a body
-that joints hold too lends contacts one of ``mass_parts`` equal parts of it, since joints want the others.
+A body shares its mass between all points where it touches something, so that parameter limits (see `contact_response`) hold
+for the sum also in the middle of a pile; a body that joints hold too lends contacts one of ``mass_parts`` equal parts of it,
+since joints want the others.
 """
 
 import engine as en
@@ -58,6 +59,43 @@ def gap_ahead(
 
 
 @en.kernel
+def count_touching(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_ka: en.array(dtype=float),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    body_ahead: en.array(dtype=float),
+    points: PointTable,
+    dt: float,
+    body_touching: en.array(dtype=int),
+):
+    """Adds up the points at which each body touches others; whole numbers, so their order does not matter."""
+    slot = en.tid()
+    if slot >= active_count[0]:
+        return
+    pair = active_pair[slot]
+    a = shape_body[pair_shapes[pair, 0]]
+    b = shape_body[pair_shapes[pair, 1]]
+    ka = pair_average(shape_ka, pair_shapes[pair, 0], pair_shapes[pair, 1])
+    touching = 0
+    for i in range(points.count[slot]):
+        c = slot * POINTS + i
+        pa = to_world(body_q, a, points.point_a[c])
+        pb = to_world(body_q, b, points.point_b[c])
+        if gap_ahead(a, b, pa, pb, points.normal[c], body_q, body_qd, body_com, body_ahead, dt) < ka:
+            touching = touching + 1
+    if touching > 0:
+        if a >= 0:
+            en.atomic_add(body_touching, a, touching)
+        if b >= 0:
+            en.atomic_add(body_touching, b, touching)
+
+
+@en.kernel
 def push_bodies_apart(
     active_count: en.array(dtype=int),
     active_pair: en.array(dtype=int),
@@ -77,6 +115,7 @@ def push_bodies_apart(
     mass_parts: en.array(dtype=float),
     body_ahead: en.array(dtype=float),
     points: PointTable,
+    body_touching: en.array(dtype=int),
     rest_speed: float,
     dt: float,
     slip: en.array(dtype=en.vec3),
@@ -97,14 +136,13 @@ def push_bodies_apart(
     mu = pair_average(shape_mu, shape_a, shape_b)
     e = pair_average(shape_restitution, shape_a, shape_b)
     count = points.count[slot]
-    touching = 0
-    for i in range(count):
-        c = slot * POINTS + i
-        pa = to_world(body_q, a, points.point_a[c])
-        pb = to_world(body_q, b, points.point_b[c])
-        if gap_ahead(a, b, pa, pb, points.normal[c], body_q, body_qd, body_com, body_ahead, dt) < ka:
-            touching = touching + 1
-    share = float(en.max(touching, 1))
+    # inverse masses count for each body as often as it touches something
+    parts_a = 0.0
+    parts_b = 0.0
+    if a >= 0:
+        parts_a = mass_parts[a] * float(en.max(body_touching[a], 1))
+    if b >= 0:
+        parts_b = mass_parts[b] * float(en.max(body_touching[b], 1))
     force_a = en.vec3(0.0, 0.0, 0.0)
     torque_a = en.vec3(0.0, 0.0, 0.0)
     torque_b = en.vec3(0.0, 0.0, 0.0)
@@ -122,15 +160,14 @@ def push_bodies_apart(
             rb = en.vec3(0.0, 0.0, 0.0)
             if a >= 0:
                 wa = inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
-                w = w + wa * mass_parts[a]
+                w = w + wa * parts_a
                 v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
                 ra = point - en.transform_point(body_q[a], body_com[a])
             if b >= 0:
                 wb = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
-                w = w + wb * mass_parts[b]
+                w = w + wb * parts_b
                 v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
                 rb = point - en.transform_point(body_q[b], body_com[b])
-            w = w * share
             vn = en.dot(n, v)
             vt = v - n * vn
             s = slip[c]
@@ -148,24 +185,25 @@ def push_bodies_apart(
                 wt = 0.0
                 both = 0.0
                 if a >= 0:
-                    wt = wt + mass_parts[a] * inverse_mass_at(
+                    wt = wt + parts_a * inverse_mass_at(
                         body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, t
                     )
-                    both = both + mass_parts[a] * inverse_mass_at(
+                    both = both + parts_a * inverse_mass_at(
                         body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, across
                     )
                 if b >= 0:
-                    wt = wt + mass_parts[b] * inverse_mass_at(
+                    wt = wt + parts_b * inverse_mass_at(
                         body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, t
                     )
-                    both = both + mass_parts[b] * inverse_mass_at(
+                    both = both + parts_b * inverse_mass_at(
                         body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, across
                     )
-                wt = wt * share
-                coupling = en.abs(both * share - 0.5 * (w + wt)) / en.max(en.sqrt(w * wt), 1.0e-18)
+                coupling = en.abs(both - 0.5 * (w + wt)) / en.max(en.sqrt(w * wt), 1.0e-18)
                 coupling = 1.0 + en.min(coupling, 1.0)
-            stiffness = limited_stiffness(ke, w, dt)
-            kd = limited_damping(kd0, w * coupling, dt)
+            # the sum over a body's points bounds what one motion meets, so the margin to the edge of stability, which is at
+            # k dt^2 + 2 d dt = 4 for unit masses, may be small: 2 + 2 / 1.2
+            stiffness = limited_stiffness(ke, 0.5 * w, dt)
+            kd = limited_damping(kd0, 1.2 * w * coupling, dt)
             push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
             kf = en.min(kf0, 1.0 / (en.max(wt * coupling, 1.0e-18) * dt))
             drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)

@@ -7,7 +7,7 @@ from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.featherstone.outward import body_table
-from sim.forces.body_contact import push_bodies_apart
+from sim.forces.body_contact import count_touching, push_bodies_apart
 from sim.forces.contact_response import rest_speed
 from sim.forces.element_batch import ElementBatch
 from sim.forces.grain_contact import push_grains_apart
@@ -225,6 +225,17 @@ class SemiImplicitIntegrator:
             if self.refresh_rigid_contacts:
                 collide_in_step(model, state_in)
             mat = model.shape_materials
+            ahead = self._contact_ahead(model)
+            contacts.body_touching.zero_()
+            en.launch(
+                count_touching,
+                dim=contacts.capacity,
+                inputs=[
+                    contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body, mat.ka,
+                    state_in.body_q, state_in.body_qd, model.body_com, ahead, contacts.points, dt,
+                ],
+                outputs=[contacts.body_touching],
+            )  # fmt: skip
             en.launch(
                 push_bodies_apart,
                 dim=contacts.capacity,
@@ -232,7 +243,7 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    model.mass_parts, self._contact_ahead(model), contacts.points, rest_speed(model.gravity, dt), dt,
+                    model.mass_parts, ahead, contacts.points, contacts.body_touching, rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench],
             )  # fmt: skip

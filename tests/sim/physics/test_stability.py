@@ -26,6 +26,25 @@ def test_a_stack_of_ten_boxes_stands_for_ten_seconds(integrator, advance):
     assert np.abs(moved[:, 3:]).max() < 0.05
 
 
+def test_a_plate_lies_on_many_pins_however_stiff_they_are(integrator, advance):
+    """Each pin's contact alone may be as stiff as the step allows; thirty of them together may be no stiffer."""
+    builder = ModelBuilder()
+    for x in np.linspace(-0.4, 0.4, 6):
+        for z in np.linspace(-0.3, 0.3, 5):
+            builder.add_shape_sphere(-1, pos=(float(x), 0.0, float(z)), radius=0.03, ke=1.0e9, kd=1.0e6, kf=1.0e6)
+    plate = builder.add_body(origin=((0.0, 0.06, 0.0), (0.0, 0.0, 0.0, 1.0)))
+    builder.add_shape_box(plate, hx=0.45, hy=0.02, hz=0.35, density=1000.0, ke=1.0e9, kd=1.0e6, kf=1.0e6)
+    fastest = []
+
+    def watch(step, state):
+        if step > 600:
+            fastest.append(np.abs(state.body_qd.numpy()).max())
+
+    q = advance(builder.finalize(), integrator, 1200, DT, watch).body_q.numpy()[0]
+    assert max(fastest) < 0.02
+    np.testing.assert_allclose(q[:3], [0.0, 0.05, 0.0], atol=5e-3)
+
+
 def test_two_cards_that_lean_on_each_other_stand(integrator, advance):
     builder, angle, height, thin = ModelBuilder(), np.radians(20.0), 0.5, 0.01
     for side in (1.0, -1.0):
