@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import engine as en
 import sim
@@ -95,18 +96,72 @@ def test_newtons_cradle_hands_the_swing_on():
 
 
 def test_a_humanoid_falls_onto_the_floor_and_stays_there():
-    path = MODELS / "mjcf" / "mujoco" / "humanoid" / "humanoid.xml"
-    if not path.exists():
-        pytest.skip("shared models are not here")
-    builder = sim.ModelBuilder()
-    scene = read_scene(path)
-    bindings = emit(scene, builder)
-    model = builder.finalize()
-    bindings.configure(model)
-    # The step for which the scene's contacts were made.
-    state = settle(model, 5.0, 1.0 / (scene.fps * scene.settings.substeps))
+    model, dt = robot("mjcf/mujoco/humanoid/humanoid.xml")
+    state = settle(model, 5.0, dt)
     poses, speeds = state.body_q.numpy(), state.body_qd.numpy()
     assert np.isfinite(poses).all()
     assert poses[:, 2].max() < 0.6  # it lies
     assert poses[:, 2].min() > -0.02  # on the floor
     assert np.abs(speeds).max() < 3.0
+
+
+def robot(path: str, **options):
+    """The model of a robot file and the step for which its contacts were made."""
+    if not (MODELS / path).exists():
+        pytest.skip("shared models are not here")
+    builder, scene = sim.ModelBuilder(), read_scene(MODELS / path, **options)
+    bindings = emit(scene, builder)
+    model = builder.finalize()
+    bindings.configure(model)
+    return model, 1.0 / (scene.fps * scene.settings.substeps)
+
+
+def kinetic_energy(model, state) -> float:
+    """Of all bodies [J], about their centres of mass."""
+    speeds, turns = state.body_qd.numpy().astype(float), state.body_q.numpy()[:, 3:].astype(float)
+    inertias = model.body_inertia.numpy().astype(float)
+    energy = 0.5 * float(model.body_mass.numpy() @ (speeds[:, 3:] ** 2).sum(axis=1))
+    for turn, inertia, speed in zip(turns, inertias, speeds):
+        spin = Rotation.from_quat(turn).inv().apply(speed[:3])
+        energy += 0.5 * float(spin @ inertia @ spin)
+    return energy
+
+
+@pytest.mark.parametrize("key", [None, "squat", "stand_on_left_leg"])
+def test_a_limp_humanoid_comes_to_rest(key):
+    """However it fell: a light foot at the end of a heavy leg must not keep the rest shaking."""
+    model, dt = robot("mjcf/mujoco/humanoid/humanoid.xml", keyframe=key)
+    state = settle(model, 6.0, dt)
+    assert kinetic_energy(model, state) < 1e-3
+    assert np.abs(state.joint_qd.numpy()).max() < 0.1
+    assert state.body_q.numpy()[:, 2].max() < 0.6  # it lies
+
+
+@pytest.mark.parametrize("knee", [0.0, 1.0], ids=["straight", "crouching"])
+def test_a_quadruped_at_rest_is_quiet(knee):
+    """Feet under a trunk that is hundreds of times as heavy, held by drives."""
+    builder = sim.ModelBuilder(up_vector=(0, 0, 1), gravity=-G)
+    height = 0.2 * np.cos(knee / 2) * 2 + 0.02
+    trunk = builder.add_body(((0, 0, height), (0, 0, 0, 1)))
+    builder.add_shape_box(trunk, hx=0.25, hy=0.12, hz=0.05, density=1700.0)
+    builder.add_joint_free(trunk)
+    drive = {
+        "axis": (0, 1, 0),
+        "mode": sim.JOINT_MODE_TARGET_POSITION,
+        "target_ke": 200.0,
+        "target_kd": 5.0,
+        "limit_lower": -3,
+        "limit_upper": 3,
+    }
+    for x, y in ((0.2, 0.1), (0.2, -0.1), (-0.2, 0.1), (-0.2, -0.1)):
+        thigh, shin = builder.add_body(), builder.add_body()
+        builder.add_shape_box(thigh, pos=(0, 0, -0.1), hx=0.015, hy=0.015, hz=0.08, density=1000.0)
+        builder.add_shape_sphere(shin, pos=(0, 0, -0.2), radius=0.02, density=1000.0)
+        builder.add_joint_revolute(trunk, thigh, ((x, y, 0), (0, 0, 0, 1)), target=-knee / 2, **drive)
+        builder.add_joint_revolute(thigh, shin, ((0, 0, -0.2), (0, 0, 0, 1)), target=knee, **drive)
+        builder.joint_q[-2:] = [-knee / 2, knee]
+    model = builder.finalize()
+    state = settle(model, 6.0, 1e-3)
+    assert state.body_q.numpy()[0, 2] > 0.95 * height  # it stands
+    assert kinetic_energy(model, state) < 1e-4
+    assert np.abs(state.joint_qd.numpy()).max() < 0.005
