@@ -3,10 +3,10 @@
 import engine as en
 from sim.collide.closest_points import closest_points_from
 from sim.collide.contact_points import PointTable, put_point
-from sim.collide.convex_shapes import HullTable, convex_of
+from sim.collide.convex_shapes import HullTable, convex_in
 from sim.collide.frame_axes import check_along_axes
 from sim.collide.manifold import manifold
-from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.pair_table import PairTable, ShapeTable, pair_of_kind
 from sim.collide.shape_types import CONE, CYLINDER, ELLIPSOID
 from sim.collide.surfaces import SurfaceTable
 
@@ -53,21 +53,13 @@ def collide_convex(
     body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
 ):  # fmt: skip
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     sa = pairs.shapes[pair, 0]
     sb = pairs.shapes[pair, 1]
-    a = convex_of(
-        shapes.kind[sa], shapes.scale[sa], shapes.hull[sa], shapes.thickness[sa],
-        en.length(shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5,
-    )  # fmt: skip
-    b = convex_of(
-        shapes.kind[sb], shapes.scale[sb], shapes.hull[sb], shapes.thickness[sb],
-        en.length(shapes.upper_s[sb] - shapes.lower_s[sb]) * 0.5,
-    )  # fmt: skip
+    a = convex_in(shapes, sa)
+    b = convex_in(shapes, sb)
     X_wa = shapes.X_ws[sa]
     X_ab = en.transform_multiply(en.transform_inverse(X_wa), shapes.X_ws[sb])
     R = en.quat_to_matrix(en.transform_get_rotation(X_ab))

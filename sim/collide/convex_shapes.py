@@ -8,6 +8,7 @@ products also for a hull of hundreds of vertices.
 import numpy as np
 
 import engine as en
+from sim.collide.pair_table import ShapeTable
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CONVEX, CYLINDER, ELLIPSOID, SPHERE, TRIANGLE
 from sim.geometry.hull_topology import HullTopology
 
@@ -288,3 +289,10 @@ def convex_of(kind: int, scale: en.vec3, hull: int, skin: float, size: float) ->
         c.radius = skin + scale[0]
     c.size = size
     return c
+
+
+@en.func
+def convex_in(shapes: ShapeTable, s: int) -> Convex:
+    """The shape in a row of the model's tables."""
+    size = en.length(shapes.upper_s[s] - shapes.lower_s[s]) * 0.5
+    return convex_of(shapes.kind[s], shapes.scale[s], shapes.hull[s], shapes.thickness[s], size)

@@ -43,3 +43,14 @@ class PairTable:
     old_corners: en.array(dtype=int)
     old_corner_a: en.array(dtype=en.vec3)
     old_corner_b: en.array(dtype=en.vec3)
+
+
+@en.func
+def pair_of_kind(pairs: PairTable, slot: int, kind: int) -> int:
+    """The pair in a slot if it is for the kernel of this number; -1 for another's, and for a slot that is not taken."""
+    pair = -1
+    if slot < pairs.active_count[0]:
+        at = pairs.active_pair[slot]
+        if pairs.kind[at] == kind:
+            pair = at
+    return pair

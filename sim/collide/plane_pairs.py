@@ -2,9 +2,9 @@
 
 import engine as en
 from sim.collide.contact_points import PointTable, put_point
-from sim.collide.convex_shapes import Convex, HullTable, convex_of, feature, hull_vertex, support
+from sim.collide.convex_shapes import Convex, HullTable, convex_in, feature, hull_vertex, support
 from sim.collide.manifold import clip_to_outline, keep_eight
-from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.pair_table import PairTable, ShapeTable, pair_of_kind
 from sim.collide.shape_types import CONVEX, FIELD, MESH
 from sim.collide.surfaces import SurfaceTable
 
@@ -73,17 +73,12 @@ def collide_plane(
     body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
 ):  # fmt: skip
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     sa = pairs.shapes[pair, 0]
     sb = pairs.shapes[pair, 1]
-    a = convex_of(
-        shapes.kind[sa], shapes.scale[sa], shapes.hull[sa], shapes.thickness[sa],
-        en.length(shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5,
-    )  # fmt: skip
+    a = convex_in(shapes, sa)
     skin = shapes.thickness[sb]
     reach = margin + a.radius + skin
     # the plane in the frame of a

@@ -3,7 +3,7 @@
 import engine as en
 from sim.collide.contact_points import PointTable, put_point
 from sim.collide.convex_shapes import HullTable
-from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.pair_table import PairTable, ShapeTable, pair_of_kind
 from sim.collide.signed_distance import smooth_shape_distance
 from sim.collide.surfaces import SurfaceTable
 
@@ -14,10 +14,8 @@ def collide_sphere(
     body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
 ):  # fmt: skip
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     a = pairs.shapes[pair, 0]
     b = pairs.shapes[pair, 1]
@@ -64,10 +62,8 @@ def collide_capsules(
 ):  # fmt: skip
     """The nearest points of the two core segments; for parallel ones both ends of the stretch they have in common."""
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     a = pairs.shapes[pair, 0]
     b = pairs.shapes[pair, 1]

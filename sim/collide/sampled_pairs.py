@@ -9,7 +9,7 @@ feel each other through corners alone: hence the middles. Edges that cross edges
 import engine as en
 from sim.collide.contact_points import PointTable
 from sim.collide.convex_shapes import HullTable
-from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.pair_table import PairTable, ShapeTable, pair_of_kind
 from sim.collide.point_choice import BINS, offer_point, put_chosen
 from sim.collide.signed_distance import FAR, mesh_distance
 from sim.collide.surfaces import SurfaceTable
@@ -55,10 +55,8 @@ def collide_samples(
     body_q: en.array(dtype=en.transform), margin: float, table: PointTable,
 ):  # fmt: skip
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     score = en.zeros(shape=15, dtype=float)
     on_a = en.zeros(shape=15, dtype=en.vec3)

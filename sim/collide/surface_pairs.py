@@ -9,9 +9,9 @@ that the other shape's middle is on.
 import engine as en
 from sim.collide.closest_points import closest_points
 from sim.collide.contact_points import PointTable
-from sim.collide.convex_shapes import Convex, HullTable, convex_of, support
+from sim.collide.convex_shapes import Convex, HullTable, convex_in, support
 from sim.collide.manifold import manifold
-from sim.collide.pair_table import PairTable, ShapeTable
+from sim.collide.pair_table import PairTable, ShapeTable, pair_of_kind
 from sim.collide.point_choice import BINS, offer_point, put_chosen
 from sim.collide.sampled_pairs import turned_half
 from sim.collide.shape_types import TRIANGLE
@@ -36,21 +36,61 @@ def weights_in(p0: en.vec3, p1: en.vec3, p2: en.vec3, p: en.vec3) -> en.vec3:
     return en.vec3(1.0 - w1 - w2, w1, w2)
 
 
+@en.struct
+class SurfaceView:
+    """A surface as the convex shape a in front of it sees it.
+
+    X_wa: frame of a in the world; X_ab takes from the surface's frame to it. middle: of the bounds of a, in its frame [m].
+    center: of a, in the world [m]. at, grown: middle and half extents of its bounds, with what is within reach, in the
+    surface's frame [m]. skin: thickness of the surface; reach: how far apart the shapes may be; core_reach: likewise, the
+    core of a and the surface [m].
+    """
+
+    X_wa: en.transform
+    X_ab: en.transform
+    middle: en.vec3
+    center: en.vec3
+    at: en.vec3
+    grown: en.vec3
+    skin: float
+    reach: float
+    core_reach: float
+
+
+@en.func
+def view_of(shapes: ShapeTable, sa: int, sb: int, a: Convex, margin: float) -> SurfaceView:
+    """How the convex shape sa, which is a, sees the surface sb."""
+    v = SurfaceView()
+    v.X_wa = shapes.X_ws[sa]
+    v.X_ab = en.transform_multiply(en.transform_inverse(v.X_wa), shapes.X_ws[sb])
+    X_ba = en.transform_inverse(v.X_ab)
+    v.middle = (shapes.upper_s[sa] + shapes.lower_s[sa]) * 0.5
+    v.center = en.transform_get_translation(v.X_wa)
+    v.skin = shapes.thickness[sb]
+    v.reach = margin + shapes.thickness[sa] + v.skin
+    v.core_reach = margin + a.radius + v.skin
+    v.at = en.transform_point(X_ba, v.middle)
+    half_a = (shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5
+    half = turned_half(en.quat_to_matrix(en.transform_get_rotation(X_ba)), half_a)
+    v.grown = half + en.vec3(v.reach, v.reach, v.reach)
+    return v
+
+
 @en.func
 def touch_triangle(
-    a: Convex, middle: en.vec3, hulls: HullTable, p0: en.vec3, p1: en.vec3, p2: en.vec3, flags: int, skin: float,
-    reach: float, X_wa: en.transform, center: en.vec3, score: en.array(dtype=float), on_a: en.array(dtype=en.vec3),
-    on_b: en.array(dtype=en.vec3), normal: en.array(dtype=en.vec3),
+    a: Convex, view: SurfaceView, hulls: HullTable, p0: en.vec3, p1: en.vec3, p2: en.vec3, flags: int,
+    score: en.array(dtype=float), on_a: en.array(dtype=en.vec3), on_b: en.array(dtype=en.vec3),
+    normal: en.array(dtype=en.vec3),
 ):  # fmt: skip
     """Offers the contacts of a convex shape and one triangle (in its frame); flags as in `SurfaceTable.edges`."""
     N = en.normalize(en.cross(p1 - p0, p2 - p0))
-    ahead = en.dot(N, middle - p0)
+    ahead = en.dot(N, view.middle - p0)
     if (flags & OPEN) != 0 and ahead < 0.0:
         N = -N
         ahead = -ahead
     lowest, _v = support(a, hulls, -N, -1)
     over = en.dot(N, lowest - p0)
-    if en.dot(N, N) > 0.5 and over < reach and (ahead > 0.0 or (flags & GROUND) != 0):
+    if en.dot(N, N) > 0.5 and over < view.core_reach and (ahead > 0.0 or (flags & GROUND) != 0):
         c = Convex()
         c.kind = TRIANGLE
         c.p0 = p0
@@ -63,7 +103,7 @@ def touch_triangle(
         c.p0 = p0 - o
         c.p1 = p1 - o
         c.p2 = p2 - o
-        near = closest_points(a, c, I, o, hulls, reach)
+        near = closest_points(a, c, I, o, hulls, view.core_reach)
         if near.found != 0:
             flat = False
             w = weights_in(p0, p1, p2, near.on_b)
@@ -98,13 +138,13 @@ def touch_triangle(
             if use:
                 pa = en.zeros(shape=9, dtype=en.vec3)
                 pb = en.zeros(shape=9, dtype=en.vec3)
-                used, n = manifold(a, c, I, o, hulls, near, reach, pa, pb)
-                n_w = en.transform_vector(X_wa, n)
+                used, n = manifold(a, c, I, o, hulls, near, view.core_reach, pa, pb)
+                n_w = en.transform_vector(view.X_wa, n)
                 for k in range(used):
                     gap = en.dot(n, pa[k] - pb[k])
                     offer_point(
-                        score, on_a, on_b, normal, center, en.transform_point(X_wa, pa[k] - n * a.radius),
-                        en.transform_point(X_wa, pb[k] + n * skin), n_w, gap,
+                        score, on_a, on_b, normal, view.center, en.transform_point(view.X_wa, pa[k] - n * a.radius),
+                        en.transform_point(view.X_wa, pb[k] + n * view.skin), n_w, gap,
                     )  # fmt: skip
 
 
@@ -132,10 +172,8 @@ def collide_surface(
 ):  # fmt: skip
     """A convex shape against a triangle mesh."""
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     score = en.zeros(shape=15, dtype=float)
     on_a = en.zeros(shape=15, dtype=en.vec3)
@@ -145,41 +183,33 @@ def collide_surface(
         score[k] = -1.0e30
     sa = pairs.shapes[pair, 0]
     sb = pairs.shapes[pair, 1]
-    half_a = (shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5
-    middle = (shapes.upper_s[sa] + shapes.lower_s[sa]) * 0.5
-    a = convex_of(shapes.kind[sa], shapes.scale[sa], shapes.hull[sa], shapes.thickness[sa], en.length(half_a))
-    skin = shapes.thickness[sb]
-    X_wa = shapes.X_ws[sa]
-    X_ab = en.transform_multiply(en.transform_inverse(X_wa), shapes.X_ws[sb])
-    X_ba = en.transform_inverse(X_ab)
+    a = convex_in(shapes, sa)
+    view = view_of(shapes, sa, sb, a, margin)
     scale = shapes.scale[sb]
-    reach = margin + shapes.thickness[sa] + skin
-    grown = turned_half(en.quat_to_matrix(en.transform_get_rotation(X_ba)), half_a) + en.vec3(reach, reach, reach)
-    at = en.transform_point(X_ba, middle)
-    center = en.transform_get_translation(X_wa)
-    core_reach = margin + a.radius + skin
     mesh = en.mesh_get(shapes.source[sb])
-    query = en.mesh_query_aabb(shapes.source[sb], en.cw_div(at - grown, scale), en.cw_div(at + grown, scale))
+    low = en.cw_div(view.at - view.grown, scale)
+    high = en.cw_div(view.at + view.grown, scale)
+    query = en.mesh_query_aabb(shapes.source[sb], low, high)
     face = 0
     while en.mesh_query_aabb_next(query, face):
         touch_triangle(
-            a, middle, hulls,
-            en.transform_point(X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face]], scale)),
-            en.transform_point(X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face + 1]], scale)),
-            en.transform_point(X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face + 2]], scale)),
-            surfaces.edges[surfaces.edge_first[sb] + face] & 15, skin, core_reach, X_wa, center, score, on_a, on_b, normal,
+            a, view, hulls,
+            en.transform_point(view.X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face]], scale)),
+            en.transform_point(view.X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face + 1]], scale)),
+            en.transform_point(view.X_ab, en.cw_mul(mesh.points[mesh.indices[3 * face + 2]], scale)),
+            surfaces.edges[surfaces.edge_first[sb] + face] & 15, score, on_a, on_b, normal,
         )  # fmt: skip
     if score[0] < 0.0 and (surfaces.edges[surfaces.edge_first[sb]] & OPEN) == 0:
         # nothing overlaps; sunk in beyond its middle, no triangle near it has it in front: the nearest one pushes it out
-        d, n_b = mesh_distance(shapes.source[sb], scale, at, 2.0 * a.size + reach)
+        d, n_b = mesh_distance(shapes.source[sb], scale, view.at, 2.0 * a.size + view.reach)
         if d < 0.0:
-            n = en.transform_vector(X_ab, n_b)
+            n = en.transform_vector(view.X_ab, n_b)
             lowest, _v = support(a, hulls, -n, -1)
-            gap = d + en.dot(n, lowest - middle)
-            n_w = en.transform_vector(X_wa, n)
+            gap = d + en.dot(n, lowest - view.middle)
+            n_w = en.transform_vector(view.X_wa, n)
             offer_point(
-                score, on_a, on_b, normal, center, en.transform_point(X_wa, lowest - n * a.radius),
-                en.transform_point(X_wa, lowest - n * (gap - skin)), n_w, gap,
+                score, on_a, on_b, normal, view.center, en.transform_point(view.X_wa, lowest - n * a.radius),
+                en.transform_point(view.X_wa, lowest - n * (gap - view.skin)), n_w, gap,
             )  # fmt: skip
     table.count[slot] = put_chosen(
         table, slot, body_q, shapes.body[sa], shapes.body[sb], score, on_a, on_b, normal, 1.0e-3 * a.size
@@ -193,10 +223,8 @@ def collide_field(
 ):  # fmt: skip
     """A convex shape against a height field."""
     slot = en.tid()
-    if slot >= pairs.active_count[0]:
-        return
-    pair = pairs.active_pair[slot]
-    if pairs.kind[pair] != kind:
+    pair = pair_of_kind(pairs, slot, kind)
+    if pair < 0:
         return
     score = en.zeros(shape=15, dtype=float)
     on_a = en.zeros(shape=15, dtype=en.vec3)
@@ -206,26 +234,16 @@ def collide_field(
         score[k] = -1.0e30
     sa = pairs.shapes[pair, 0]
     sb = pairs.shapes[pair, 1]
-    half_a = (shapes.upper_s[sa] - shapes.lower_s[sa]) * 0.5
-    middle = (shapes.upper_s[sa] + shapes.lower_s[sa]) * 0.5
-    a = convex_of(shapes.kind[sa], shapes.scale[sa], shapes.hull[sa], shapes.thickness[sa], en.length(half_a))
-    skin = shapes.thickness[sb]
-    X_wa = shapes.X_ws[sa]
-    X_ab = en.transform_multiply(en.transform_inverse(X_wa), shapes.X_ws[sb])
-    X_ba = en.transform_inverse(X_ab)
+    a = convex_in(shapes, sa)
+    view = view_of(shapes, sa, sb, a, margin)
     scale = shapes.scale[sb]
-    reach = margin + shapes.thickness[sa] + skin
-    grown = turned_half(en.quat_to_matrix(en.transform_get_rotation(X_ba)), half_a) + en.vec3(reach, reach, reach)
-    at = en.transform_point(X_ba, middle)
-    center = en.transform_get_translation(X_wa)
-    core_reach = margin + a.radius + skin
     f = shapes.field[sb]
     rows = surfaces.rows[f]
     columns = surfaces.columns[f]
     step = en.vec2(2.0 * surfaces.half[f][0] / float(columns - 1), 2.0 * surfaces.half[f][1] / float(rows - 1))
-    low = en.cw_div(at - grown, scale)
-    high = en.cw_div(at + grown, scale)
-    bottom = at[2] - grown[2]
+    low = en.cw_div(view.at - view.grown, scale)
+    high = en.cw_div(view.at + view.grown, scale)
+    bottom = view.at[2] - view.grown[2]
     c0 = en.max(int(en.floor((low[0] + surfaces.half[f][0]) / step[0])), 0)
     c1 = en.min(int(en.floor((high[0] + surfaces.half[f][0]) / step[0])), columns - 2)
     r0 = en.max(int(en.floor((low[1] + surfaces.half[f][1]) / step[1])), 0)
@@ -268,8 +286,8 @@ def collide_field(
                         if drops(q0, q1, q2, opposite):
                             flags = flags | 4
                     touch_triangle(
-                        a, middle, hulls, en.transform_point(X_ab, q0), en.transform_point(X_ab, q1),
-                        en.transform_point(X_ab, q2), flags, skin, core_reach, X_wa, center, score, on_a, on_b, normal,
+                        a, view, hulls, en.transform_point(view.X_ab, q0), en.transform_point(view.X_ab, q1),
+                        en.transform_point(view.X_ab, q2), flags, score, on_a, on_b, normal,
                     )  # fmt: skip
     table.count[slot] = put_chosen(
         table, slot, body_q, shapes.body[sa], shapes.body[sb], score, on_a, on_b, normal, 1.0e-3 * a.size
