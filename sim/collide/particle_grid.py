@@ -1,7 +1,8 @@
 """Neighbours among loose particles (grains): those that belong to no spring, triangle, edge or tetrahedron.
 
-A hashed uniform grid with cells of one particle diameter. A counting sort in one thread keeps the order of the
-particles within a cell, so sums over neighbours have the same bits whatever the thread count.
+A hashed uniform grid with cells of one particle diameter. The sort keeps the order of the particles within a cell, so
+sums over neighbours have the same bits whatever the thread count: a counting sort in one thread, or, for many particles on
+a GPU, a radix sort.
 """
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 import engine as en
 
 ACTIVE = en.constant(en.uint32(1))
+SERIAL_UP_TO = 1024
+"""Most particles that one thread of a GPU sorts: its launch is shorter than the several of a radix sort."""
 
 
 def loose_particles(model) -> np.ndarray:
@@ -42,14 +45,24 @@ class ParticleGrid:
         self.buckets = 1 << max(6, int(2 * max(self.count, 1)).bit_length())
         self.index = en.array(index if self.count else np.zeros(1, dtype=np.int32), dtype=int)
         self.loose = en.array(flags, dtype=int)
-        self.bucket = en.zeros(max(self.count, 1), dtype=int)
         self.start = en.zeros(self.buckets + 1, dtype=int)
-        self.order = en.zeros(max(self.count, 1), dtype=int)
+        self.sort_with(parallel=self.start.device.is_cuda and self.count > SERIAL_UP_TO)
         self.delta = en.zeros(model.particle_count, dtype=en.vec3)
+
+    def sort_with(self, *, parallel: bool) -> None:
+        """Choose how to sort: by one thread, or in parallel with as much scratch room behind the results."""
+        self.parallel, room = parallel, max(self.count, 1) * (2 if parallel else 1)
+        self.bucket = en.zeros(room, dtype=int)
+        self.order = en.zeros(room, dtype=int)
 
     def build(self, x) -> None:
         """Sorts the loose particles at positions `x` into cells."""
         en.launch(find_buckets, dim=self.count, inputs=[x, self.index, self.cell, self.buckets], outputs=[self.bucket])
+        if self.parallel:
+            en.copy(self.order, self.index, count=self.count)
+            en.utils.radix_sort_pairs(self.bucket, self.order, self.count, end_bit=self.buckets.bit_length() - 1)
+            en.launch(find_starts, dim=self.count, inputs=[self.count, self.buckets, self.bucket], outputs=[self.start])
+            return
         en.launch(
             sort_into_buckets,
             dim=1,
@@ -90,6 +103,20 @@ def find_buckets(
 ):
     i = en.tid()
     bucket[i] = bucket_of(cell_of(x[index[i]], cell), buckets)
+
+
+@en.kernel
+def find_starts(count: int, buckets: int, bucket: en.array(dtype=int), start: en.array(dtype=int)):
+    """Where each bucket begins among sorted ones: the first of its particles says so, also for the empty ones before."""
+    i = en.tid()
+    before = -1
+    if i > 0:
+        before = bucket[i - 1]
+    for b in range(before + 1, bucket[i] + 1):
+        start[b] = i
+    if i == count - 1:
+        for b in range(bucket[i] + 1, buckets + 1):
+            start[b] = count
 
 
 @en.kernel

@@ -42,6 +42,23 @@ def test_grid_buckets_hold_every_particle_once_in_order():
         assert (np.diff(order[start[b] : start[b + 1]]) > 0).all()
 
 
+@pytest.mark.parametrize("count", [2, 60, 3000])
+def test_sorting_in_parallel_gives_the_same_cells(count):
+    builder = ModelBuilder()
+    rng = np.random.default_rng(count)
+    builder.add_particles(rng.uniform(-1, 1, (count, 3)), np.zeros((count, 3)), 1.0, 0.05)
+    builder.add_springs(np.array([[0, 1]]) if count > 2 else np.zeros((0, 2), int), 1.0, 0.0)
+    model = builder.finalize()
+    grid, expected = ParticleGrid(model), ParticleGrid(model)
+    grid.sort_with(parallel=True)
+    expected.sort_with(parallel=False)
+    for q in (model.particle_q, en.array(model.particle_q.numpy() * 0.3, dtype=en.vec3)):  # and again, as it is used
+        grid.build(q)
+        expected.build(q)
+        np.testing.assert_array_equal(grid.start.numpy(), expected.start.numpy())
+        np.testing.assert_array_equal(grid.order.numpy()[: grid.count], expected.order.numpy())
+
+
 def test_pile_of_grains_holds_up_without_overlap(integrator, advance):
     model = grains(90)
     s = advance(model, integrator, 3000, 1.0 / 1500)
