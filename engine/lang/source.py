@@ -6,6 +6,8 @@ import ast
 import builtins
 import inspect
 import linecache
+import os
+import threading
 from typing import Any
 
 from engine.errors import KernelError, KernelNameError, KernelSyntaxError
@@ -137,7 +139,23 @@ def _parse_block(lines: list[str], first: int) -> ast.Module:
             if not bare or bare[0] == "#" or len(text) - len(bare) > indent:
                 continue
         try:
-            return ast.parse(head + "".join(lines[first - 1 : end]))
+            with _parse_lock:
+                return ast.parse(head + "".join(lines[first - 1 : end]))
         except SyntaxError:
             continue
     return ast.Module([], [])
+
+
+#: CPython keeps the depth of a tree that it makes in one place for all threads, and raises SystemError where two make
+#: trees at once (python/cpython#106905)
+_parse_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    # a thread that does not exist after fork() may have held it
+    global _parse_lock
+    _parse_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

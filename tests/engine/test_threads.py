@@ -1,15 +1,18 @@
 """Launches from several Python threads at once, and the cost of a launch."""
 
+import gc
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import engine as en
+from engine.lang.source import Source
 from tests.call_count import python_calls
 
 
@@ -39,6 +42,36 @@ def test_threads_launch_at_the_same_time_and_lose_nothing():
         t.join()
     for k, a in enumerate(arrays):
         np.testing.assert_array_equal(a.numpy(), 50 * (k + 1))
+
+
+def test_threads_may_read_kernels_at_the_same_time():
+    """CPython's own parser is not safe for that where the collector of garbage lets other threads run meanwhile."""
+    failures = []
+
+    def work():
+        try:
+            for _ in range(20):
+                Source(blend.function)
+        except BaseException as error:
+            failures.append(error)
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(let_others_run)
+    gc.set_threshold(20)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(let_others_run)
+    assert not failures
+
+
+def let_others_run(_phase, _facts):
+    time.sleep(0)
 
 
 def test_remembered_launch_still_sees_shared_memory():

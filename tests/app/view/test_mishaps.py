@@ -40,7 +40,8 @@ def wait_for_window(screen: Screen, process: subprocess.Popen) -> str:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None, process.stderr.read()
-        found = tool(screen, "search", "--name", "^simview$").split()
+        # before a window is on the screen nobody can close it, and pyglet drops what it is told
+        found = tool(screen, "search", "--onlyvisible", "--name", "^simview$").split()
         if found:
             return found[-1]
         time.sleep(0.1)
