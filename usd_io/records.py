@@ -159,6 +159,14 @@ class HeightFieldShape(MeshShape):
     """The ``sim.HeightField``."""
 
 
+@dataclass(frozen=True)
+class EllipsoidShape(MeshShape):
+    """Ellipsoid; as a mesh, for files that have none, its points lie on it."""
+
+    radii: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Semi-axes [m]."""
+
+
 Shape = Plane | Sphere | Box | Capsule | Cylinder | Cone | MeshShape
 
 

@@ -11,6 +11,7 @@ from usd_io.records import (
     ColliderRecord,
     Cone,
     Cylinder,
+    EllipsoidShape,
     HeightFieldShape,
     MeshShape,
     Plane,
@@ -95,4 +96,5 @@ _TABLE = {
     Plane: _plane,
     MeshShape: _mesh,
     HeightFieldShape: _mesh,
+    EllipsoidShape: _mesh,
 }

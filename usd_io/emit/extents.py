@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from usd_io.records import Box, Capsule, Cone, Cylinder, HeightFieldShape, MeshShape, Plane, Shape, Sphere
+from usd_io.records import (
+    Box,
+    Capsule,
+    Cone,
+    Cylinder,
+    EllipsoidShape,
+    HeightFieldShape,
+    MeshShape,
+    Plane,
+    Shape,
+    Sphere,
+)
 
 
 def shape_size(shape: Shape) -> float:
@@ -26,4 +37,5 @@ _SIZES = {
     Cone: lambda s: 2.0 * min(s.radius, s.half_height),
     MeshShape: _mesh_size,
     HeightFieldShape: _mesh_size,
+    EllipsoidShape: lambda s: 2.0 * min(s.radii),
 }

@@ -10,7 +10,18 @@ import numpy as np
 import sim
 from usd_io.emit.contact import Contact
 from usd_io.read.frames import matrix_from_quaternion, quaternion_from_matrix
-from usd_io.records import Box, Capsule, ColliderRecord, Cone, Cylinder, HeightFieldShape, MeshShape, Plane, Sphere
+from usd_io.records import (
+    Box,
+    Capsule,
+    ColliderRecord,
+    Cone,
+    Cylinder,
+    EllipsoidShape,
+    HeightFieldShape,
+    MeshShape,
+    Plane,
+    Sphere,
+)
 
 _AXIS = {"X": 0, "Y": 1, "Z": 2}
 # Rotations that take the builder's plane normal, +y, to an axis: cyclic permutations of the axes.
@@ -67,6 +78,10 @@ class ShapeEmitter:
         hx, hy, hz = collider.shape.half_extents
         return self._solid("add_shape_box", collider, body, material, hx=hx, hy=hy, hz=hz)
 
+    def _ellipsoid(self, collider: ColliderRecord, body: int, material: dict) -> int:
+        rx, ry, rz = collider.shape.radii
+        return self._solid("add_shape_ellipsoid", collider, body, material, rx=rx, ry=ry, rz=rz)
+
     def _axial(self, method: str, collider: ColliderRecord, body: int, material: dict) -> int:
         shape = collider.shape
         geometry = {"radius": shape.radius, "half_height": shape.half_height, "up_axis": _AXIS[shape.axis]}
@@ -87,6 +102,7 @@ class ShapeEmitter:
 
 _TABLE: dict[type, Callable[..., int]] = {
     HeightFieldShape: ShapeEmitter._height_field,
+    EllipsoidShape: ShapeEmitter._ellipsoid,
     Plane: ShapeEmitter._plane,
     Sphere: ShapeEmitter._sphere,
     Box: ShapeEmitter._box,

@@ -21,6 +21,7 @@ def read_contacts(documents, body_paths, geoms, record: SceneRecord, warn: Calla
     paths = {body.name: path for body, path in body_paths.items() if body.name}
     by_name = {geom.name: path for path, (_, geom) in geoms.items() if geom.name}
     pairs: set[frozenset[str]] = set()
+    excluded: list[tuple[str, str]] = []
     for document, prefix, suffix in documents:
         for section in document.root.each("contact"):
             for element in section.children:
@@ -32,12 +33,32 @@ def read_contacts(documents, body_paths, geoms, record: SceneRecord, warn: Calla
                 if None in ends:
                     warn(element, f"names {' and '.join(names)}, which cannot both touch something; left out")
                 elif element.tag == "exclude":
-                    record.filtered_pairs.append((ends[0], ends[1]))
+                    excluded.append((ends[0], ends[1]))
                 else:
                     pairs.add(frozenset(ends))
                     if element.attributes.keys() & {"friction", "solref", "solimp", "margin", "gap", "condim"}:
                         warn(element, "contact pairs use the friction of their geoms, not their own settings")
+    _filter_bodies(record, geoms, pairs, excluded)
     record.collision_groups = _groups(geoms, pairs)
+
+
+def _filter_bodies(record: SceneRecord, geoms, pairs: set[frozenset[str]], excluded: list[tuple[str, str]]) -> None:
+    """Bodies that do not touch, excluded ones or parent and child: what an explicit pair names of them touches after all."""
+    on_body: dict[str | None, list[str]] = {}
+    for path, (collider, _) in geoms.items():
+        on_body.setdefault(collider.body_path, []).append(path)
+    paired = {frozenset(geoms[path][0].body_path for path in pair) for pair in pairs}
+
+    def all_but_pairs(a: str, b: str) -> list[tuple[str, str]]:
+        rows = [(m, n) for m in on_body.get(a, ()) for n in on_body.get(b, ())]
+        return [row for row in rows if frozenset(row) not in pairs]
+
+    for a, b in excluded:
+        record.filtered_pairs += all_but_pairs(a, b) if frozenset((a, b)) in paired else [(a, b)]
+    for joint in record.joints:
+        if joint.filter_collision and frozenset((joint.parent_path, joint.child_path)) in paired:
+            joint.filter_collision = False
+            record.filtered_pairs += all_but_pairs(joint.parent_path, joint.child_path)
 
 
 def _groups(geoms, pairs: set[frozenset[str]]) -> list[CollisionGroupRecord]:

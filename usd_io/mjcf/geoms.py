@@ -79,6 +79,8 @@ class GeomReader:
         if "fromto" in values:
             X, size = _between(element, kind, values, size)
         drawn, collides, solid = self._shape(document, element, kind, size, values)
+        if number(element, "condim", 3, source=values) > 3:
+            self._warn(element, "condim 4 and 6: contacts resist sliding, but not spinning and rolling")
         return Geom(
             name=values.get("name", ""),
             element=element,

@@ -1,16 +1,16 @@
-"""Ellipsoids as meshes: neither USD's gprims nor the colliders have one."""
+"""Ellipsoids with a mesh of their own, since USD's gprims have none."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from usd_io.records import MeshShape
+from usd_io.records import EllipsoidShape
 
 SEEN, COLLIDING = (12, 24), (6, 12)
-"""Rings and sectors of the mesh; contacts cost as many points."""
+"""Rings and sectors of the mesh as it is drawn, and as a file keeps it for contacts."""
 
 
-def ellipsoid_mesh(radii: np.ndarray, rings: int, sectors: int) -> MeshShape:
+def ellipsoid_mesh(radii: np.ndarray, rings: int, sectors: int) -> EllipsoidShape:
     """A closed convex mesh with its points on the ellipsoid of semi-axes ``radii`` [m]."""
     polar = np.pi * np.arange(1, rings) / rings
     around = 2.0 * np.pi * np.arange(sectors) / sectors
@@ -34,4 +34,5 @@ def ellipsoid_mesh(radii: np.ndarray, rings: int, sectors: int) -> MeshShape:
         np.stack([np.full(sectors, bottom), last + (k + 1) % sectors, last + k], -1),
     ]
     triangles = np.concatenate([band, *caps]).astype(np.int32)
-    return MeshShape((points * radii).astype(np.float32), triangles, convex=True)
+    rx, ry, rz = (float(r) for r in radii)
+    return EllipsoidShape((points * radii).astype(np.float32), triangles, convex=True, radii=(rx, ry, rz))

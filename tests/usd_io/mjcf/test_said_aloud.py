@@ -25,6 +25,13 @@ def test_a_warning_names_it(tmp_path, joint, rest, said):
     assert any(said in warning.message for warning in read(tmp_path, BODY.format(joint), rest).warnings)
 
 
+@pytest.mark.parametrize(("condim", "times"), [(1, 0), (3, 0), (4, 1), (6, 1)])
+def test_friction_against_spin_is_named_once(tmp_path, condim, times):
+    geoms = f'<geom size=".1" condim="{condim}"/>' * 3
+    said = [w for w in read(tmp_path, f"<body><freejoint/>{geoms}</body>").warnings if "condim" in w.message]
+    assert len(said) == times
+
+
 def test_even_force_ranges_are_taken_without_a_word(tmp_path):
     rest = '<actuator><position joint="j" kp="4" forcerange="-4 4"/></actuator>'
     assert not read(tmp_path, BODY.format(""), rest).warnings
