@@ -53,7 +53,7 @@ class RigidContacts:
         points: Contact points, eight per active slot.
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
-        body_touching: Points at which each body touched others when contact forces were last taken.
+        body_touching: Points at which each body touched others when contact forces were last taken; pair_touching: of each slot.
         wrench: Per entry of ``body_entry``, wrench on that body about its centre of mass (torque, force).
     """
 
@@ -104,6 +104,7 @@ class RigidContacts:
         self.points.point_b = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.points.normal = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        self.pair_touching = en.zeros(c, dtype=int)
         self._old_count = en.zeros(c, dtype=int)
         self._old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self._old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)

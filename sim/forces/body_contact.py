@@ -72,8 +72,9 @@ def count_touching(
     points: PointTable,
     dt: float,
     body_touching: en.array(dtype=int),
+    pair_touching: en.array(dtype=int),
 ):
-    """Adds up the points at which each body touches others; whole numbers, so their order does not matter."""
+    """Points at which each pair touches, and their sum for each body; whole numbers, so their order does not matter."""
     slot = en.tid()
     if slot >= active_count[0]:
         return
@@ -88,6 +89,7 @@ def count_touching(
         pb = to_world(body_q, b, points.point_b[c])
         if gap_ahead(a, b, pa, pb, points.normal[c], body_q, body_qd, body_com, body_ahead, dt) < ka:
             touching = touching + 1
+    pair_touching[slot] = touching
     if touching > 0:
         if a >= 0:
             en.atomic_add(body_touching, a, touching)
@@ -116,6 +118,7 @@ def push_bodies_apart(
     body_ahead: en.array(dtype=float),
     points: PointTable,
     body_touching: en.array(dtype=int),
+    pair_touching: en.array(dtype=int),
     rest_speed: float,
     dt: float,
     slip: en.array(dtype=en.vec3),
@@ -143,6 +146,7 @@ def push_bodies_apart(
         parts_a = mass_parts[a] * float(en.max(body_touching[a], 1))
     if b >= 0:
         parts_b = mass_parts[b] * float(en.max(body_touching[b], 1))
+    share = float(en.max(pair_touching[slot], 1))
     force_a = en.vec3(0.0, 0.0, 0.0)
     torque_a = en.vec3(0.0, 0.0, 0.0)
     torque_b = en.vec3(0.0, 0.0, 0.0)
@@ -155,17 +159,20 @@ def push_bodies_apart(
         if gap < ka:
             point = (pa + pb) * 0.5
             w = 0.0
+            w_pair = 0.0
             v = en.vec3(0.0, 0.0, 0.0)
             ra = en.vec3(0.0, 0.0, 0.0)
             rb = en.vec3(0.0, 0.0, 0.0)
             if a >= 0:
                 wa = inverse_mass_at(body_q[a], body_com[a], body_inv_mass[a], body_inv_inertia[a], point, n)
                 w = w + wa * parts_a
+                w_pair = w_pair + wa * mass_parts[a] * share
                 v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
                 ra = point - en.transform_point(body_q[a], body_com[a])
             if b >= 0:
                 wb = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
                 w = w + wb * parts_b
+                w_pair = w_pair + wb * mass_parts[b] * share
                 v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
                 rb = point - en.transform_point(body_q[b], body_com[b])
             vn = en.dot(n, v)
@@ -200,10 +207,10 @@ def push_bodies_apart(
                     )
                 coupling = en.abs(both - 0.5 * (w + wt)) / en.max(en.sqrt(w * wt), 1.0e-18)
                 coupling = 1.0 + en.min(coupling, 1.0)
-            # the sum over a body's points bounds what one motion meets, so the margin to the edge of stability, which is at
-            # k dt^2 + 2 d dt = 4 for unit masses, may be small: 2 + 2 / 1.2
-            stiffness = limited_stiffness(ke, 0.5 * w, dt)
-            kd = limited_damping(kd0, 1.2 * w * coupling, dt)
+            # a body's points seldom resist one and the same motion, and the edge of stability is at k dt^2 + 2 d dt = 4 for
+            # unit masses: springs get twice their share where several pairs hold a body, so that stacks sag less
+            stiffness = limited_stiffness(ke, en.max(0.5 * w, w_pair), dt)
+            kd = limited_damping(kd0, w * coupling, dt)
             push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
             kf = en.min(kf0, 1.0 / (en.max(wt * coupling, 1.0e-18) * dt))
             drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)

@@ -234,7 +234,7 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body, mat.ka,
                     state_in.body_q, state_in.body_qd, model.body_com, ahead, contacts.points, dt,
                 ],
-                outputs=[contacts.body_touching],
+                outputs=[contacts.body_touching, contacts.pair_touching],
             )  # fmt: skip
             en.launch(
                 push_bodies_apart,
@@ -243,7 +243,8 @@ class SemiImplicitIntegrator:
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    model.mass_parts, ahead, contacts.points, contacts.body_touching, rest_speed(model.gravity, dt), dt,
+                    model.mass_parts, ahead, contacts.points, contacts.body_touching, contacts.pair_touching,
+                    rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench],
             )  # fmt: skip
