@@ -205,8 +205,11 @@ def push_bodies_apart(
                     both = both + parts_b * inverse_mass_at(
                         body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, across
                     )
+                # (as far as it slides: a speed that is rounding of an impact has no direction, and the corners of a box
+                # that falls flat must stay alike)
+                part = en.length(vt) / en.max(en.length(vt) + en.abs(vn), 1.0e-18)
                 coupling = en.abs(both - 0.5 * (w + wt)) / en.max(en.sqrt(w * wt), 1.0e-18)
-                coupling = 1.0 + en.min(coupling, 1.0)
+                coupling = 1.0 + en.min(coupling, 1.0) * part
             # a body's points seldom resist one and the same motion, and the edge of stability is at k dt^2 + 2 d dt = 4 for
             # unit masses: springs get twice their share where several pairs hold a body, so that stacks sag less
             stiffness = limited_stiffness(ke, en.max(0.5 * w, w_pair), dt)

@@ -39,6 +39,28 @@ def test_box_rests_on_the_ground_for_ten_seconds_without_drift(integrator, advan
     assert np.abs(s.body_qd.numpy()).max() < 5e-3
 
 
+def flat_fall(advance, angle):
+    """Fastest rebound [m/s] and fastest turning [rad/s] of a box that falls flat from 0.5 m."""
+    stiff = {"ke": 1e6, "kd": 1e6, "kf": 1e6, "mu": 0.5}
+    builder = ModelBuilder()
+    q = ramp_rotation(angle)
+    builder.add_shape_plane(plane=None, pos=en.vec3(0.0, 0.0, 0.0), rot=q, width=0.0, length=0.0, **stiff)
+    body = builder.add_body(origin=en.transform(en.vec3(0.0, 0.6, 0.0), en.quat_identity()))
+    builder.add_shape_box(body, hx=0.1, hy=0.1, hz=0.1, density=1000.0, **stiff)
+    model = builder.finalize()
+    model.ground = False
+    speeds = []
+    advance(model, SemiImplicitIntegrator(), 1000, 1.0 / 1920, lambda i, s: speeds.append(s.body_qd.numpy()[0].copy()))
+    return np.max(speeds, axis=0)[4], np.abs(np.array(speeds)[:, :3]).max()
+
+
+def test_speeds_along_the_ground_that_are_rounding_change_no_impact(advance):
+    exact, _ = flat_fall(advance, 0.0)
+    rebound, turning = flat_fall(advance, 1e-5)
+    assert exact > 1.0 and rebound == pytest.approx(exact, rel=1e-3)
+    assert turning < 1e-3
+
+
 def test_a_box_that_spins_on_the_spot_comes_to_rest(integrator, advance):
     """Friction only ever takes spin: what its points slid must not come back as a spring."""
     builder = ModelBuilder()
