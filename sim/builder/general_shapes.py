@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.builder.primitives import _shared
+from sim.builder.primitives import shared_arguments
 from sim.errors import SimError
 from sim.geometry.height_field import HeightField
 from sim.geometry.mesh import Mesh
@@ -42,7 +42,7 @@ class GeneralShapeBuilder:
 
         Its mass is that of a solid one, also with ``is_solid=False``.
         """
-        return self.add_shape(body, pos, rot, GEO_ELLIPSOID, (rx, ry, rz), **_shared(locals()))
+        return self.add_shape(body, pos, rot, GEO_ELLIPSOID, (rx, ry, rz), **shared_arguments(locals()))
 
     def add_shape_convex_hull(
         self,
@@ -75,7 +75,7 @@ class GeneralShapeBuilder:
         """
         if not isinstance(mesh, Mesh):
             raise SimError("add_shape_convex_hull()", f"mesh = {mesh!r}", "a sim.Mesh")
-        shared = _shared(locals())
+        shared = shared_arguments(locals())
         return self.add_shape_mesh(body, pos, rot, mesh.convex_hull(), scale, **shared)
 
     def add_shape_heightfield(
@@ -116,5 +116,5 @@ class GeneralShapeBuilder:
             GEO_MESH,
             np.ones(3) if scale is None else scale,
             heightfield,
-            **_shared(locals()),
+            **shared_arguments(locals()),
         )

@@ -13,7 +13,7 @@ _SHARED = (
 )  # fmt: skip
 
 
-def _shared(given: dict) -> dict:
+def shared_arguments(given: dict) -> dict:
     """The arguments of an adder that ``add_shape`` takes by the same name."""
     return {name: given[name] for name in _SHARED}
 
@@ -45,7 +45,7 @@ class PrimitiveBuilder:
         name: str | None = None,
     ) -> int:
         """Adds a sphere of ``radius`` [m]; see ``ShapeBuilder`` for the other arguments."""
-        return self.add_shape(body, pos, rot, GEO_SPHERE, (radius,), **_shared(locals()))
+        return self.add_shape(body, pos, rot, GEO_SPHERE, (radius,), **shared_arguments(locals()))
 
     def add_shape_box(
         self,
@@ -73,7 +73,7 @@ class PrimitiveBuilder:
         name: str | None = None,
     ) -> int:
         """Adds a box of half extents ``hx hy hz`` [m]; see ``ShapeBuilder`` for the other arguments."""
-        return self.add_shape(body, pos, rot, GEO_BOX, (hx, hy, hz), **_shared(locals()))
+        return self.add_shape(body, pos, rot, GEO_BOX, (hx, hy, hz), **shared_arguments(locals()))
 
     def add_shape_capsule(
         self,
@@ -110,7 +110,7 @@ class PrimitiveBuilder:
             _along(up_axis, rot, "add_shape_capsule()"),
             GEO_CAPSULE,
             (radius, half_height),
-            **_shared(locals()),
+            **shared_arguments(locals()),
         )
 
     def add_shape_cylinder(
@@ -148,7 +148,7 @@ class PrimitiveBuilder:
             _along(up_axis, rot, "add_shape_cylinder()"),
             GEO_CYLINDER,
             (radius, half_height),
-            **_shared(locals()),
+            **shared_arguments(locals()),
         )
 
     def add_shape_cone(
@@ -183,7 +183,12 @@ class PrimitiveBuilder:
         ``up_axis``: 0 = x, 1 = y, 2 = z of the frame given by ``rot``; see ``ShapeBuilder`` for the other arguments.
         """
         return self.add_shape(
-            body, pos, _along(up_axis, rot, "add_shape_cone()"), GEO_CONE, (radius, half_height), **_shared(locals())
+            body,
+            pos,
+            _along(up_axis, rot, "add_shape_cone()"),
+            GEO_CONE,
+            (radius, half_height),
+            **shared_arguments(locals()),
         )
 
     def add_shape_mesh(
@@ -218,7 +223,7 @@ class PrimitiveBuilder:
             GEO_MESH,
             (1.0, 1.0, 1.0) if scale is None else scale,
             mesh,
-            **_shared(locals()),
+            **shared_arguments(locals()),
         )
 
 

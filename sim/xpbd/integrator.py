@@ -11,7 +11,8 @@ from sim.maximal.body_response import ResponseTable
 from sim.maximal.joint_rows import constraint_table
 from sim.maximal.scratch import joint_scratch
 from sim.semi_implicit.bodies import integrate_bodies
-from sim.xpbd.bodies import bounce_rigid_contacts, keep_slip, solve_rigid_positions
+from sim.xpbd.bodies import keep_slip, solve_rigid_positions
+from sim.xpbd.bounces import bounce_rigid_contacts
 from sim.xpbd.colored import solve_colored
 from sim.xpbd.grains import move_grains, separate_grains
 from sim.xpbd.joints import solve_joints

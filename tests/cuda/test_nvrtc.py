@@ -35,7 +35,8 @@ def made_kernels():
     from sim.maximal.prepare import prepare_clusters
     from sim.semi_implicit.particle_step import advance_particles
     from sim.semi_implicit.particles import integrate_particles
-    from sim.xpbd.bodies import bounce_rigid_contacts, solve_rigid_positions
+    from sim.xpbd.bodies import solve_rigid_positions
+    from sim.xpbd.bounces import bounce_rigid_contacts
     from sim.xpbd.pulls import pull_elements
     from sim.xpbd.settle import settle_particles
 

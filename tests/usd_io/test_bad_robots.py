@@ -139,6 +139,7 @@ def test_broken_mjcf_is_named_with_its_line(error, text, said):
         (URDF.format('<link name="a"><visual><geometry><mesh filename="../../../../../../etc/passwd"/></geometry></visual></link>'), "lies outside"),
         (URDF.format('<xacro:include filename="x"/>').replace("<robot ", '<robot xmlns:xacro="x" '), "xacro"),
         ("<robot>\n<link/>\n</robot>", "x.urdf:2 <link>: has no name"),
+        (URDF.format(TWO + urdf_joint(inside='<limit lower="-1" upper="1"/><mimic joint="x"/>')), "the file has none; remove"),
     ],
 )  # fmt: skip
 def test_broken_urdf_is_named_with_its_line(error, text, said):

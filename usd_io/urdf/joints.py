@@ -67,7 +67,10 @@ def mimic_record(
     other = required(element, "joint", "name of another joint")
     if other == joint.name or other not in records:
         known = ", ".join(name for name in list(records)[:10] if name != joint.name)
-        raise SceneError(element.where, f"it follows the joint {other!r}", expected=f"another joint: {known}")
+        expected = (
+            f"another joint: {known}" if known else "another joint, but the file has none; remove the mimic element"
+        )
+        raise SceneError(element.where, f"it follows the joint {other!r}", expected=expected)
     for each in (record, records[other]):
         if len(each.axes) != 1:
             raise SceneError(

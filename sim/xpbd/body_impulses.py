@@ -1,0 +1,208 @@
+"""What a push and a kick at a point do to a body, alone or held by joints, and how much it opposes to them."""
+
+import engine as en
+from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
+from sim.maximal.body_response import ResponseTable, response_along
+from sim.maximal.respond import displace_body
+
+HELD = en.constant(1.0e-5)
+"""Part of a body's own yielding below which joints are taken to hold it."""
+
+
+@en.func
+def relative_velocity(
+    a: int,
+    b: int,
+    point: en.vec3,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+) -> en.vec3:
+    """Velocity of body a relative to body b at world `point` [m/s]; -1 is the world."""
+    v = en.vec3(0.0, 0.0, 0.0)
+    if a >= 0:
+        v = v + body_velocity_at(body_q[a], body_qd[a], body_com[a], point)
+    if b >= 0:
+        v = v - body_velocity_at(body_q[b], body_qd[b], body_com[b], point)
+    return v
+
+
+@en.func
+def turned_back(x: en.vec3, q: en.quat) -> en.vec3:
+    """What turning by the inverse of q adds to x; its rounding is as small as the turn."""
+    axis = en.vec3(q[0], q[1], q[2])
+    across = en.cross(axis, x)
+    return (en.cross(axis, across) - across * q[3]) * 2.0
+
+
+@en.func
+def push_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    predicted: en.array(dtype=en.transform),
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Displaces body `b` by the positional impulse [kg m] at world `point`, and its velocity by the same over dt.
+
+    Two bodies that push each other keep their angular momentum, since that of each changes by the impulse's torque about
+    the centre as predicted: all impulses of a step act at one instant, however far they have already moved the body. Nor
+    does the turn change it, although it changes the inertia that it is made of.
+    """
+    X = body_q[b]
+    r = en.transform_get_rotation(X)
+    center = en.transform_point(X, body_com[b])
+    move = impulse * body_inv_mass[b]
+    torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
+    turn = body_inv_inertia[b] * torque
+    turned = en.normalize(en.quat(0.5 * turn[0], 0.5 * turn[1], 0.5 * turn[2], 1.0))
+    r1 = en.normalize(r * turned)
+    shifted = en.cross(center - en.transform_point(predicted[b], body_com[b]), impulse)
+    gain = (turn + body_inv_inertia[b] * en.quat_rotate_inv(r, shifted)) / dt
+    spin = en.quat_rotate(r, gain)
+    if body_inv_mass[b] > 0.0:
+        w = en.quat_rotate_inv(r, en.spatial_top(body_qd[b])) + gain
+        kept = body_inv_inertia[b] * turned_back(body_inertia[b] * w, turned)
+        spin = spin + en.quat_rotate(r1, kept - turned_back(w, turned))
+    body_q[b] = en.transform(center + move - en.quat_rotate(r1, body_com[b]), r1)
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, move / dt)
+
+
+@en.func
+def kick_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Changes the velocity of body `b` by the impulse [N s] at world `point`."""
+    X = body_q[b]
+    r = en.transform_get_rotation(X)
+    center = en.transform_point(X, body_com[b])
+    torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
+    spin = en.quat_rotate(r, body_inv_inertia[b] * torque)
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, impulse * body_inv_mass[b])
+
+
+@en.func
+def lone_weight(
+    b: int,
+    point: en.vec3,
+    n: en.vec3,
+    body_q: en.array(dtype=en.transform),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+) -> float:
+    """Inverse mass that a body on its own shows along n at a world point."""
+    return inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+
+
+@en.func
+def jointed_weight(
+    b: int,
+    point: en.vec3,
+    n: en.vec3,
+    body_q: en.array(dtype=en.transform),
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+) -> float:
+    """The same with what joints add; 0 where they hold the body, since a push over what rounding leaves goes anywhere."""
+    w = response_along(responses, b, point - en.transform_point(body_q[b], body_com[b]), n)
+    alone = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+    return en.where(w > HELD * alone, w, 0.0)
+
+
+@en.func
+def push_lone_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+    predicted: en.array(dtype=en.transform),
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """`push_body` in the form that kernels choose from."""
+    push_body(
+        b, impulse, point, body_com, body_inv_mass, body_inertia, body_inv_inertia, predicted, dt, body_q, body_qd
+    )
+
+
+@en.func
+def push_jointed_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inertia: en.array(dtype=en.mat33),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+    predicted: en.array(dtype=en.transform),
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Displaces a body as its cluster lets it yield, and notes the impulse for the rest of the cluster."""
+    torque = en.cross(point - en.transform_point(body_q[b], body_com[b]), impulse)
+    turn = responses.aa[b] * torque + responses.al[b] * impulse
+    move = en.transpose(responses.al[b]) * torque + responses.ll[b] * impulse
+    displace_body(b, turn, move, body_com[b], dt, body_q, body_qd)
+    responses.wrench[b] = responses.wrench[b] + en.spatial_vector(torque, impulse)
+
+
+@en.func
+def kick_lone_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """`kick_body` in the form that kernels choose from."""
+    kick_body(b, impulse, point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
+
+
+@en.func
+def kick_jointed_body(
+    b: int,
+    impulse: en.vec3,
+    point: en.vec3,
+    body_com: en.array(dtype=en.vec3),
+    body_inv_mass: en.array(dtype=float),
+    body_inv_inertia: en.array(dtype=en.mat33),
+    responses: ResponseTable,
+    dt: float,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+):
+    """Changes a body's velocity as its cluster lets it yield, and notes the positional impulse for the rest of it."""
+    torque = en.cross(point - en.transform_point(body_q[b], body_com[b]), impulse)
+    spin = responses.aa[b] * torque + responses.al[b] * impulse
+    speed = en.transpose(responses.al[b]) * torque + responses.ll[b] * impulse
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, speed)
+    responses.wrench[b] = responses.wrench[b] + en.spatial_vector(torque, impulse) * dt
