@@ -52,7 +52,7 @@ def quat_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def rotation_matrix(q: np.ndarray) -> np.ndarray:
     """Rotation matrices [..., 3, 3] of unit quaternions [..., 4]."""
     q = np.asarray(q, dtype=np.float64)
-    return np.stack([rotate(q, e) for e in np.eye(3)], axis=-1)
+    return np.swapaxes(rotate(q[..., None, :], np.eye(3)), -1, -2)
 
 
 def transform_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sim.geometry.rotation import IDENTITY_TRANSFORM, rotation_matrix, transform_multiply
+from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_multiply
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.geoms import Geom, GeomReader
@@ -123,8 +123,6 @@ class BodyWalk:
         geom = self._geoms.read(scope.document, element, scope.childclass)
         geom.name = scope.name(geom.name)
         geom.X_bg = transform_multiply(scope.X, geom.X_bg)
-        if geom.mass is not None:
-            geom.mass = _moved(geom.mass, scope.X)
         body.geoms.append(geom)
 
     def _joint(self, element: Element, body: Body, scope: Scope) -> None:
@@ -226,10 +224,6 @@ def replicas(element: Element, document: Document) -> Iterator[tuple[np.ndarray,
     for i in range(int(count[0])):
         yield X, f"{separator}{i:0{width}d}"
         X = transform_multiply(X, step)
-
-
-def _moved(mass, X: np.ndarray):
-    return mass.moved(rotation_matrix(X[3:]), X[:3])
 
 
 _READERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from usd_io.xml.element import Element
 from usd_io.xml.ellipsoid import COLLIDING, SEEN, ellipsoid_mesh
 
 TYPES = ("plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf")
+Solid = Callable[[], MassProperties | None]
 LAST_VISIBLE_GROUP = 2
 """MuJoCo's viewer shows groups 0 to 2 from the start; collision geometry is usually kept above."""
 
@@ -34,7 +36,9 @@ class Geom:
         X_bg: Frame in the body's frame.
         drawn: The shape as it is seen; None for what is not supported.
         collides: The shape as it collides.
-        mass: Mass properties in the body's frame; None without mass.
+        solid: Gives mass properties of the shape at 1 kg/m^3 in its own frame, None for one without volume.
+        said_mass: Its mass [kg], where the file says so.
+        density: [kg/m^3], where the file does not say its mass.
         contype: Bits, see MJCF; likewise conaffinity.
         friction: Sliding friction coefficient.
         color: Red, green, blue, opacity.
@@ -47,13 +51,24 @@ class Geom:
     X_bg: np.ndarray
     drawn: Shape | None
     collides: Shape | None
-    mass: MassProperties | None
+    solid: Solid
+    said_mass: float | None
+    density: float
     contype: int
     conaffinity: int
     friction: float
     color: tuple[float, ...]
     group: int
     paired: bool = False
+
+    @cached_property
+    def mass(self) -> MassProperties | None:
+        """Mass properties in the body's frame; None without mass. (Most meshes belong to bodies that say their own.)"""
+        solid = self.solid()
+        if solid is None:
+            return None
+        factor = self.density if self.said_mass is None else self.said_mass / solid.mass
+        return solid.scaled(factor).moved(rotation_matrix(self.X_bg[3:]), self.X_bg[:3])
 
 
 class GeomReader:
@@ -87,7 +102,9 @@ class GeomReader:
             X_bg=X,
             drawn=drawn,
             collides=collides,
-            mass=_mass(element, values, kind, solid, X),
+            solid=solid,
+            said_mass=number(element, "mass", None, low=0.0, source=values),
+            density=number(element, "density", 1000.0, low=0.0, source=values),
             contype=int(number(element, "contype", 1, source=values)),
             conaffinity=int(number(element, "conaffinity", 1, source=values)),
             friction=_friction(element, values),
@@ -96,7 +113,7 @@ class GeomReader:
             paired=values.get("name", "") in document.paired,
         )
 
-    def _shape(self, document, element, kind, size, values) -> tuple[Shape | None, Shape | None, MassProperties | None]:
+    def _shape(self, document, element, kind, size, values) -> tuple[Shape | None, Shape | None, Solid]:
         if kind in _PRIMITIVES:
             needed, make = _PRIMITIVES[kind]
             if "mesh" in values:
@@ -115,13 +132,13 @@ class GeomReader:
             return shape, shape, solid
         if kind == "plane":
             plane = Plane()
-            return plane, plane, None
+            return plane, plane, _no_volume
         if kind == "mesh":
             return self._mesh(document, element, values)
         if kind == "hfield":
             return self._height_field(document, element, values)
         self._warn(element, f"geoms of type {kind} are not supported; left out")
-        return None, None, None
+        return None, None, _no_volume
 
     def _height_field(self, document, element, values):
         asset = document.assets.get(("hfield", values.get("hfield", "")))
@@ -132,7 +149,7 @@ class GeomReader:
         shape = self._shapes[id(asset)]
         if shape is None:
             self._warn(element, "height fields from pictures are not supported; left out")
-        return shape, shape, None
+        return shape, shape, _no_volume
 
     def _mesh(self, document, element, values):
         if "mesh" not in values:
@@ -147,7 +164,7 @@ class GeomReader:
         return (
             self._mesh_shape(asset, hull=False),
             self._mesh_shape(asset, hull=True) if collides else None,
-            asset.solid,
+            lambda: asset.solid,
         )
 
     def _mesh_shape(self, asset: MeshAsset, *, hull: bool) -> MeshShape | None:
@@ -178,15 +195,19 @@ def _between(element: Element, kind: str, values, size: np.ndarray) -> tuple[np.
     return np.concatenate([0.5 * (ends[:3] + ends[3:]), z_towards(along / length)]), size
 
 
-def _ellipsoid(size: np.ndarray) -> tuple[Shape, MassProperties]:
+def _no_volume() -> None:
+    return None
+
+
+def _ellipsoid(size: np.ndarray) -> tuple[Shape, Solid]:
     a, b, c = size[:3]
     mass = 4.0 / 3.0 * np.pi * a * b * c
     moments = mass / 5.0 * np.array([b * b + c * c, a * a + c * c, a * a + b * b])
-    return ellipsoid_mesh(size[:3], *SEEN), MassProperties(mass, np.zeros(3), np.diag(moments))
+    return ellipsoid_mesh(size[:3], *SEEN), lambda: MassProperties(mass, np.zeros(3), np.diag(moments))
 
 
-def _solid(shape: Shape) -> tuple[Shape, MassProperties]:
-    return shape, unit_density_mass(shape)
+def _solid(shape: Shape) -> tuple[Shape, Solid]:
+    return shape, lambda: unit_density_mass(shape)
 
 
 _PRIMITIVES = {
@@ -196,15 +217,6 @@ _PRIMITIVES = {
     "box": (3, lambda s: _solid(Box(tuple(float(x) for x in s)))),
     "ellipsoid": (3, _ellipsoid),
 }
-
-
-def _mass(element: Element, values: Mapping[str, str], kind: str, solid, X: np.ndarray) -> MassProperties | None:
-    if solid is None:
-        return None
-    mass = number(element, "mass", None, low=0.0, source=values)
-    density = number(element, "density", 1000.0, low=0.0, source=values)
-    factor = density if mass is None else mass / solid.mass
-    return solid.scaled(factor).moved(rotation_matrix(X[3:]), X[:3])
 
 
 def _friction(element: Element, values: Mapping[str, str]) -> float:
