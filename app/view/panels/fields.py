@@ -27,9 +27,10 @@ def label(text: str, hint: str = "") -> None:
     imgui.table_next_row()
     imgui.table_next_column()
     imgui.align_text_to_frame_padding()
+    cut = imgui.calc_text_size(text).x > imgui.get_content_region_avail().x
     imgui.text(text)
-    if hint and imgui.is_item_hovered():
-        imgui.set_tooltip(hint)
+    if (hint or cut) and imgui.is_item_hovered():
+        imgui.set_tooltip("\n".join(filter(None, (text if cut else "", hint))))
     imgui.table_next_column()
     imgui.set_next_item_width(-1)
 
