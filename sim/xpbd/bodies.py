@@ -49,12 +49,16 @@ def solve_rigid_positions(jointed: bool):
         predicted: en.array(dtype=en.transform),
         dt: float,
         keep: float,
+        fastest: float,
         body_q: en.array(dtype=en.transform),
         body_qd: en.array(dtype=en.spatial_vector),
         push: en.array(dtype=float),
         drag: en.array(dtype=en.vec3),
     ):
-        """One sweep; `push` and `drag` accumulate the normal and tangential positional impulses [kg m] of the step."""
+        """One sweep; `push` and `drag` accumulate the normal and tangential positional impulses [kg m] of the step.
+
+        `fastest` is the speed [m/s] at which overlaps that were there before the step are undone.
+        """
         island = en.tid()
         first = first_slot_from(island_start[island], active_count[0], active_pair)
         last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
@@ -78,6 +82,10 @@ def solve_rigid_positions(jointed: bool):
                 gap = en.dot(n, pa - pb)
                 if gap < 0.0 or pushed > 0.0:
                     point = (pa + pb) * 0.5
+                    if gap < -fastest * dt:
+                        # pushes change gap and speed together, so this is the overlap of the step's beginning
+                        closed = gap - dt * en.dot(n, relative_velocity(a, b, point, body_q, body_qd, body_com))
+                        gap = gap - en.min(closed + fastest * dt, 0.0)
                     w = 0.0
                     if a >= 0:
                         w = w + weigh(a, point, n, body_q, body_com, body_inv_mass, body_inv_inertia, responses)

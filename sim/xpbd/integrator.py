@@ -274,7 +274,7 @@ class XPBDIntegrator:
                 contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                 model.shape_materials.mu, model.body_com, model.body_inv_mass, model.body_inertia,
                 model.body_inv_inertia, ResponseTable() if jointed is None else jointed.responses, contacts.points,
-                contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep,
+                contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
         )  # fmt: skip
