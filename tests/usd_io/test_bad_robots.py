@@ -66,7 +66,7 @@ def test_entities_are_refused(error, root, text):
         (b"\xff\xfe\x00\x01", "not well-formed"),
         (b"<?xml version='1.0' encoding='klingon'?><mujoco/>", "x.xml"),
         ("<html/>", "the root element is <html>"),
-        ("<mujoco>" + "<a>" * 300 + "</a>" * 300 + "</mujoco>", "nested more than"),
+        ("<mujoco>" + "<a>" * 10_001 + "</a>" * 10_001 + "</mujoco>", "nested more than"),
     ],
 )
 def test_what_is_no_robot_file_is_said(error, text, said):

@@ -100,6 +100,7 @@ def _without_circles(joints: list[JointRecord], kinematic: dict[str, bool]) -> s
     def find(end: str | None) -> str | None:
         end = None if kinematic.get(end, False) else end
         while head.get(end, end) != end:
+            head[end] = head.get(head[end], head[end])  # Half the way next time: chains may be long.
             end = head[end]
         return end
 

@@ -13,6 +13,7 @@ from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.geoms import Geom, GeomReader
 from usd_io.mjcf.markers import read_marker
 from usd_io.mjcf.poses import orientation, pose
+from usd_io.mjcf.unique_names import UniqueNames
 from usd_io.records import MarkerRecord
 from usd_io.xml.attributes import numbers, required
 from usd_io.xml.element import Element
@@ -21,6 +22,7 @@ MOST_BODIES = 100_000
 MOST_ELEMENTS = 400_000
 """Elements read, copies counted: nested replicas multiply."""
 _SILENT = frozenset({"plugin"})
+Placed = tuple[Element, "Body", "Scope"]
 
 
 @dataclass(eq=False)
@@ -63,6 +65,14 @@ class Body:
     inertial: Element | None = None
     mocap: bool = False
 
+    @property
+    def stands(self) -> bool:
+        """Whether no joint moves it."""
+        body: Body | None = self
+        while body is not None and not body.joints:
+            body = body.parent
+        return body is None
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -91,12 +101,17 @@ class BodyWalk:
         bodies: All bodies but the world, parents first.
         world: Geoms of the world stand here.
         attached: Attached models with their prefixes, whose actuators and contacts count as well.
+        names: Names of bodies, joints, geoms, sites, cameras, lights and frames.
     """
 
     def __init__(self, document: Document, geoms: GeomReader, warn: Callable[[Element, str], None]):
         self._geoms, self._warn = geoms, warn
         self._models: dict[int, Document] = {}
         self._elements = 0
+        # Elements yet to be read, innermost last: trees may be deeper than Python's stack.
+        self._waiting: list[Iterator[Placed]] = []
+        self.names = UniqueNames()
+        self.names.take("body", "world", document.root)
         self.bodies: list[Body] = []
         self.attached: list[tuple[Document, str, str]] = []
         self.world = Body("world", document.root, document, None, IDENTITY_TRANSFORM)
@@ -107,9 +122,18 @@ class BodyWalk:
                 )
             scope = Scope(document, IDENTITY_TRANSFORM, worldbody.attributes.get("childclass", ""))
             self._children(worldbody, self.world, scope)
+            self._read_waiting()
 
     def _children(self, element: Element, body: Body, scope: Scope) -> None:
-        for child in element.children:
+        self._waiting.append((child, body, scope) for child in element.children)
+
+    def _read_waiting(self) -> None:
+        while self._waiting:
+            placed = next(self._waiting[-1], None)
+            if placed is None:
+                self._waiting.pop()
+                continue
+            child, body, scope = placed
             self._elements += 1
             if self._elements > MOST_ELEMENTS:
                 raise SceneError(child.where, f"more than {MOST_ELEMENTS} elements", expected="fewer replicas")
@@ -122,6 +146,7 @@ class BodyWalk:
     def _geom(self, element: Element, body: Body, scope: Scope) -> None:
         geom = self._geoms.read(scope.document, element, scope.childclass)
         geom.name = scope.name(geom.name)
+        self.names.take("geom", geom.name, element)
         geom.X_bg = transform_multiply(scope.X, geom.X_bg)
         body.geoms.append(geom)
 
@@ -131,14 +156,22 @@ class BodyWalk:
         values = scope.document.merged(element, scope.childclass)
         if element.tag == "freejoint":
             values["type"] = "free"
-        body.joints.append(Joint(element, scope.document, values, scope.name(values.get("name", "")), scope.X))
+        name = scope.name(values.get("name", ""))
+        self.names.take("joint", name, element)
+        body.joints.append(Joint(element, scope.document, values, name, scope.X))
 
     def _marker(self, element: Element, body: Body, scope: Scope) -> None:
         record = read_marker(scope.document, element, scope.childclass)
         record.X_bs = transform_multiply(scope.X, record.X_bs)
-        body.markers.append((scope.name(element.attributes.get("name", "")), record))
+        name = scope.name(element.attributes.get("name", ""))
+        self.names.take(element.tag, name, element)
+        body.markers.append((name, record))
 
     def _inertial(self, element: Element, body: Body, scope: Scope) -> None:
+        if body.inertial is not None:
+            raise SceneError(
+                element.where, f"a second <inertial> (the first is on line {body.inertial.line})", expected="one a body"
+            )
         body.inertial = element
 
     def _body(self, element: Element, parent: Body, scope: Scope) -> None:
@@ -146,6 +179,7 @@ class BodyWalk:
             raise SceneError(element.where, f"more than {MOST_BODIES} bodies", expected="fewer replicas")
         X_pb = transform_multiply(scope.X, pose(element, element.attributes, scope.document.compiler))
         name = scope.name(element.attributes.get("name", ""))
+        self.names.take("body", name, element)
         body = Body(name, element, scope.document, parent, X_pb, mocap=element.attributes.get("mocap") == "true")
         self.bodies.append(body)
         childclass = element.attributes.get("childclass", scope.childclass)
@@ -153,13 +187,15 @@ class BodyWalk:
         self._children(element, body, inside)
 
     def _frame(self, element: Element, body: Body, scope: Scope) -> None:
+        self.names.take("frame", scope.name(element.attributes.get("name", "")), element)
         X = pose(element, element.attributes, scope.document.compiler)
         childclass = element.attributes.get("childclass", scope.childclass)
         self._children(element, body, scope.moved(X, childclass=childclass))
 
     def _replicate(self, element: Element, body: Body, scope: Scope) -> None:
-        for X, suffix in replicas(element, scope.document):
-            self._children(element, body, scope.moved(X, suffix=suffix + scope.suffix))
+        copies = replicas(element, scope.document)
+        scopes = (scope.moved(X, suffix=suffix + scope.suffix) for X, suffix in copies)
+        self._waiting.append((child, body, inside) for inside in scopes for child in element.children)
 
     def _attach(self, element: Element, body: Body, scope: Scope) -> None:
         inner = self._model(scope.document, element)
@@ -170,8 +206,7 @@ class BodyWalk:
         wanted = element.attributes.get("body")
         worlds = list(inner.root.each("worldbody"))
         if wanted is None:
-            for world in worlds:
-                self._children(world, body, inside)
+            self._waiting.append((child, body, inside) for world in worlds for child in world.children)
             return
         found = next(
             (e for w in worlds for e in w.walk() if e.tag == "body" and e.attributes.get("name") == wanted), None
@@ -204,9 +239,14 @@ class BodyWalk:
 
 def size_with_copies(element: Element) -> float:
     """Number of elements inside one, as often as replicas repeat them; what is no number counts once."""
-    inside = sum(1.0 + size_with_copies(child) for child in element.children)
-    count = element.attributes.get("count", "") if element.tag == "replicate" else ""
-    return inside * max(int(count), 1) if count.isdecimal() else inside
+    total, waiting = 0.0, [(element, 1.0)]
+    while waiting:
+        outer, copies = waiting.pop()
+        count = outer.attributes.get("count", "") if outer.tag == "replicate" else ""
+        copies *= max(int(count), 1) if count.isdecimal() else 1
+        total += copies * len(outer.children)
+        waiting.extend((child, copies) for child in outer.children)
+    return total
 
 
 def replicas(element: Element, document: Document) -> Iterator[tuple[np.ndarray, str]]:

@@ -17,12 +17,31 @@ class Defaults:
 
     def __init__(self, root: Element):
         self._classes: dict[str, dict[str, dict[str, str]]] = {MAIN: {}}
+        self._first: dict[str, Element] = {}
         for element in root.each("default"):
-            self._add(element, element.attributes.get("class", MAIN), self._classes[MAIN], top=True)
+            name = element.attributes.get("class", MAIN)
+            own = self._add(element, name, self._classes[MAIN])
+            if name != MAIN:
+                self._classes[MAIN] = own
+            waiting = [(child, own) for child in reversed(list(element.each("default")))]
+            while waiting:
+                nested, outer = waiting.pop()
+                own = self._add(nested, self._nested_name(nested), outer)
+                waiting.extend((child, own) for child in reversed(list(nested.each("default"))))
 
-    def _add(self, element: Element, name: str, inherited: dict, *, top: bool) -> None:
-        if not top and not name:
+    def _nested_name(self, element: Element) -> str:
+        name = element.attributes.get("class", "")
+        if not name:
             raise SceneError(element.where, "a nested default without class", expected='class="name"')
+        first = self._first.setdefault(name, element)
+        if first is not element or name == MAIN:
+            raise SceneError(
+                element.where, f"a second default class {name!r}", expected="names that differ, none of them main"
+            )
+        return name
+
+    def _add(self, element: Element, name: str, inherited: dict) -> dict[str, dict[str, str]]:
+        """Notes a class; returns it."""
         own = {tag: dict(values) for tag, values in inherited.items()}
         for child in element.children:
             if child.tag != "default":
@@ -33,10 +52,7 @@ class Defaults:
                     own["actuator"] = {k: v for k, v in own["actuator"].items() if k not in ("kp", "kv", "dampratio")}
                 own.setdefault(tag, {}).update(child.attributes)
         self._classes[name] = own
-        if top and name != MAIN:
-            self._classes[MAIN] = own
-        for child in element.each("default"):
-            self._add(child, child.attributes.get("class", ""), own, top=False)
+        return own
 
     def merged(self, element: Element, childclass: str) -> dict[str, str]:
         """The element's attributes over those of its class (its own, else the nearest childclass, else main)."""

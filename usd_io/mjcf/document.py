@@ -79,20 +79,30 @@ def open_document(path: Path, search: tuple[Path, ...] = ()) -> Document:
     return Document(root, folder, search, read_compiler(root), Defaults(root), assets)
 
 
-def _include(element: Element, folder: Path, search: tuple[Path, ...], seen: set[Path]) -> None:
-    children: list[Element] = []
-    for child in element.children:
-        if child.tag != "include":
-            _include(child, folder, search, seen)
-            children.append(child)
-            continue
-        file = find_file(required(child, "file", "other.xml"), [folder, *search], [folder, *search], child.where)
-        if file.resolve() in seen:
-            raise SceneError(child.where, f"{file.name} is included a second time", expected="each file once")
-        seen.add(file.resolve())
-        inner = parse_file(file, what=WHAT)
-        if inner.tag not in ("mujoco", "mujocoinclude"):
-            raise SceneError(f"{file}:{inner.line}", f"the root element is <{inner.tag}>", expected="<mujoco>")
-        _include(inner, folder, search, seen)
-        children.extend(inner.children)
-    element.children = children
+def _include(root: Element, folder: Path, search: tuple[Path, ...], seen: set[Path]) -> None:
+    """Puts the contents of included files in the place of all ``include`` elements, also of those in such files."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        children: list[Element] = []
+        pending = list(reversed(element.children))
+        while pending:
+            child = pending.pop()
+            if child.tag == "include":
+                pending.extend(reversed(_included(child, folder, search, seen)))
+            else:
+                children.append(child)
+        element.children = children
+        waiting.extend(reversed(children))
+
+
+def _included(element: Element, folder: Path, search: tuple[Path, ...], seen: set[Path]) -> list[Element]:
+    """What stands in the file that an ``include`` names."""
+    file = find_file(required(element, "file", "other.xml"), [folder, *search], [folder, *search], element.where)
+    if file.resolve() in seen:
+        raise SceneError(element.where, f"{file.name} is included a second time", expected="each file once")
+    seen.add(file.resolve())
+    inner = parse_file(file, what=WHAT)
+    if inner.tag not in ("mujoco", "mujocoinclude"):
+        raise SceneError(f"{file}:{inner.line}", f"the root element is <{inner.tag}>", expected="<mujoco>")
+    return inner.children

@@ -13,6 +13,8 @@ from usd_io.mjcf.poses import pose
 from usd_io.read.shape_mass import MassProperties, combine
 from usd_io.xml.attributes import number, numbers
 
+LEAST = 1e-15
+"""[kg, kg m^2] below which MuJoCo refuses to move a body."""
 WEIGHTLESS = MassProperties(0.0, np.zeros(3), np.zeros((3, 3)))
 
 
@@ -35,6 +37,37 @@ def body_mass(body: Body) -> MassProperties:
     if compiler.balanceinertia and moments[0] + moments[1] < moments[2]:
         moments = np.full(3, moments.mean())
     return replace(result, inertia=axes @ np.diag(moments) @ axes.T)
+
+
+def check_moving(bodies: list[Body], masses: list[MassProperties]) -> None:
+    """Whatever joints move must have mass and inertia, itself or in a body that is welded to it.
+
+    Raises:
+        SceneError: A body has neither.
+    """
+    welded: dict[Body, list[Body]] = {}
+    for body in bodies:
+        if not body.joints and body.parent is not None:
+            welded.setdefault(body.parent, []).append(body)
+    mass_of = dict(zip(bodies, masses, strict=True))
+
+    def has_mass(body: Body) -> bool:
+        mass = mass_of[body]
+        return mass.mass >= LEAST and bool(np.linalg.eigvalsh(mass.inertia)[0] >= LEAST)
+
+    for body in bodies:
+        waiting = [body] if body.joints else []
+        while waiting and not has_mass(waiting[-1]):
+            waiting.extend(welded.get(waiting.pop(), ()))
+        if body.joints and not waiting:
+            mass = mass_of[body]
+            raise SceneError(
+                body.element.where,
+                f"joints move it, and it has {mass.mass:g} kg and principal moments "
+                f"{np.linalg.eigvalsh(mass.inertia).tolist()}",
+                expected=f"mass and moments of {LEAST:g} or more, its own or those of a body without joints inside it",
+                next_step="give it a geom with mass, or an <inertial>",
+            )
 
 
 def _inertial(body: Body) -> MassProperties:

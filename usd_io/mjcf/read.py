@@ -19,14 +19,14 @@ from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.equalities import Known, read_equalities
 from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
 from usd_io.mjcf.ignored import name_ignored
-from usd_io.mjcf.inertia import body_mass
+from usd_io.mjcf.inertia import body_mass, check_moving
 from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, group_joints, joint_range
 from usd_io.mjcf.keyframes import apply_key, find_key
 from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options, switch_off
 from usd_io.read.shape_mass import MassProperties
 from usd_io.read.warning_log import WarningLog
-from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
+from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, Plane, SceneRecord, VisualRecord
 from usd_io.xml.attributes import number, numbers
 from usd_io.xml.element import Element
 from usd_io.xml.names import PathNames
@@ -84,6 +84,8 @@ class MjcfReading:
         for body, mass in zip(walk.bodies, self._masses(walk), strict=True):
             self._add_body(body, mass)
         documents = [(document, "", ""), *walk.attached]
+        for each in documents:
+            walk.names.take_sections(*each)
         key = None if keyframe is None else find_key(document, keyframe)
         self._read_actuators(documents, None if key is None else numbers(key, "ctrl"))
         self._read_equalities(documents)
@@ -122,6 +124,7 @@ class MjcfReading:
 
     def _masses(self, walk: BodyWalk) -> list[MassProperties]:
         masses = [body_mass(body) for body in walk.bodies]
+        check_moving(walk.bodies, masses)
         wanted = self._document.compiler.settotalmass
         total = sum(m.mass for m in masses)
         if wanted > 0.0 and total > 0.0:
@@ -190,6 +193,10 @@ class MjcfReading:
     def _add_geoms(self, body: Body) -> None:
         owner = self.body_paths[body]
         for geom in body.geoms:
+            if isinstance(geom.drawn, Plane) and not body.stands:
+                raise SceneError(
+                    geom.element.where, "a plane on a body that moves", expected="planes on what stands still"
+                )
             path = self._names.path(owner or self.root, geom.name or "geom")
             collides = geom.collides is not None and (geom.contype or geom.conaffinity or geom.paired)
             if collides:

@@ -21,8 +21,8 @@ from usd_io.errors import SceneError
 
 LARGEST_FILE = 64 << 20
 """[B]"""
-DEEPEST = 200
-"""Levels of nesting; longer kinematic chains exist on paper only, and Python's stack is finite."""
+DEEPEST = 10_000
+"""Levels of nesting. Nobody who reads them recurses."""
 
 
 @dataclass(eq=False)
@@ -59,9 +59,11 @@ class Element:
 
     def walk(self) -> Iterator[Element]:
         """This element and all below it."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            element = waiting.pop()
+            yield element
+            waiting.extend(reversed(element.children))
 
 
 class _Collector(ContentHandler):

@@ -42,3 +42,10 @@ def test_replicas_of_replicas_are_refused_before_they_fill_the_memory(tmp_path, 
     copies = '<replicate count="10000">' * 3 + inside + "</replicate>" * 3
     with pytest.raises(SceneError, match="fewer replicas"):
         read(tmp_path, copies)
+
+
+def test_trees_may_be_deeper_than_pythons_stack(tmp_path):
+    n = 1500
+    record = read(tmp_path, '<body><joint/><geom size=".1"/>' * n + "</body>" * n)
+    assert len(record.bodies) == len(record.joints) == n
+    assert [j.parent_path for j in record.joints[1:]] == [b.path for b in record.bodies[:-1]]
