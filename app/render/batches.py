@@ -237,6 +237,16 @@ class GrainBatch:
         return self._places
 
     @property
+    def radius_buffer(self) -> moderngl.Buffer:
+        """The GL buffer of radii, float32 [n]."""
+        return self._radii
+
+    @property
+    def static_buffer(self) -> moderngl.Buffer:
+        """The GL buffer of colours (four halves), item, instance and flags (uint32), [n]."""
+        return self._statics
+
+    @property
     def particle_rows(self) -> np.ndarray:
         """The particle of each point in `place_buffer`; only for grains that particles move."""
         rows = np.asarray(self.item.particles.rows, np.int32)

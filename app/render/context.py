@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.render.errors import NoGraphics
@@ -43,10 +44,20 @@ def headless_context() -> moderngl.Context:
     moderngl = _moderngl()
     try:
         if sys.platform.startswith("linux"):
-            return moderngl.create_context(standalone=True, backend="egl", require=330, **_libraries())
-        return moderngl.create_context(standalone=True, require=330)
+            return _newest(
+                lambda version: moderngl.create_context(standalone=True, backend="egl", require=version, **_libraries())
+            )
+        return _newest(lambda version: moderngl.create_context(standalone=True, require=version))
     except Exception as error:
         raise NoGraphics(f"no OpenGL 3.3 to draw with ({_plain(error)}); {MESA}") from None
+
+
+def _newest(make: Callable[[int], moderngl.Context]) -> moderngl.Context:
+    """A context with compute shaders where there are any: some drivers give the version that is asked for, no more."""
+    try:
+        return make(430)
+    except Exception:  # whatever the driver says; the older one then says it again
+        return make(330)
 
 
 def release_context() -> None:

@@ -11,19 +11,21 @@ from app.render.batches import GrainBatch, MeshBatch, flag_sets, make_batches, s
 from app.render.camera import Camera
 from app.render.context import headless_context, is_software
 from app.render.frame_block import FLOATS, frame_block
+from app.render.grain_pass import GrainPass
+from app.render.ground_pass import GroundPass
 from app.render.lights import LightRig, light_rig
+from app.render.material_binder import MaterialBinder
 from app.render.occlusion_pass import OcclusionPass
 from app.render.options import BACKGROUNDS, DrawOptions, Overlay
 from app.render.overlay_pass import OverlayPass
 from app.render.picking import Pick, ground_hit, nearest_hit, zoom_matrix
 from app.render.placement import Placement
-from app.render.scene import Material, RenderScene, Texture
+from app.render.scene import RenderScene
+from app.render.screen_quad import ScreenQuad
 from app.render.shader_source import Programs, set_uniforms
-from app.render.targets import PickTarget, PictureTarget, ShadowTarget, best_samples
-
-GROUND_REACH = 10.0
-"""Half width of the drawn ground, in radii of the scene."""
-_FULL_SCREEN = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float32)
+from app.render.shadow_pass import ShadowPass
+from app.render.splat_pass import SplatPass
+from app.render.targets import PickTarget, PictureTarget, best_samples
 
 
 @dataclass
@@ -55,16 +57,17 @@ class Renderer:
         self.placement: Placement | None = None
         self._meshes: list[MeshBatch] = []
         self._grains: list[GrainBatch] = []
-        self._textures: dict[str, moderngl.Texture] = {}
         self._frame = self.context.buffer(reserve=4 * FLOATS, dynamic=True)
-        self._screen_corners = self.context.buffer(_FULL_SCREEN.tobytes())
-        self._screen_arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
+        self._screen = ScreenQuad(self.context)
+        self._binder = MaterialBinder(self.context, software=self.software)
+        self._splats = SplatPass(self.context, self.programs, self._screen, self._binder)
+        self._grain_pass = GrainPass(self.context, self.programs, self._binder, self._splats)
+        self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, 1024 if self.software else 4096)
+        self._ground = GroundPass(self.programs, self._screen)
         self._target: PictureTarget | None = None
-        self._shadow = ShadowTarget(self.context, 1024 if self.software else 4096)
         self._pick: PickTarget | None = None
         self._overlay = OverlayPass(self.context, self.programs)
         self._occlusion: OcclusionPass | None = None
-        self._shadow_of: tuple | None = None
         self._flags_of: tuple | None = None
         self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
         self._finished: tuple[moderngl.Framebuffer, moderngl.Texture] | None = None
@@ -78,7 +81,8 @@ class Renderer:
         self.scene = scene
         self._meshes, self._grains = make_batches(self.context, scene)
         self.placement = Placement(self.context, scene, self._meshes, self._grains)
-        self._flags_of = self._shadow_of = None
+        self._flags_of = None
+        self._shadow.forget()
         self._moved += 1
 
     def update(self, body_q: object | None = None, particle_q: object | None = None) -> None:
@@ -125,7 +129,10 @@ class Renderer:
         self._refresh_flags(options)
         bounds = self.placement.bounds
         rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
-        shadow = self._draw_shadow(rig) if options.shadows and options.shading != "normals" else None
+        self._frame.bind_to_uniform_block(0)
+        shadow = None
+        if options.shadows and options.shading != "normals":
+            shadow = self._shadow.draw(self.scene, self.placement, self._meshes, self._grains, rig, self._moved)
         self._light_variant = rig.variant if shadow is None else (*rig.variant, "SHADOWS")
         self._write_frame(camera, size, rig, options, shadow)
         context, scene_target = self.context, self._target.scene
@@ -139,7 +146,7 @@ class Renderer:
         self._draw_surfaces(camera, size, options, transparent=False)
         context.enable(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        self._draw_ground(camera, options, scene_target)
+        self._ground.draw(self.scene, self.placement, camera, options, self._light_variant, scene_target)
         scene_target.depth_mask = False
         self._draw_surfaces(camera, size, options, transparent=True)
         projection = self._view_projection(camera, size)
@@ -185,7 +192,7 @@ class Renderer:
             if not batch.all_hidden:
                 batch.draw(program)
         for grains in self._grains:
-            self._draw_grains(grains, "ray_pick", zoom @ projection, view.camera)
+            self._grain_pass.draw(grains, self.placement, view.camera, zoom @ projection, "ray_pick")
         hit = nearest_hit(self._pick.read(), (x, y), view.size, projection, self.scene, self._meshes)
         return hit or ground_hit(self.scene, view.camera, (x, y), view.size)
 
@@ -202,7 +209,8 @@ class Renderer:
         key = (self.scene.version, options.purposes, options.selected, options.selected_instance, options.highlighted)
         if key == self._flags_of:
             return
-        self._flags_of, self._shadow_of = key, None
+        self._flags_of = key
+        self._shadow.forget()
         selected = flag_sets(self.scene, options.selected)
         highlighted = flag_sets(self.scene, (options.highlighted,)) if options.highlighted else set()
         for batch in (*self._meshes, *self._grains):
@@ -215,8 +223,9 @@ class Renderer:
         self, camera: Camera, size: tuple[int, int], rig: LightRig, options: DrawOptions, shadow: np.ndarray | None
     ) -> None:
         bounds = self.placement.bounds
-        texel = 2.0 * 1.05 * bounds.radius / self._shadow.size
-        softness = float(np.clip(0.15 * rig.softness * self._shadow.size, 1.2, 24.0))
+        shadow_size = self._shadow.target.size
+        texel = 2.0 * 1.05 * bounds.radius / shadow_size
+        softness = float(np.clip(0.15 * rig.softness * shadow_size, 1.2, 24.0))
         self._frame.write(
             frame_block(
                 camera,
@@ -233,44 +242,14 @@ class Renderer:
             )
         )
         self._frame.bind_to_uniform_block(0)
-        self._shadow.texture.use(1)
-
-    def _draw_shadow(self, rig: LightRig) -> np.ndarray | None:
-        """Depth as the casting light sees it; kept while nothing moves. Returns world to clip space of the light."""
-        bounds = self.placement.bounds
-        if not len(rig.places) or bounds.is_empty:
-            return None
-        radius, toward = 1.05 * bounds.radius, rig.caster_direction
-        light = Camera(bounds.center + 2.0 * radius * toward, bounds.center, self.scene.up)
-        # What is lit lies between the light and far behind the scene: the ground catches long shadows.
-        light.orthographic_height, light.near, light.far = 2.0 * radius, radius, 12.0 * radius
-        matrix = light.projection_matrix(1.0) @ light.view_matrix()
-        key = (self._moved, self.scene.version, matrix.tobytes())
-        if key == self._shadow_of:
-            return matrix
-        self._shadow_of = key
-        target = self._shadow.framebuffer
-        target.use()
-        target.clear(depth=1.0)
-        self.context.enable_only(moderngl.DEPTH_TEST)
-        self.context.depth_func = "<="
-        program = self.programs.get("shadow", "shadow")
-        set_uniforms(program, light_matrix=matrix)
-        self._frame.bind_to_uniform_block(0)
-        for batch in self._meshes:
-            if not batch.all_hidden and not batch.transparent:
-                batch.draw(program)
-        for grains in self._grains:
-            if not grains.transparent:
-                self._draw_grains(grains, "ray_depth", matrix, light)
-        return matrix
+        self._shadow.target.texture.use(1)
 
     def _draw_background(self, options: DrawOptions) -> None:
         self.context.enable_only(moderngl.NOTHING)
         top, bottom = BACKGROUNDS[options.background]
         program = self.programs.get("screen", "background")
         set_uniforms(program, top=top, bottom=bottom, opacity=0.0 if options.transparent else 1.0)
-        self._draw_screen(program)
+        self._screen.draw(program)
 
     def _draw_surfaces(self, camera: Camera, size: tuple[int, int], options: DrawOptions, *, transparent: bool) -> None:
         meshes = [b for b in self._meshes if b.transparent == transparent and not b.all_hidden]
@@ -301,14 +280,24 @@ class Renderer:
         projection = self._view_projection(camera, size)
         for each in grains:
             material = self.scene.materials[each.material]
-            self._draw_grains(each, "ray", projection, camera, *variant, *self._light_variant, material=material)
+            self._grain_pass.shade(
+                each,
+                self.placement,
+                camera,
+                projection,
+                self._target.scene,
+                self.placement.everything,
+                *variant,
+                *self._light_variant,
+                material=material,
+            )
 
     def _surface_program(self, batch: MeshBatch, variant: tuple[str, ...]) -> moderngl.Program:
         """The program that shades a batch, its material set."""
         material = self.scene.materials[batch.material]
-        textured = ("TEXTURED",) if material.texture is not None and "SHOW_NORMALS" not in variant else ()
-        program = self.programs.get("mesh", "mesh", *variant, *textured, *self._light_variant)
-        self._set_material(program, material)
+        images = () if "SHOW_NORMALS" in variant else self._binder.variant(material)
+        program = self.programs.get("mesh", "mesh", *variant, *images, *self._light_variant)
+        self._binder.bind(program, material)
         return program
 
     def _draw_edges(self, meshes: list[MeshBatch], *, on_shaded: bool, options: DrawOptions) -> None:
@@ -328,113 +317,6 @@ class Renderer:
             context.disable_direct(_POLYGON_OFFSET_LINE)
         context.wireframe = False
 
-    def _draw_grains(
-        self,
-        grains: GrainBatch,
-        fragment: str,
-        projection: np.ndarray,
-        camera: Camera,
-        *variant: str,
-        material: Material | None = None,
-        needed: int = 0,
-    ) -> None:
-        if grains.all_hidden:
-            return
-        kind = ("grain", fragment, "CAPSULE") if grains.capsules else ("sphere", fragment)
-        program = self.programs.get(*kind, *variant)
-        seen_from = [*camera.axes()[2], 0.0] if camera.orthographic_height else [*camera.eye, 1.0]
-        matrix = self.placement.grain_matrix(grains)
-        set_uniforms(program, model=matrix, projection_used=projection, seen_from=tuple(seen_from), needed=needed)
-        if material is not None:
-            self._set_look(program, material)
-        if grains.capsules:
-            # The far faces of the box: seen from inside, too.
-            self.context.enable(moderngl.CULL_FACE)
-            self.context.cull_face = "front"
-        grains.draw(program)
-        self.context.disable(moderngl.CULL_FACE)
-
-    def _set_material(self, program: moderngl.Program, material: Material) -> None:
-        self._set_look(program, material)
-        texture = material.texture
-        uv = np.eye(3) if material.uv_transform is None else np.asarray(material.uv_transform)
-        set_uniforms(program, uv_transform=uv)
-        if texture is None:
-            return
-        self._texture(texture).use(0)
-        set_uniforms(
-            program,
-            image_scale=texture.scale,
-            image_bias=texture.bias,
-            emissive=(*material.emissive, 2.0 if texture.srgb else 1.0),
-        )
-
-    def _set_look(self, program: moderngl.Program, material: Material) -> None:
-        diffuse = (0.0, 0.0, 0.0, 0.0) if material.diffuse is None else (*material.diffuse, 1.0)
-        set_uniforms(
-            program,
-            base=tuple(map(float, diffuse)),
-            look=(material.metallic, material.roughness, material.opacity, material.opacity_threshold),
-            emissive=(*material.emissive, 0.0),
-        )
-
-    def _texture(self, texture: Texture) -> moderngl.Texture:
-        if texture.name not in self._textures:
-            height, width = texture.pixels.shape[:2]
-            # GL counts rows from the bottom, as texture coordinates do.
-            made = self.context.texture((width, height), 4, np.ascontiguousarray(texture.pixels[::-1]).tobytes())
-            made.build_mipmaps()
-            made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-            made.anisotropy = 1.0 if self.software else 8.0
-            made.repeat_x, made.repeat_y = texture.repeat
-            self._textures[texture.name] = made
-        return self._textures[texture.name]
-
-    def _draw_ground(self, camera: Camera, options: DrawOptions, target: moderngl.Framebuffer) -> None:
-        grounds = [m for m in self.scene.meshes if m.ground and m.visible and m.purpose in options.purposes]
-        if not (grounds or options.grid) or options.shading == "normals":
-            return
-        bounds = self.placement.bounds
-        dark = options.background in ("dark", "black")
-        _, bottom = BACKGROUNDS[options.background]
-        tint, floor = np.array(bottom), 0.0
-        if grounds:
-            floor = 0.0 if options.transparent else 1.0
-            color = self._ground_color(grounds[0])
-            tint = np.clip(color, 0.02, 0.86)  # what is as bright as the screen shows no form
-        height = self.scene.ground_height or 0.0
-        # Lines every power of ten that is about a twelfth of the distance looked over.
-        cell = 10.0 ** np.floor(np.log10(max(0.6 * camera.distance, 1e-6)))
-        axes = ("WITH_AXES",) if options.grid and not grounds else ()
-        program = self.programs.get("ground", "ground", *axes, *self._light_variant)
-        if program not in self._screen_arrays:
-            content = [(self._screen_corners, "2f", "in_corner")]
-            self._screen_arrays[program] = self.context.vertex_array(program, content)
-        ink = np.array([0.75, 0.78, 0.82]) if dark and not grounds else np.array([0.18, 0.2, 0.24])
-        lines = (0.20 if dark and not grounds else 0.28) if options.grid else 0.0
-        set_uniforms(
-            program,
-            extent=GROUND_REACH * bounds.radius,
-            height=height - 2e-4 * bounds.radius,
-            cell=float(cell),
-            tint=tuple(map(float, tint)),
-            ink=tuple(map(float, ink)),
-            floor_opacity=floor,
-            line_opacity=lines,
-        )
-        # A floor that is there has depths, so that things darken it where they stand; a grid alone has none.
-        above = float(np.dot(camera.eye, self.scene.up)) > height
-        target.depth_mask = floor > 0.0 and above
-        self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
-
-    def _ground_color(self, item) -> np.ndarray:
-        """sRGB colour of the ground's look."""
-        material = self.scene.materials[item.material]
-        linear = np.asarray(item.color[:3] if material.diffuse is None else material.diffuse, float)
-        if material.texture is not None:
-            return material.texture.pixels[..., :3].reshape(-1, 3).mean(axis=0) / 255.0
-        return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-6) ** (1 / 2.4) - 0.055)
-
     def _finish(
         self,
         camera: Camera,
@@ -450,7 +332,7 @@ class Renderer:
         if target.samples > 1:
             context.copy_framebuffer(target.resolved, target.scene)
         if options.ambient_occlusion and options.shading in ("shaded", "wireframe on shaded"):
-            self._occlusion = self._occlusion or OcclusionPass(context, self.programs, self._draw_screen)
+            self._occlusion = self._occlusion or OcclusionPass(context, self.programs, self._screen.draw)
             self._occlusion.draw(target, projection, self.placement.bounds.radius)
         # Where the processor draws, edges are smoothed once things stand still: that costs a tenth of a frame.
         moved, self._moved_before = self._moved != self._moved_before, self._moved
@@ -463,14 +345,14 @@ class Renderer:
             target.picture.use(3)
             program = self.programs.get("screen", "resolve", "SMOOTH_EDGES")
             set_uniforms(program, corner=(0, 0))
-            self._draw_screen(program)
+            self._screen.draw(program)
         context.enable_only(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         if selected:
             target.mask_texture.use(2)
             program = self.programs.get("screen", "outline")
             set_uniforms(program, ink=options.selection_color, width=2.5 * scale)
-            self._draw_screen(program)
+            self._screen.draw(program)
         if overlay is not None:
             self._overlay.draw(overlay, projection, through=True, scale=scale)
             self._overlay.texts(overlay, camera, size, scale=scale)
@@ -490,14 +372,8 @@ class Renderer:
             if isinstance(batch, MeshBatch):
                 batch.draw(self.programs.get("mask", "mask"))
             else:
-                self._draw_grains(batch, "ray_mask", projection, camera, needed=6)
+                self._grain_pass.draw(batch, self.placement, camera, projection, "ray_mask", needed=6)
         return True
-
-    def _draw_screen(self, program: moderngl.Program) -> None:
-        if program not in self._screen_arrays:
-            content = [(self._screen_corners, "2f", "in_corner")]
-            self._screen_arrays[program] = self.context.vertex_array(program, content)
-        self._screen_arrays[program].render(moderngl.TRIANGLE_STRIP)
 
     def _copy_to(self, target: moderngl.Framebuffer, viewport: tuple[int, int, int, int]) -> None:
         target.use()
@@ -506,15 +382,15 @@ class Renderer:
         self._finished[1].use(3)
         program = self.programs.get("screen", "resolve")
         set_uniforms(program, corner=viewport[:2])
-        self._draw_screen(program)
+        self._screen.draw(program)
 
     # the end -------------------------------------------------------------------------------------------------------
     def _release_scene(self) -> None:
         if self.placement is not None:
             self.placement.release()
-        for each in (*self._meshes, *self._grains, *self._textures.values()):
+        for each in (*self._meshes, *self._grains, self._binder):
             each.release()
-        self._meshes, self._grains, self._textures = [], [], {}
+        self._meshes, self._grains = [], []
 
     def release(self) -> None:
         """Give everything on the GPU back."""
@@ -526,13 +402,11 @@ class Renderer:
             self._overlay,
             self._occlusion,
             self._frame,
-            self._screen_corners,
+            self._splats,
+            self._screen,
         ):
             if each is not None:
                 each.release()
-        for array in self._screen_arrays.values():
-            array.release()
-        self._screen_arrays.clear()
         self._target = self._pick = None
         if self._owns_context:
             self.context.release()

@@ -46,7 +46,7 @@ class Programs:
     def __init__(self, context: moderngl.Context, *, lean: bool):
         self._context = context
         self._defines = ("LEAN",) if lean else ()
-        self._made: dict[tuple[str, str, tuple[str, ...]], moderngl.Program] = {}
+        self._made: dict[tuple[str, str, tuple[str, ...]], moderngl.Program | moderngl.ComputeShader] = {}
 
     def get(self, vertex: str, fragment: str, *defines: str) -> moderngl.Program:
         """The program of `vertex`.vert.glsl and `fragment`.frag.glsl, its frame block and samplers bound."""
@@ -57,20 +57,42 @@ class Programs:
                 vertex_shader=shader_source(f"{vertex}.vert.glsl", switches),
                 fragment_shader=shader_source(f"{fragment}.frag.glsl", switches),
             )
-            if "Frame" in program:
-                program["Frame"].binding = 0
-            for unit, name in SAMPLERS.items():
-                if name in program:
-                    program[name].value = unit
-            self._made[key] = program
+            self._made[key] = _bound(program)
+        return self._made[key]
+
+    def compute(self, name: str, *defines: str) -> moderngl.ComputeShader:
+        """The compute shader `name`.comp.glsl, bound likewise; needs OpenGL 4.3."""
+        key = (name, "", defines)
+        if key not in self._made:
+            text = shader_source(f"{name}.comp.glsl", (*self._defines, *defines))
+            self._made[key] = _bound(self._context.compute_shader(text))
         return self._made[key]
 
 
-SAMPLERS = {0: "image", 1: "shadow_map", 2: "mask", 3: "picture", 4: "atlas", 5: "depths", 6: "occlusion"}
+def _bound(program: moderngl.Program | moderngl.ComputeShader) -> moderngl.Program | moderngl.ComputeShader:
+    if "Frame" in program:
+        program["Frame"].binding = 0
+    for unit, name in SAMPLERS.items():
+        if name in program:
+            program[name].value = unit
+    return program
+
+
+SAMPLERS = {
+    0: "image",
+    1: "shadow_map",
+    2: "mask",
+    3: "picture",
+    4: "atlas",
+    5: "depths",
+    6: "occlusion",
+    7: "splat_colors",
+    8: "splat_places",
+}
 """Texture units."""
 
 
-def set_uniforms(program: moderngl.Program, **values: object) -> None:
+def set_uniforms(program: moderngl.Program | moderngl.ComputeShader, **values: object) -> None:
     """Sets those of the uniforms that the program has: the compiler drops what it does not use."""
     for name, value in values.items():
         if name in program:

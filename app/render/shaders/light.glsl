@@ -1,6 +1,10 @@
 // A surface under the lights of the frame: Lambert and GGX for each, a two-colour sky around.
 uniform sampler2DShadow shadow_map;
 
+#ifndef PIXEL_PLACE
+#define PIXEL_PLACE gl_FragCoord.xy
+#endif
+
 struct Surface {
     vec3 position;
     vec3 normal;
@@ -26,7 +30,7 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
     return texture(shadow_map, place);
 #else
     // A disc of samples along a golden-angle spiral, turned by a hash of the pixel: blur without bands.
-    float turn = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715)))) * 6.2831853;
+    float turn = fract(52.9829189 * fract(dot(PIXEL_PLACE, vec2(0.06711056, 0.00583715)))) * 6.2831853;
     float sum = 0.0;
     for (int i = 0; i < 16; ++i) {
         float r = sqrt((float(i) + 0.5) / 16.0) * spread, a = float(i) * 2.3999632 + turn;

@@ -1,0 +1,10 @@
+#version 430 core
+// Depths of spheres from compute shaders into a shadow map.
+layout(std430, binding = 3) readonly buffer Nearest { uint nearest[]; };
+uniform ivec2 grid;
+void main() {
+    ivec2 at = ivec2(gl_FragCoord.xy);
+    uint bits = nearest[at.y * grid.x + at.x];
+    if (bits == 0xffffffffu) discard;
+    gl_FragDepth = uintBitsToFloat(bits);
+}

@@ -1,0 +1,73 @@
+"""Depth as the light that casts shadows sees it."""
+
+from __future__ import annotations
+
+import moderngl
+import numpy as np
+
+from app.render.batches import GrainBatch, MeshBatch
+from app.render.camera import Camera
+from app.render.grain_pass import GrainPass
+from app.render.lights import LightRig
+from app.render.placement import Placement
+from app.render.scene import RenderScene
+from app.render.shader_source import Programs, set_uniforms
+from app.render.targets import ShadowTarget
+
+
+class ShadowPass:
+    """The shadow map of one renderer, drawn anew when something moves.
+
+    Attributes:
+        target: the map.
+    """
+
+    def __init__(self, context: moderngl.Context, programs: Programs, grains: GrainPass, size: int):
+        self._context, self._programs, self._grains = context, programs, grains
+        self.target = ShadowTarget(context, size)
+        self._drawn_of: tuple | None = None
+
+    def forget(self) -> None:
+        """What is drawn has changed."""
+        self._drawn_of = None
+
+    def draw(
+        self,
+        scene: RenderScene,
+        placement: Placement,
+        meshes: list[MeshBatch],
+        grains: list[GrainBatch],
+        rig: LightRig,
+        moved: int,
+    ) -> np.ndarray | None:
+        """Draw it unless it is still right; `moved` counts changes of positions. Returns world to clip space of the light."""
+        bounds = placement.bounds
+        if not len(rig.places) or bounds.is_empty:
+            return None
+        radius, toward = 1.05 * bounds.radius, rig.caster_direction
+        light = Camera(bounds.center + 2.0 * radius * toward, bounds.center, scene.up)
+        # What is lit lies between the light and far behind the scene: the ground catches long shadows.
+        light.orthographic_height, light.near, light.far = 2.0 * radius, radius, 12.0 * radius
+        matrix = light.projection_matrix(1.0) @ light.view_matrix()
+        key = (moved, scene.version, matrix.tobytes())
+        if key == self._drawn_of:
+            return matrix
+        self._drawn_of = key
+        target = self.target.framebuffer
+        target.use()
+        target.clear(depth=1.0)
+        self._context.enable_only(moderngl.DEPTH_TEST)
+        self._context.depth_func = "<="
+        program = self._programs.get("shadow", "shadow")
+        set_uniforms(program, light_matrix=matrix)
+        for batch in meshes:
+            if not batch.all_hidden and not batch.transparent:
+                batch.draw(program)
+        for each in grains:
+            if not each.transparent and not each.all_hidden:
+                self._grains.darken(each, placement, light, matrix, target)
+        return matrix
+
+    def release(self) -> None:
+        """Give the map back."""
+        self.target.release()
