@@ -16,7 +16,11 @@ ROW_WIDTHS = {"body_q": 7, "particle_q": 3, "particle_qd": 3}
 
 
 class Recording(Protocol):
-    """Where frames go. `usd_io.recorder.UsdRecorder` is one."""
+    """Where frames go. `usd_io.recorder.UsdRecorder` is one.
+
+    One that draws may have `show_state(time_code, state)` besides: it is called with the arrays on a GPU as soon as the
+    frame is computed, and `write_frame` follows when it has been found good.
+    """
 
     def write_frame(
         self,
@@ -53,6 +57,14 @@ class FrameOutput:
                 recording.close()
             finally:
                 self.seconds += perf_counter() - began
+
+    def show_state(self, time_code: float, state: State) -> None:
+        """Let a recording that draws take the positions of a frame where they lie, before `write_data` hands it over."""
+        show = getattr(self.recording, "show_state", None)
+        if show is not None:
+            began = perf_counter()
+            show(time_code, state)
+            self.seconds += perf_counter() - began
 
     def write_state(self, time_code: float, state: State) -> None:
         """Hand over a state as a frame."""

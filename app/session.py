@@ -193,7 +193,9 @@ class Session:
             self._output.write_state(self.time_code, self.state)
         else:
             self._readback.take(self.frame, self.time_code, self._output.wanted_arrays())
+            # The frame before is recorded while the GPU computes this one.
             self._hand_out(waiting=1 if self.history is None else 0)
+            self._output.show_state(self.time_code, self.state)
         if self.hands is not None:
             self.hands.after_frame()
         times = {"prepare": prepared - began, "simulate": simulated - prepared, "record": perf_counter() - simulated}

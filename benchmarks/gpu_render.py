@@ -92,22 +92,56 @@ def cloth(count: int):
     return f"cloth of {len(triangles):,} triangles", scene, Frame(model, sim.SemiImplicitIntegrator())
 
 
-CASES = {"particles": (particles, 1_000_000), "bodies": (bodies, 10_000), "cloth": (cloth, 131_072)}
+CASES = {
+    "cloth": (cloth, 20_000),
+    "large cloth": (cloth, 131_072),
+    "bodies": (bodies, 10_000),
+    "particles": (particles, 1_000_000),
+}
+PASSES = (("_shadow", "draw"), ("", "_draw_background"), ("", "_draw_surfaces"), ("_ground", "draw"), ("", "_finish"))
+"""Methods of the renderer (or of a part of it) that draw one part of a picture."""
 
 
 def median_ms(step, seconds: float) -> float:
-    """Median of repeated calls [ms], after three that do not count; of a step that takes longer, one call."""
-    began = time.perf_counter()
-    for _ in range(3):
-        step()
-        if time.perf_counter() - began > seconds:
-            break
+    """Median of repeated calls [ms], after three that do not count; of a step that takes longer, of the calls there is time for."""
     spans, ends = [], time.perf_counter() + seconds
-    while not spans or time.perf_counter() < ends:
+    while len(spans) < 4 or time.perf_counter() < ends:
         began = time.perf_counter()
         step()
         spans.append(time.perf_counter() - began)
-    return 1e3 * statistics.median(spans)
+        if time.perf_counter() > ends and len(spans) > 1:
+            break
+    return 1e3 * statistics.median(spans[3:] or spans[1:])
+
+
+def pass_times(renderer: Renderer, draw) -> dict[str, float]:
+    """What the GPU spends on each part of a picture [ms], by its own clock, everything drawn anew."""
+    query, times, found = renderer.context.query(time=True), {}, []
+
+    def timed(owner, name: str, label: str):
+        method = getattr(owner, name)
+
+        def run(*args, **more):
+            with query:
+                out = method(*args, **more)
+            times[label] = times.get(label, 0.0) + query.elapsed * 1e-6
+            return out
+
+        setattr(owner, name, run)
+        return lambda: delattr(owner, name)
+
+    undo = [
+        timed(getattr(renderer, part) if part else renderer, name, (part + " " + name).replace("_", " ").strip())
+        for part, name in PASSES
+    ]
+    for _ in range(5):
+        times.clear()
+        renderer._moved += 1
+        draw()
+        found.append(dict(times))
+    for each in undo:
+        each()
+    return {label: statistics.median(f.get(label, 0.0) for f in found) for label in found[-1]}
 
 
 def measure(renderer: Renderer, make, count: int, seconds: float, picture: str | None) -> dict:
@@ -143,14 +177,17 @@ def measure(renderer: Renderer, make, count: int, seconds: float, picture: str |
     update(False)
     out["direct"] = renderer.placement.on_gpu
     draw()
+    out["draw_still_ms"] = median_ms(draw, seconds / 2)
+    out["passes_ms"] = pass_times(renderer, draw)
+    out["update_direct_ms"] = median_ms(lambda: update(False), seconds / 2)
+    out["simulate_ms"] = median_ms(simulate, seconds / 2)
     out["direct_ms"] = median_ms(lambda: whole(False), seconds)
+    out["host_ms"] = median_ms(lambda: whole(True), seconds / 2)
+    out["update_host_ms"] = median_ms(lambda: update(True), seconds / 4)
+    update(False)
+    draw()
     if picture:
         save(renderer.read_pixels(), picture)
-    out["host_ms"] = median_ms(lambda: whole(True), seconds)
-    out["simulate_ms"] = median_ms(simulate, seconds / 2)
-    out["update_direct_ms"] = median_ms(lambda: update(False), seconds / 2)
-    out["update_host_ms"] = median_ms(lambda: update(True), seconds / 2)
-    out["draw_still_ms"] = median_ms(draw, seconds / 2)
     out["finite"] = all(
         bool(np.isfinite(v.numpy()).all()) for v in (lies("body_q"), lies("particle_q")) if v is not None
     )
@@ -197,6 +234,7 @@ def main() -> None:
             f"   {'' if row['direct'] else 'NOT DIRECT '}{'' if row['finite'] else 'NOT FINITE '}(ready in {row['ready_s']:.1f} s)",
             flush=True,
         )
+        print("    passes, ms: " + ", ".join(f"{name} {ms:.2f}" for name, ms in row["passes_ms"].items()), flush=True)
         if options.json:
             with open(options.json, "w") as file:
                 json.dump(rows, file, indent=1)

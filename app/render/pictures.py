@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from app.render.options import DrawOptions
 from app.render.renderer import Renderer
 from app.render.scene import RenderScene
 from app.render.views import choose_camera
+
+if TYPE_CHECKING:
+    from sim import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class PictureRecording:
 
     Attributes:
         frame_count: frames taken so far.
+        direct_count: those of them whose positions went from the simulation into GL buffers without visiting the host.
         seconds: wall time spent drawing and encoding [s].
     """
 
@@ -64,8 +69,23 @@ class PictureRecording:
             raise
         chosen = next((c for c in scene.cameras if settings.camera in (None, c.path, c.name)), None)
         self._moving = chosen if chosen is not None and (chosen.body >= 0 or chosen.track is not None) else None
-        self.frame_count, self.seconds = 0, 0.0
-        self._undrawn, self._time_code = False, 0.0
+        self.frame_count, self.direct_count, self.seconds = 0, 0, 0.0
+        self._last_rows: list[np.ndarray | None] | None = None
+        self._ahead: tuple[float, np.ndarray] | None = None
+
+    def show_state(self, time_code: float, state: State) -> None:
+        """Draw a frame from the arrays of the simulation, on the GPU that draws; `write_frame` then hands its picture on.
+
+        Elsewhere this does nothing, and `write_frame` draws what it is given.
+        """
+        if isinstance(self._writer, LastPicture) or self._renderer.placement.refused:
+            return
+        began = perf_counter()
+        values = [_some(state.body_q), _some(state.particle_q)]
+        if any(self._renderer.placement.can_stay(v) for v in values):
+            self._renderer.update(*values)
+            self._ahead = (time_code, self._draw(time_code))
+        self.seconds += perf_counter() - began
 
     def write_frame(
         self,
@@ -74,27 +94,30 @@ class PictureRecording:
         particle_q: np.ndarray | None,
         particle_qd: np.ndarray | None = None,
     ) -> None:
-        """Draw one frame.
+        """Take one frame: as it was drawn by `show_state`, or drawn now.
 
         Raises:
             NoEncoder: if the picture cannot be written.
         """
         began = perf_counter()
-        self._renderer.update(_some(body_q), _some(particle_q))
         self.frame_count += 1
         self._time_code = time_code
-        self._undrawn = True
-        if not isinstance(self._writer, LastPicture):
-            self._writer.write(self._draw())
+        ahead, self._ahead = self._ahead, None
+        if isinstance(self._writer, LastPicture):
+            # Only the last one is drawn; the arrays are lent.
+            self._last_rows = [None if _some(v) is None else np.array(v) for v in (body_q, particle_q)]
+        elif ahead is not None and ahead[0] == time_code:
+            self.direct_count += 1
+            self._writer.write(ahead[1])
+        else:
+            self._renderer.update(_some(body_q), _some(particle_q))
+            self._writer.write(self._draw(time_code))
         self.seconds += perf_counter() - began
 
-    def _draw(self) -> np.ndarray:
+    def _draw(self, time_code: float) -> np.ndarray:
         if self._moving is not None:
-            self._camera = self._moving.camera(
-                self._renderer.placement.body_q, up=self._scene.up, time_code=self._time_code
-            )
+            self._camera = self._moving.camera(self._renderer.placement.body_q, up=self._scene.up, time_code=time_code)
         self._renderer.draw(self._camera, self._settings.options, self._settings.size)
-        self._undrawn = False
         return self._renderer.read_pixels()
 
     def close(self) -> None:
@@ -106,13 +129,14 @@ class PictureRecording:
         if self._renderer is None:
             return
         try:
-            if self._undrawn and isinstance(self._writer, LastPicture):
-                self._writer.write(self._draw())
+            if self._last_rows is not None:
+                self._renderer.update(*self._last_rows)
+                self._writer.write(self._draw(self._time_code))
             self._writer.close()
         finally:
             self._renderer.release()
             self._renderer = None
 
 
-def _some(values: np.ndarray | None) -> np.ndarray | None:
+def _some(values: object | None) -> object | None:
     return values if values is not None and len(values) else None

@@ -27,6 +27,7 @@ class Placement:
         poses: poses of bodies as matrices [n, 4, 4]; those of the start where only the GPU needs them.
         bounds: box around what is looked at: what moves, and its surroundings of like size.
         everything: box around all that is drawn but unbounded ground.
+        refused: why arrays on a GPU take the way over the host; empty while they need not.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Placement:
     ):
         self._context, self._meshes, self._grains = context, meshes, grains
         self._cuda: cuda_buffers.CudaBuffers | None = None
-        self._refused = ""
+        self.refused = ""
         #: whether the last poses, and the last particles, were taken on the GPU
         self._bodies_there = self._particles_there = False
         self._rigid = [b for b in meshes if b.surface is None]
@@ -70,7 +71,7 @@ class Placement:
 
     def update(self, body_q: object | None, particle_q: object | None) -> None:
         """Poses [n, 7] and positions [n, 3] as arrays of NumPy or of the engine; None for what did not change."""
-        there = [self._stays_there(body_q), self._stays_there(particle_q)]
+        there = [self.can_stay(body_q), self.can_stay(particle_q)]
         if any(there):
             self._cuda.update(body_q if there[0] else None, particle_q if there[1] else None)
         if body_q is not None:
@@ -88,19 +89,19 @@ class Placement:
         self._fresh = False
         self._measure()
 
-    def _stays_there(self, values: object | None) -> bool:
+    def can_stay(self, values: object | None) -> bool:
         """Whether values lie on a GPU whose kernels can write the GL buffers; sees to that at the first of them."""
         if not isinstance(values, en.array) or not values.device.is_cuda or not values.is_contiguous:
             return False
-        if self._cuda is None and not self._refused:
-            self._refused = cuda_buffers.why_not(self._context, values.device)
-            if not self._refused:
+        if self._cuda is None and not self.refused:
+            self.refused = cuda_buffers.why_not(self._context, values.device)
+            if not self.refused:
                 try:
                     self._cuda = cuda_buffers.CudaBuffers(values.device, self._meshes, self._grains)
                 except (en.EngineError, RuntimeError) as error:  # RuntimeError: the driver lacks the functions
-                    self._refused = " ".join(str(error).split())
-            if self._refused:
-                cuda_buffers.tell_once(self._refused)
+                    self.refused = " ".join(str(error).split())
+            if self.refused:
+                cuda_buffers.tell_once(self.refused)
         return self._cuda is not None and self._cuda.device == values.device
 
     def _follow_bodies(self, body_q: object) -> None:

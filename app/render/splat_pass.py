@@ -5,8 +5,6 @@ Large GPUs have few units for graphics: an H100 draws a million small spheres as
 
 from __future__ import annotations
 
-import os
-
 import moderngl
 import numpy as np
 
@@ -17,7 +15,7 @@ from app.render.scene import Material
 from app.render.screen_quad import ScreenQuad
 from app.render.shader_source import Programs, set_uniforms
 
-FEWEST = int(os.environ.get("SIMRUN_SPLAT_FROM", "4096"))
+FEWEST = 4096
 """Spheres from which on this is worth it."""
 _ACROSS = 1024
 """Work groups in a row; more are further rows."""

@@ -11,6 +11,7 @@ from app.errors import AppError
 if TYPE_CHECKING:
     from app.frame_output import Recording
     from app.render.pictures import PictureRecording
+    from sim import State
 
 
 class WithPictures:
@@ -24,6 +25,11 @@ class WithPictures:
         self._recording, self._pictures = recording, pictures
         self.reads_velocities = getattr(recording, "reads_velocities", True)
         self.failure: str | None = None
+
+    def show_state(self, time_code: float, state: State) -> None:
+        """Draw a frame whose positions lie on a GPU; `write_frame` follows when it has been found good."""
+        if self.failure is None:
+            self._try(lambda: self._pictures.show_state(time_code, state))
 
     def write_frame(self, time_code, body_q, particle_q, particle_qd=None) -> None:
         """Hand on one frame."""
