@@ -18,7 +18,7 @@ sys.path.insert(0, os.getcwd())
 def main() -> None:
     tests, name = sys.argv[1:]
     engine = importlib.import_module("engine")
-    variant = sys.modules["engine.kernel"].Variant
+    variant = sys.modules["engine.cpu.variant"].Variant
     original, times = variant.__init__, []
 
     def timed(self, *args, **kw):

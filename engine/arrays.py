@@ -11,6 +11,7 @@ from engine import brain_float
 from engine import types as T
 from engine.array_arithmetic import Arithmetic
 from engine.array_data import as_shape, element, element_type, numbers, storable, tail, values_of
+from engine.array_layout import shared_layout
 from engine.array_memory import allocate, allocate_strided, is_dense, memory_elsewhere
 from engine.array_types import MAX_DIMS, ArrayType
 from engine.capture import record_fill, refuse_host_write
@@ -150,7 +151,7 @@ class array(Arithmetic):
         self._slots = (self.ptr, *self.shape, *self.strides)
         #: length of rows that is compiled in, 0 if none is; the layout that kernels are compiled for; memory from, to
         self._row = self.shape[-1] if self.ndim > 1 and self.shape[-1] <= _SHORT_ROW else 0
-        self._layout = (self.dtype, self.ndim, self.is_contiguous, self._row, self.device.ordinal)
+        self._layout = shared_layout((self.dtype, self.ndim, self.is_contiguous, self._row, self.device.ordinal))
         self._span = self._memory_span()
 
     @property
@@ -252,7 +253,6 @@ class array(Arithmetic):
 
     def fill_(self, value: Any) -> None:
         """Sets every element to `value`."""
-
         self._keep(value)
         value = self._fillable(value)
         note_array_write(self)

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.device import get_device
 from engine.errors import EngineError
-from engine.taping import active_tape
+from engine.taping import active_tape, onlookers
 
 
 class _Recording(threading.local):
@@ -83,6 +83,17 @@ def recording() -> Graph | None:
     return graphs[-1] if graphs else None
 
 
+def _begin_recording() -> None:
+    _recording.graphs.append(Graph())
+    onlookers.append(_recording.graphs[-1])
+
+
+def _end_recording() -> Graph:
+    graph = _recording.graphs.pop()
+    onlookers.remove(graph)
+    return graph
+
+
 def recording_of(device: Any) -> Any:
     """The graph being recorded on a device, or None."""
     return recording() if device.is_cpu else device.capturing
@@ -130,7 +141,7 @@ def capture_begin(
     _refuse_tape("a capture")
     place = stream.device if stream is not None else get_device(device)
     if not place.is_cuda:
-        _recording.graphs.append(Graph())
+        _begin_recording()
         return
     from engine.cuda.graphs import CudaGraph
 
@@ -147,7 +158,7 @@ def capture_end(device: Any = None, stream: Any = None) -> Any:
     graph = recording_of(place)
     if graph is None:
         raise EngineError("capture_end: nothing is being recorded; call capture_begin() first")
-    return graph.end() if place.is_cuda else _recording.graphs.pop()
+    return graph.end() if place.is_cuda else _end_recording()
 
 
 def capture_launch(graph: Any, stream: Any = None) -> None:
@@ -317,11 +328,11 @@ def _recorded(branch: Any) -> Graph:
     """The jobs of a branch as a graph of their own."""
     if isinstance(branch, Graph):
         return branch
-    _recording.graphs.append(Graph())
+    _begin_recording()
     try:
         _run(branch)
     finally:
-        graph = _recording.graphs.pop()
+        graph = _end_recording()
     return graph
 
 

@@ -84,7 +84,8 @@ class Device:
 
 _cpu = Device("cpu", platform.processor() or platform.machine())
 _stack: list[Device] = [_cpu]
-_started: dict[str, Device] = {}
+#: devices that are ready, by the names that were used for them
+known_devices: dict[str, Device] = {"cpu": _cpu}
 
 
 def get_device(ident: Any = None) -> Device:
@@ -93,9 +94,7 @@ def get_device(ident: Any = None) -> Device:
         return _stack[-1]
     if isinstance(ident, Device):
         return ident if ident.is_started else ident.start()
-    if ident == "cpu":
-        return _cpu
-    known = _started.get(ident) if isinstance(ident, str) else None
+    known = known_devices.get(ident) if isinstance(ident, str) else None
     if known is not None:
         return known
     if isinstance(ident, int):
@@ -104,7 +103,7 @@ def get_device(ident: Any = None) -> Device:
         found = get_cuda_devices()
         index = ident.partition(":")[2] or "0"
         if index.isdigit() and int(index) < len(found):
-            return _started.setdefault(ident, found[int(index)].start())
+            return known_devices.setdefault(ident, found[int(index)].start())
         if found:
             raise EngineError(f"device '{ident}' is not there; available: {', '.join(map(str, get_devices()))}")
         from engine.cuda.driver import why_not

@@ -2,148 +2,29 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import inspect
-import itertools
 import os
-import struct
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from engine import config
+from engine import arguments, config
 from engine import types as T
 from engine.array_types import ArrayType
-from engine.arrays import array
-from engine.cpu import emit_llvm, jit, native_code
-from engine.cpu.emit_lanes import LaneModule
-from engine.cpu.lane_shapes import NotInLanes
-from engine.device import Device, get_device
-from engine.errors import EngineError, KernelAssertionError, LaunchError
-from engine.foreign import adopt
-from engine.function import call_function, parameter, type_of_value
-from engine.indexed_arrays import IndexedArrayType, indexedarray
+from engine.cpu import jit
+from engine.cpu.variant import Variant
+from engine.device import Device
+from engine.errors import EngineError
+from engine.function import call_function, parameter
 from engine.lang import definitions, ir
 from engine.lang.compiler import Compiler
 from engine.lang.source import Source
 from engine.lang.values import Val
 from engine.modules import find_kernel, get_module
-from engine.structs import packed
 
 #: What a variant knows of its arrays: None if any is strided, else (argument, row length) of those with short rows.
 Layout = tuple[tuple[int, int], ...] | None
-_INT_LIMIT = 1 << 31
-SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
-_FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
-           "uint64": "Q", "float16": "e6x", "bfloat16": "H6x", "float32": "f4x", "float64": "d", "ptr": "Q"}  # fmt: skip
-
-
-def block_format(types: list[T.ScalarType]) -> str:
-    """Layout of the argument block for `struct`: 4 launch extents, the error record, then scalars, 8 bytes each."""
-    return "<" + "q" * 4 + "Q" + "".join(_FORMAT[t.name] for t in types)
-
-
-class Code:
-    """Machine code of a kernel's IR, with its argument block and launch properties."""
-
-    def __init__(
-        self, function: ir.Function, arity: int, aliased: bool = False, independent: bool = True, lanes: int = 0
-    ):
-        self.function, self.arity, self.aliased = function, arity, aliased
-        self.lanes = lanes
-        self.module, self.text = self._emit(independent)
-        self.alias_sensitive = self.module.alias_sensitive
-        self.format = block_format([p.type for p in function.params[4:]])
-        cost = self.module.size * (
-            0.15 if self.module.parallel and not self.module.has_loops else 0.6 if not self.module.has_loops else 4.0
-        )
-        self.grain = max(self.lanes or 32, int(8000.0 / max(cost, 1.0)))  # about 8 microseconds of work a chunk
-        if self.module.has_prints:
-            self.grain = SERIAL
-        data = jit.compile_text(self.text, pack=self.module.packs)
-        libraries = [native_code.library(n) for n in self.module.natives]
-        self.code = jit.load_object(data, ["kernel"], {x.symbol: x.address for x in libraries})
-        self.address = self.code["kernel"]
-        self.size = struct.calcsize(self.format)
-        self.errors = (ctypes.c_int64 * 4)() if self.module.checks else None
-        #: whether `after_launch` has something to do
-        self.observed = self.errors is not None or self.module.has_prints
-        self.error_address = ctypes.addressof(self.errors) if self.errors is not None else 0
-        #: argument block of a launch, from four extents, the address for errors and the scalars of the arguments
-        self.block = struct.Struct(self.format).pack
-        if self.lanes:
-            self.block = functools.partial(_block_of_lanes, self.block, self.lanes, max(arity, 1) - 1)
-
-    def _emit(self, independent: bool) -> tuple[emit_llvm.Module, str]:
-        """The LLVM module and its text: in lock-step lanes if asked for and possible."""
-        if self.lanes:
-            try:
-                module = LaneModule(self.function, self.arity, self.lanes)
-                return module, module.text()
-            except NotInLanes:
-                self.lanes = 0
-        module = emit_llvm.Module(self.function, self.arity, self.aliased, independent)
-        return module, module.text()
-
-    def new_block(self) -> tuple[Any, Any, int]:
-        """An empty argument block, a job that points to it, and the address of the job."""
-        block = ctypes.create_string_buffer(self.size)
-        job = (ctypes.c_int64 * 4)(self.address, ctypes.addressof(block), 0, self.grain)
-        return block, job, ctypes.addressof(job)
-
-    def current_grain(self) -> int:
-        return SERIAL if config.deterministic and self.module.has_float_atomics else self.grain
-
-    def before_launch(self) -> None:
-        """What Python printed so far comes before what the launch prints."""
-        if self.module.has_prints:
-            sys.stdout.flush()
-
-    def after_launch(self) -> None:
-        """Passes on what the launch left behind: printed text, failed checks."""
-        if self.module.has_prints:
-            _flush_c_output()
-        if self.errors is not None:
-            self.raise_failed_check()
-
-    def raise_failed_check(self) -> None:
-        """Raises KernelAssertionError if a check failed since the last call."""
-        code, a, b = self.errors[0], self.errors[1], self.errors[2]
-        if code:
-            self.errors[0] = 0
-            raise KernelAssertionError(self.module.checks[code - 1].replace("{0}", str(a)).replace("{1}", str(b)))
-
-
-def _block_of_lanes(pack: Callable, lanes: int, innermost: int, *values: Any) -> bytes:
-    """The argument block of a launch in lock-step lanes, whose groups must be whole."""
-    if values[innermost] % lanes:
-        raise LaunchError(
-            f"innermost launch dim {values[innermost]}; a kernel made with lanes={lanes} expects a multiple of that"
-        )
-    return pack(*values)
-
-
-@functools.cache
-def _c_flush() -> Callable:
-    return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(jit.llvm.address_of_symbol("fflush"))
-
-
-def _flush_c_output() -> None:
-    """Writes out what kernels printed, so that it keeps its order with what Python prints."""
-    _c_flush()(None)
-
-
-class Variant(Code):
-    """A kernel compiled for the types and layout of its arguments."""
-
-    def __init__(self, kernel: Kernel, types: list[Any], layout: Layout, debug: bool, aliased: bool = False):
-        self.types, self.layout = types, layout
-        function, arity = kernel.lower(types, layout, debug)
-        super().__init__(function, arity, aliased, lanes=int(kernel.options.get("lanes", 0)))
 
 
 class Kernel:
@@ -164,9 +45,14 @@ class Kernel:
         #: The generic kernel that this one is an overload of.
         self.generic: Kernel | None = None
         self._source: Source | None = None
-        self._epoch = definitions.epoch
+        #: when it was last looked whether its functions mean the same, see `definitions`
+        self.epoch = definitions.epoch
         self._variants: dict[Any, Variant] = {}
-        self._seen: dict[tuple, Variant] = {}
+        #: forms by what a launch sees first of its arguments
+        self.seen: dict[tuple, Variant] = {}
+        #: what plain launches follow, see `engine.quick_launch`
+        self.recipes: tuple[tuple, ...] = ()
+        self.recipe_failures = 0
         self._parameters: list[tuple[str, Any]] | None = None
         if isinstance(module, str):
             module = get_module(f"{func.__module__}.{self.key}" if module == "unique" else module)
@@ -211,7 +97,8 @@ class Kernel:
         return self._parameters
 
     @functools.cached_property
-    def _plan(self) -> list[tuple[str, Any, bool]]:
+    def patterns(self) -> list[tuple[str, Any, bool]]:
+        """Names and types of the arguments, and whether the launch decides the type."""
         return [(name, t, T.is_generic(t)) for name, t in self.parameters]
 
     @property
@@ -257,12 +144,13 @@ class Kernel:
         """Drops compiled code, so that the next launch reads the source and the values it captures again."""
         self._variants.clear()
         for kernel in (self, *self.overloads.values()):
-            kernel._seen.clear()
+            kernel.seen.clear()
+            kernel.recipes, kernel.recipe_failures = (), 0
         self._source = None
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
         """Forgets compiled code if a function that it was made from has been defined anew under its name."""
-        self._epoch = definitions.epoch
+        self.epoch = definitions.epoch
         made = [v.function for v in self._variants.values()]
         if any(map(definitions.is_outdated, made)):
             for function in (f for each in made for f in definitions.used_by(each)):
@@ -354,151 +242,11 @@ class Kernel:
     # launching -------------------------------------------------------------------------------------------------
     def pack(self, args: Sequence[Any], device: Device | None = None) -> tuple[Any, list]:
         """The variant that fits the arguments on `device` (None: the current one), and their scalars in order."""
-        device = device or get_device()
-        if self._epoch != definitions.epoch:
-            self._look_again()
-        key, values = [config.mode, device.ordinal], []
-        for a in args:
-            kind = type(a)
-            if kind is array:
-                key.append(a._layout)
-                values += a._slots
-            elif kind is float or (kind is int and -_INT_LIMIT <= a < _INT_LIMIT):
-                key.append(kind)
-                values.append(a)
-            else:
-                return self._fit(args, device)
-        key = tuple(key)
-        variant = self._seen.get(key)
-        if variant is not None and not (variant.alias_sensitive and _share_memory(args)):
-            return variant, values
-        variant, values = self._fit(args, device)
-        # numbers that reach the kernel as they are: launches like this one need no second look
-        if not variant.aliased and all(
-            type(a) is array or t.is_float or (type(a) is int and t in (T.int32, T.int64))
-            for a, t in zip(args, variant.types)
-        ):
-            self._seen[key] = variant
-        return variant, values
-
-    def _fit(self, args: Sequence[Any], device: Device) -> tuple[Any, list]:
-        """`pack` with every check and conversion; raises LaunchError where an argument does not fit."""
-        parameters = self.parameters
-        if len(args) != len(parameters):
-            names = ", ".join(n for n, _ in parameters)
-            raise LaunchError(
-                f"kernel '{self.__name__}' got {len(args)} arguments; expected {len(parameters)}: {names}"
-            )
-        args = self.adopt(args)
-        values: list = []
-        types: list = []
-        contiguous, rows = True, ()
-        for k, ((name, t, generic), a) in enumerate(zip(self._plan, args)):
-            if type(a) is array:
-                if generic:
-                    pattern, t = t, ArrayType(a.dtype, a.ndim)
-                    if not T.fits(pattern, t):
-                        self._refuse(name, pattern, a)
-                elif type(t) is not ArrayType or a.dtype is not t.dtype or a.ndim != t.ndim:
-                    self._refuse(name, t, a)
-                if a.device is not device:
-                    raise LaunchError(
-                        f"kernel '{self.__name__}': argument '{name}' lives on {a.device}, the launch runs on {device}; "
-                        f"copy it with .to('{device}') or launch with device='{a.device}'"
-                    )
-                contiguous = contiguous and a.is_contiguous
-                if a._row:
-                    rows += ((k, a._row),)
-                values += a._slots
-            elif type(a) is indexedarray:
-                pattern, t = t, IndexedArrayType(a.dtype, a.ndim)
-                if not T.fits(pattern, t) or a.device is not device:
-                    self._refuse(name, pattern, a)
-                values += a._slots
-            else:
-                t = self._plain(name, t, a, values)
-            types.append(t)
-        layout = rows if contiguous else None
-        variant = self.variant(types, layout, device=device)
-        if variant.alias_sensitive and _share_memory(args):
-            variant = self.variant(types, layout, aliased=True)
-        return variant, values
+        return arguments.pack(self, args, device)
 
     def adopt(self, args: Sequence[Any]) -> list[Any]:
         """The arguments, with arrays of ours over the memory of those of other libraries."""
-        return [self._adopted(name, t, a) for (name, t), a in zip(self.parameters, args)]
-
-    def _adopted(self, name: str, t: Any, a: Any) -> Any:
-        if type(a) is array or type(a) is indexedarray or getattr(t, "kind", None) != "array":
-            return a
-        try:
-            found = adopt(a, None if T.is_generic(t) else t.dtype)
-            return a if found is None else found
-        except EngineError as error:
-            raise LaunchError(f"kernel '{self.__name__}': argument '{name}': {error}") from None
-
-    def _plain(self, name: str, t: Any, a: Any, values: list) -> Any:
-        """Appends the scalars of a non-array argument; returns its type."""
-        if T.is_generic(t):
-            pattern, t = t, type_of_value(a)
-            if t is None or not T.fits(pattern, t):
-                raise LaunchError(
-                    f"kernel '{self.__name__}': argument '{name}' got {type(a).__name__}; expected a number, vector, struct or array"
-                )
-        kind = t.kind
-        if kind == "scalar":
-            if isinstance(a, np.ndarray):
-                self._refuse(name, t, a)
-            if isinstance(a, (bool, int, float, np.generic)) or hasattr(a, "__index__"):
-                values.append(self._number(name, t, a))
-                return t
-            if t.is_float and hasattr(a, "__float__") and not isinstance(a, array):
-                values += packed(t, [float(a)])
-                return t
-        elif kind == "array":
-            if a is None:
-                values += (0,) * t.count
-                return t
-        elif kind == "struct":
-            if getattr(type(a), "__engine_struct__", None) is t:
-                values += t.flatten(a)
-                return t
-        elif isinstance(a, t):
-            values += packed(t.scalar, a._values)
-            return t
-        elif isinstance(a, (tuple, list, np.ndarray)) or isinstance(a, T.Composite):
-            try:
-                values += packed(t.scalar, t(*np.ravel(np.asarray(a)).tolist())._values)
-                return t
-            except (ValueError, TypeError):
-                pass
-        self._refuse(name, t, a)
-
-    def _number(self, name: str, t: T.ScalarType, a: Any) -> Any:
-        if t.is_float:
-            return packed(t, [float(a)])[0]
-        if t.is_bool:
-            return bool(a)
-        if isinstance(a, (float, np.floating)) and not float(a).is_integer():
-            self._refuse(name, t, a)
-        whole = int(a)
-        if not t.low <= whole <= t.high:
-            raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {whole}, which does not fit {t.name}")
-        return ir.wrap(whole, t)
-
-    def _refuse(self, name: str, t: Any, a: Any) -> None:
-        got = (
-            T.type_name(type_of_value(a)) if isinstance(a, (array, indexedarray)) else f"{type(a).__name__} {a!r}"[:80]
-        )
-        raise LaunchError(f"kernel '{self.__name__}': argument '{name}' got {got}; expected {T.type_name(t)}")
-
-
-def _share_memory(args: Sequence[Any]) -> bool:
-    """Whether any two arrays overlap (by the bounds of their memory)."""
-    spans = sorted(
-        [a._span for a in args if type(a) is array] + [a.data._span for a in args if type(a) is indexedarray]
-    )
-    return any(second[0] < first[1] for first, second in itertools.pairwise(spans))
+        return arguments.adopt(self, args)
 
 
 def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None:

@@ -26,22 +26,35 @@ def active_tape() -> Any:
     return tapes[-1] if tapes else None
 
 
+#: tapes and graphs that record, on whichever thread: while there are any, no launch may go unseen
+onlookers: list[Any] = []
+
+
 def begin(tape: Any) -> None:
     _recording.tapes.append(tape)
+    onlookers.append(tape)
 
 
 def end(tape: Any) -> None:
     _recording.tapes.remove(tape)
+    onlookers.remove(tape)
 
 
-#: tapes that have to be told of what changes while they do not record, because they cannot look themselves
-watching: weakref.WeakSet[Any] = weakref.WeakSet()
+#: tapes (weak references) that have to be told of what changes while they do not record, because they cannot look themselves
+watching: set[weakref.ref[Any]] = set()
+
+
+def watch(tape: Any) -> None:
+    """Tells a tape of writes that none records, as long as it lives."""
+    watching.add(weakref.ref(tape, watching.discard))
 
 
 def note_write(device: Any, low: int, high: int) -> None:
     """Tells tapes that memory is about to be written which none of them records."""
-    for tape in list(watching):
-        tape.note_unseen(device, low, high)
+    for found in list(watching):
+        tape = found()
+        if tape is not None:
+            tape.note_unseen(device, low, high)
 
 
 def note_launch(variant: Any, args: Any, values: Any) -> None:

@@ -21,8 +21,8 @@ from engine.capture import record_bytes, recording
 from engine.cpu import emit_llvm, jit
 from engine.cpu.noted_sums import run_noted
 from engine.cpu.runtime import runtime
+from engine.cpu.variant import SERIAL, Code
 from engine.device import Device
-from engine.kernel import SERIAL, Code
 from engine.lang import ir
 
 #: By kind of device: module and class of its backend. The class takes the device.

@@ -23,7 +23,7 @@ from engine.autodiff.kernel_memory import KernelMemory
 from engine.autodiff.launch_record import LaunchRecord
 from engine.autodiff.structure_reads import StructureRead, words_of
 from engine.autodiff.tape import Tape
-from engine.kernel import Variant
+from engine.cpu.variant import Variant
 
 
 def checkpoint(step: Callable[[int], Any], steps: int, *, every: int | None = None) -> None:

@@ -15,9 +15,9 @@ from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN, MemoryRoots
 from engine.autodiff.reverse import Adjoint, used_values, uses_atomic_results
 from engine.autodiff.shadows import Shadowed
+from engine.cpu.variant import Code, Variant
 from engine.device import get_device
 from engine.indexed_arrays import IndexedArrayType
-from engine.kernel import Code, Variant
 from engine.lang import ir
 from engine.lang.rewrite import inline
 from engine.structs import scalar_types

@@ -14,8 +14,8 @@ from engine.autodiff.kernel_memory import KernelMemory, pointer_arguments
 from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
 from engine.autodiff.reverse import Adjoint
 from engine.autodiff.structure_reads import HeldRead, StructureRead
+from engine.cpu.variant import Variant
 from engine.held_arrays import held_arrays
-from engine.kernel import Variant
 from engine.taping import structures
 
 _MOST_PLANS = 4096

@@ -19,7 +19,7 @@ from engine.autodiff.kernel_memory import KernelMemory
 from engine.autodiff.launch_record import LaunchRecord, Layer
 from engine.autodiff.tape_picture import Picture
 from engine.capture import recording
-from engine.kernel import Variant
+from engine.cpu.variant import Variant
 
 _LAYER = Layer()
 
@@ -199,7 +199,7 @@ class Tape:
             live = live and not buffer.is_internal
             buffer.fingerprint = buffer.current_fingerprint() if live else None
             if live and buffer.fingerprint is None:
-                taping.watching.add(self)
+                taping.watch(self)
 
     def _check_unchanged(self) -> None:
         for buffer in self._buffers:

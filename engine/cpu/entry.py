@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from typing import Any
 
 _METH_FASTCALL = 0x0080
 
@@ -82,10 +83,26 @@ class _MethodDef(ctypes.Structure):
 _definitions: list[_MethodDef] = []  # CPython keeps pointers to them
 
 
-def python_function(name: str, address: int) -> Callable:
-    """The compiled entry at `address` as a built-in function of Python."""
+def python_function(name: str, address: int, own: Any = None) -> Callable:
+    """The compiled entry at `address` as a built-in function of Python, which finds `own` in its `self`."""
     definition = _MethodDef(name.encode(), address, _METH_FASTCALL, None)
     _definitions.append(definition)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
-    return make(ctypes.addressof(definition), None, None)
+    return make(ctypes.addressof(definition), own, None)
+
+
+class RuntimePlace:
+    """Where compiled launches find the runtime: its pool and `run_jobs`, zeros while there is none."""
+
+    def __init__(self) -> None:
+        self._words = (ctypes.c_int64 * 2)()
+        self.address = ctypes.addressof(self._words)
+
+    def set(self, pool: int = 0, run_jobs: int = 0) -> None:
+        self._words[0] = 0  # whoever sees the pool sees its function
+        self._words[1] = run_jobs
+        self._words[0] = pool
+
+
+runtime_place = RuntimePlace()

@@ -21,11 +21,9 @@ import threading
 from engine.cpu import entry, jit
 from engine.device import cpu_count
 
-# pool layout in bytes: 0 ticket, 64 done, 128 current job, 192 shutdown, 200 sleepers, 208 threads, 216 busy,
-# 256 mutex, 384 condition
+# pool layout in bytes: 0 ticket, 64 done, 128 current job, 192 shutdown, 200 sleepers, 208 threads, 216 busy, 256 mutex, 384 condition
 _POOL_BYTES = 1024
-#: fields of a job: function, args, total, grain (all 8 bytes)
-JOB_FIELDS = 4
+# fields of a job: function, args, total, grain (all 8 bytes)
 
 _TEXT = r"""
 declare i32 @pthread_mutex_init(ptr, ptr)
@@ -328,12 +326,11 @@ class Runtime:
     def __init__(self, threads: int):
         text = (_TEXT + entry.TEXT).replace("PAUSE", _pause()).replace("SPINS", "3000")
         self.symbols = jit.load_object(jit.compile_text(text, level=2), _SYMBOLS)
-        raw = (ctypes.c_uint8 * (_POOL_BYTES + 64))()
-        self._raw = raw
+        raw = self._raw = (ctypes.c_uint8 * (_POOL_BYTES + 64))()
         self.pool = ctypes.addressof(raw) + (-ctypes.addressof(raw) % 64)
-        voidp, i64 = ctypes.c_void_p, ctypes.c_int64
+        voidp = ctypes.c_void_p
         ctypes.CFUNCTYPE(None, voidp)(self.symbols["pool_init"])(self.pool)
-        self._threads = i64.from_address(self.pool + 208)
+        self._threads = ctypes.c_int64.from_address(self.pool + 208)
         self._run = entry.python_function("run", self.symbols["py_run"])
         self._launch = entry.python_function("launch", self.symbols["py_launch"])
         self._worker = ctypes.CFUNCTYPE(None, voidp)(self.symbols["worker"])
@@ -363,6 +360,7 @@ class Runtime:
         self._launch(self.pool, function, block, total, grain)
 
     def stop(self) -> None:
+        entry.runtime_place.set()
         self._stop(self.pool)
         for worker in self._workers:
             worker.join(timeout=1.0)
@@ -381,6 +379,7 @@ def runtime() -> Runtime:
         with _making:  # a second one would be dropped while its workers run its code
             if _runtime is None:
                 _runtime = Runtime(_wanted or int(os.environ.get("SIMRUN_THREADS", 0)) or cpu_count())
+                entry.runtime_place.set(_runtime.pool, _runtime.symbols["run_jobs"])
     return _runtime
 
 
@@ -400,6 +399,7 @@ def _forget() -> None:
     # after fork() the worker threads do not exist in the child, nor one that may have held the lock: start afresh
     global _runtime, _making
     _runtime, _making = None, threading.Lock()
+    entry.runtime_place.set()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import config
 from engine.cpu import jit
+from engine.cuda import entry
 from engine.cuda.driver import binding, call, error_of, send_unsent
 from engine.device import Device
 from engine.errors import EngineError
@@ -65,7 +66,6 @@ class CudaDevice(Device):
         return self
 
     def _begin(self) -> None:
-        from engine.cuda import entry
         from engine.cuda.memory import CudaMemory
 
         jit.keep_sections_together()
@@ -81,13 +81,13 @@ class CudaDevice(Device):
         self.side_stream = call("cuStreamCreate", non_blocking)
         self.null_stream = Stream(self, cuda_stream=0)
         self.stream_count = 0
-        self._stream = Stream(self)
         replaced = getattr(driver, "launch_entry", None)  # a stand-in for the driver brings its own
         self.enter = replaced or entry.launch_entry()
         #: the same for nodes of graphs, which a GPU can bring in while the one before ends
         self.enter_graph = entry.early_entry() if self.arch >= 90 and not replaced else self.enter
         self._table = None if replaced else entry.launch_table(int(self.context))
         self.table = 0 if replaced else ctypes.addressof(self._table)
+        self._use(Stream(self))
 
     @property
     def uuid(self) -> str:
@@ -141,7 +141,13 @@ class CudaDevice(Device):
         send_unsent()
         if sync and stream is not self._stream:
             stream.wait_stream(self._stream)
+        self._use(stream)
+
+    def _use(self, stream: Stream) -> None:
+        """Makes a stream the current one, for compiled code too."""
         self._stream = stream
+        if self._table is not None:
+            self._table[entry.STREAM] = stream.cuda_stream
 
     @property
     def has_stream(self) -> bool:
@@ -166,13 +172,14 @@ class CudaDevice(Device):
         send_unsent()
         self._aside.append((self.captures, self._stream))
         self.captures = []
-        self._stream = Stream(self, cuda_stream=int(self.side_stream))
+        self._use(Stream(self, cuda_stream=int(self.side_stream)))
         self.stream_count -= 1  # its work is done before others go on
 
     def step_back(self) -> None:
         """Ends what `step_aside` began, once the work is done."""
         self._stream.synchronize()
-        self.captures, self._stream = self._aside.pop()
+        self.captures, stream = self._aside.pop()
+        self._use(stream)
 
     def synchronize(self) -> None:
         """Waits for everything that was put on this device."""

@@ -116,6 +116,10 @@ define ptr @py_cuda_launch_early(ptr %self, ptr %args, i64 %n) {
 """
 
 
+#: the current stream's place in the table
+STREAM = 5
+
+
 @functools.cache
 def _library() -> ctypes.CDLL:
     for name in ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so"):
@@ -146,9 +150,9 @@ def early_entry() -> Callable:
 def launch_table(context: int) -> Any:
     """What compiled code needs to know of a device: functions of the driver and the device's context.
 
-    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync, cuLaunchKernelEx.
+    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync, cuLaunchKernelEx, the current stream.
     """
     library = _library()
     names = ("cuCtxSetCurrent", "cuLaunchKernel", "cuMemcpyDtoDAsync_v2", "cuLaunchKernelEx")
     set_current, launch, copy, extended = (ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in names)
-    return (ctypes.c_int64 * 5)(set_current, launch, context, copy, extended)
+    return (ctypes.c_int64 * 6)(set_current, launch, context, copy, extended, 0)

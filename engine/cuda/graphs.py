@@ -13,6 +13,7 @@ from engine.cuda import nvrtc
 from engine.cuda.driver import CudaError, binding, call, send_unsent
 from engine.errors import EngineError
 from engine.streams import Event, Stream
+from engine.taping import onlookers
 
 IF, WHILE = "CU_GRAPH_COND_TYPE_IF", "CU_GRAPH_COND_TYPE_WHILE"
 
@@ -55,6 +56,7 @@ class CudaGraph:
             call("cuStreamBeginCapture", self.stream.handle, getattr(binding().CUstreamCaptureMode, mode))
         self.device.captures.append(self)
         cuda_captures.append(self.device)
+        onlookers.append(self)
         return self
 
     def end(self) -> CudaGraph:
@@ -63,6 +65,7 @@ class CudaGraph:
         send_unsent()
         self.device.captures.remove(self)
         cuda_captures.remove(self.device)
+        onlookers.remove(self)
         if not self.external:
             try:
                 self.template = call("cuStreamEndCapture", self.stream.handle)

@@ -22,7 +22,7 @@ class CudaCode:
     """Machine code of a function of the IR for one GPU architecture, and how to launch it."""
 
     def __init__(self, function: ir.Function, arity: int, device: Any, name: str, block_dim: int = BLOCK):
-        from engine.kernel import block_format
+        from engine.cpu.variant import block_format
 
         self.function, self.arity, self.device, self.name = function, arity, device, name
         self.aliased = self.alias_sensitive = False  # a GPU thread keeps the order of its own accesses
@@ -114,6 +114,16 @@ class CudaCode:
             return None
         block = block_dim or (self.block_dim if total >= self.spread_below else self._small_block(total))
         return self.entry, min((total + block - 1) // block, most or self.most_blocks), block, 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing has to be done before or after a launch, and the driver is a real one."""
+        return not (self.observed or self.is_checked_later or self.is_serial) and self.device.table != 0
+
+    def launch_facts(self) -> dict[str, int]:
+        """What compiled code has to know to launch this, see `quick_launch_text.HEAD`."""
+        blocks = {"block_dim": self.block_dim, "spread_below": self.spread_below, "most_blocks": self.most_blocks}
+        return {"function": self.entry, "table": self.device.table, "sm_count": self.device.sm_count, **blocks}
 
     def _small_block(self, total: int) -> int:
         """Threads of a block for a launch that would not reach every multiprocessor."""

@@ -17,9 +17,9 @@ import types
 from typing import Any
 
 from engine.cpu.runtime import runtime
+from engine.cpu.variant import SERIAL, Code
 from engine.cuda import driver as real
 from engine.cuda import emit_cuda, nvrtc, sequence
-from engine.kernel import SERIAL, Code
 
 DEVICES = 2
 ROOM = 1 << 32
