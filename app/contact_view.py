@@ -14,22 +14,21 @@ MOST = 20_000
 TOUCHING = 0.1
 
 
-def count_contacts(model: Model, state: State) -> int:
-    """Points at which shapes touch, and particles that a shape pushes, as found in the last step."""
+def count_contacts(model: Model, state: State, settings: RunSettings) -> int:
+    """Points at which shapes touch, and particles that a shape or the ground pushes, as found in the last step."""
     total = 0
     if model.rigid_contacts is not None and model.rigid_contacts.pair_count:
         total += len(_touching_points(model, state)[0])
-    if model.particle_contacts is not None:
-        force = model.particle_contacts.force.numpy().reshape(-1, 3)
-        total += int(np.any(force != 0.0, axis=1).sum())
+    if model.particle_count:
+        total += len(_on_particles(model, settings)) + len(_on_ground(model, state, settings))
     return total
 
 
 def find_contacts(model: Model, state: State, settings: RunSettings) -> np.ndarray:
     """The contacts of the last step: world point [m], unit normal, force on what is above [N].
 
-    Forces are those of the explicit solvers, for xpbd the mean over its last step; there, those on particles are not
-    known and zero.
+    Forces are those of the explicit solvers, for xpbd the mean over its last step. On particles the direction of the
+    force takes the place of the normal, and of the ground's push on them the explicit solvers show the elastic part.
 
     Returns:
         float32, shape [n, 9].
@@ -37,8 +36,8 @@ def find_contacts(model: Model, state: State, settings: RunSettings) -> np.ndarr
     parts = [np.zeros((0, 9), np.float32)]
     if model.rigid_contacts is not None and model.rigid_contacts.pair_count:
         parts.append(_between_shapes(model, state, settings))
-    if model.particle_contacts is not None:
-        parts.append(_on_particles(model, known=settings.solver != "xpbd"))
+    if model.particle_count:
+        parts += [_on_particles(model, settings), _on_ground(model, state, settings)]
     return np.concatenate(parts)[:MOST].astype(np.float32)
 
 
@@ -74,13 +73,52 @@ def _between_shapes(model: Model, state: State, settings: RunSettings) -> np.nda
     return np.hstack([points, normals, forces / shares[:, None]])
 
 
-def _on_particles(model: Model, *, known: bool) -> np.ndarray:
-    contacts = model.particle_contacts
-    force = contacts.force.numpy().reshape(-1, 3)
+def _xpbd_scratch(model: Model, settings: RunSettings) -> object | None:
+    """Where xpbd keeps what its constraints did in the last step; None under another solver."""
+    return getattr(model, "xpbd_scratch", None) if settings.solver == "xpbd" else None
+
+
+def _on_particles(model: Model, settings: RunSettings) -> np.ndarray:
+    """Pushes of shapes on particles."""
+    contacts, scratch = model.particle_contacts, _xpbd_scratch(model, settings)
+    if contacts is None:
+        return np.zeros((0, 9), np.float32)
+    listed = np.arange(contacts.max_per_particle)[:, None] < contacts.count.numpy()  # other places hold old values
+    if not listed.any():
+        return np.zeros((0, 9), np.float32)
+    if scratch is not None:
+        force = scratch.contact_total(contacts).numpy()[listed] / settings.step_dt**2
+    else:
+        force = contacts.force.numpy()[listed]
     touching = np.any(force != 0.0, axis=1)
-    force, point = force[touching], contacts.point.numpy().reshape(-1, 3)[touching]
+    force, point = force[touching], contacts.point.numpy()[listed][touching]
     size = np.linalg.norm(force, axis=1, keepdims=True)
-    return np.hstack([point, force / np.maximum(size, 1e-30), force if known else 0.0 * force])
+    return np.hstack([point, force / np.maximum(size, 1e-30), force])
+
+
+def _on_ground(model: Model, state: State, settings: RunSettings) -> np.ndarray:
+    """Pushes of the ground plane on particles, which it gives without a list of candidates."""
+    if not model.ground:
+        return np.zeros((0, 9), np.float32)
+    scratch, plane, inverse = (
+        _xpbd_scratch(model, settings),
+        model.ground_plane.numpy(),
+        model.particle_inv_mass.numpy(),
+    )
+    free = inverse > 0.0
+    mass = 1.0 / np.where(free, inverse, 1.0)
+    normal, positions = plane[:3], state.particle_q.numpy()
+    if scratch is not None:
+        push = scratch.ground_push.numpy() * mass / settings.step_dt**2
+    else:
+        depth = model.particle_radius.numpy() - positions @ normal - plane[3]
+        push = np.maximum(depth, 0.0) * np.minimum(model.soft_contact_ke, mass / settings.step_dt**2)
+    touching = free & (push > 0.0)
+    height = positions[touching] @ normal + plane[3]
+    count = len(height)
+    return np.hstack(
+        [positions[touching] - height[:, None] * normal, np.tile(normal, (count, 1)), push[touching, None] * normal]
+    )
 
 
 def to_world(poses: np.ndarray, bodies: np.ndarray, points: np.ndarray) -> np.ndarray:

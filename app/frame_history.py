@@ -33,6 +33,7 @@ class Frame:
         arrays: rows of the state by name, of float32: `body_q` [n, 7], `particle_q` [n, 3], ...
         numbers: what was measured besides: "contacts", "simulate" [ms], ...
         contacts: world points [m], normals and forces [N] of the contacts, [n, 9]; None where nobody asked.
+        targets: of the joints' drives, [joint_axis_count], shared by frames that have the same; None without joints.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Frame:
     arrays: dict[str, np.ndarray]
     numbers: dict[str, float] = field(default_factory=dict)
     contacts: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
     @classmethod
     def of(cls, state: State, number: int, time: float, **more) -> Frame:

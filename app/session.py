@@ -117,6 +117,7 @@ class Session:
         self.pull = Pull(self.model) if interactive else None
         self.hands = Hands(self.model, self.state) if interactive else None
         self.show_contacts = False
+        self._targets: np.ndarray | None = None
         self._remember({})
 
     @classmethod
@@ -293,8 +294,20 @@ class Session:
         if self.history is None:
             return
         contacts = find_contacts(self.model, self.state, self.settings) if self.show_contacts else None
-        numbers = {**times, "contacts": float(count_contacts(self.model, self.state)) if times else 0.0}
-        self.history.add(Frame.of(self.state, self.frame, self.time, numbers=numbers, contacts=contacts))
+        numbers = {**times, "contacts": self._count_contacts() if times else 0.0}
+        self._note_targets()
+        self.history.add(
+            Frame.of(self.state, self.frame, self.time, numbers=numbers, contacts=contacts, targets=self._targets)
+        )
+
+    def _count_contacts(self) -> float:
+        return float(count_contacts(self.model, self.state, self.settings))
+
+    def _note_targets(self) -> None:
+        if self.control is not None and self.model.joint_axis_count:
+            targets = self.control.joint_act.numpy()
+            if not np.array_equal(targets, self._targets):
+                self._targets = np.array(targets, np.float32)
 
     def change_settings(self, settings: RunSettings) -> None:
         """Go on from the present state with other settings; the next step records the frame anew.

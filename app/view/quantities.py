@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
 
 import numpy as np
 
 from app.frame_history import Frame
 from app.session import Session
+from app.view.elastic import elastic_quantities, part_elastic
+from app.view.quantity import Quantity
 from app.view.selection import SimulatedPart
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """Something with a value in every frame.
-
-    Attributes:
-        name: unique, for people.
-        unit: "J", "m", ...
-        read: its value in a frame.
-    """
-
-    name: str
-    unit: str
-    read: Callable[[Frame], float]
-
-    @property
-    def label(self) -> str:
-        """Name with unit."""
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
+#: time for reading frames, a quantity and a picture [s]; what is left over is read with the next pictures
+READING_TIME = 0.004
 
 
 class Masses:
@@ -96,6 +80,7 @@ def scene_quantities(session: Session) -> list[Quantity]:
         Quantity("kinetic energy", "J", masses.kinetic),
         Quantity("gravitational energy", "J", masses.potential),
         Quantity("kinetic + gravitational", "J", lambda f: masses.kinetic(f) + masses.potential(f)),
+        *elastic_quantities(session, lambda f: masses.kinetic(f) + masses.potential(f)),
         Quantity("contacts", "", lambda f: f.numbers.get("contacts", 0.0)),
         Quantity("time of a frame", "ms", lambda f: f.numbers.get("simulate", 0.0)),
     ]
@@ -128,7 +113,8 @@ def part_quantities(session: Session, part: SimulatedPart) -> list[Quantity]:
             Quantity(f"{name} centre {axis}", "m", lambda f, k=k: float(f.rows("particle_q")[rows, k].mean()))
             for k, axis in enumerate("xyz")
         ]
-        return [*axes, Quantity(f"{name} kinetic energy", "J", lambda f: masses.kinetic(f, slice(0, 0), rows))]
+        kinetic = Quantity(f"{name} kinetic energy", "J", lambda f: masses.kinetic(f, slice(0, 0), rows))
+        return [*axes, kinetic, *part_elastic(session, name, part.particles)]
     return []
 
 
@@ -157,13 +143,16 @@ class Series:
         self._last = -1
         self._generation = -1
 
-    def update(self, history: object, most: int = 400) -> None:
-        """Read frames that were not read yet, `most` at a time."""
+    def update(self, history: object, most: float = READING_TIME) -> None:
+        """Read frames that were not read yet, for about `most` seconds but at least one."""
         if history.generation != self._generation:
             self._generation, self._last = history.generation, -1
             self.times.clear()
             self.values.clear()
-        for frame in history.since(self._last)[:most]:
+        end = time.perf_counter() + most
+        for frame in history.since(self._last):
             self.times.append(frame.time)
             self.values.append(self.quantity.read(frame))
             self._last = frame.number
+            if time.perf_counter() > end:
+                break

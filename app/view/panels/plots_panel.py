@@ -6,7 +6,8 @@ import numpy as np
 from imgui_bundle import imgui, implot
 
 from app.view.application import Application
-from app.view.quantities import Quantity, Series, part_quantities, scene_quantities
+from app.view.quantities import Series, part_quantities, scene_quantities
+from app.view.quantity import Quantity
 
 FIRST = ("kinetic energy",)
 
@@ -21,6 +22,7 @@ class PlotsPanel:
         self._session: object = None
         self.known: list[Quantity] = []
         self.series: dict[str, Series] = {}
+        self._unready: set[str] = set()
         self._words = ""
 
     def draw(self) -> None:
@@ -47,7 +49,22 @@ class PlotsPanel:
     def add(self, quantities: list[Quantity]) -> None:
         """Plot these as well."""
         for quantity in quantities:
-            self.series.setdefault(quantity.label, Series(quantity))
+            if quantity.label not in self.series:
+                self.series[quantity.label] = Series(quantity)
+                if quantity.prepare is not None:
+                    self._prepare(quantity)
+
+    def _prepare(self, quantity: Quantity) -> None:
+        """What takes long is done where the simulation runs, so that the window does not wait; then it is plotted."""
+        self._unready.add(quantity.label)
+
+        def prepare(_session: object) -> None:
+            try:
+                quantity.prepare()
+            finally:
+                self._unready.discard(quantity.label)
+
+        self._app.runner.post(prepare)
 
     def _begin(self) -> None:
         kept = set(self.series) or {f"{name} [J]" for name in FIRST}
@@ -75,8 +92,9 @@ class PlotsPanel:
 
     def _plot(self) -> None:
         history, cursor = self._app.timeline.history, self._app.frame
-        for series in self.series.values():
-            series.update(history)
+        for name, series in self.series.items():
+            if name not in self._unready:
+                series.update(history)
         units = list(dict.fromkeys(s.quantity.unit for s in self.series.values()))[:3]
         if not units or not implot.begin_plot("##plot", imgui.ImVec2(-1, -1)):
             return

@@ -64,11 +64,12 @@ def test_a_series_follows_the_history_and_forgets_what_it_forgot(tmp_path):
     series = Series(next(q for q in part_quantities(session, part) if q.name == "Ball y"))
     for _ in range(6):
         session.step()
-    series.update(session.history, most=4)
-    series.update(session.history)
+    series.update(session.history, most=0.0)
+    assert len(series.values) == 1
+    series.update(session.history, most=1.0)
     assert len(series.values) == 7 and series.values[0] == 5.0 and np.all(np.diff(series.values) < 0)
     session.go_to(2)
-    series.update(session.history)
+    series.update(session.history, most=1.0)
     assert series.times == pytest.approx([0.0, 1 / 60, 2 / 60])
 
 
