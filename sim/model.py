@@ -109,6 +109,7 @@ class Model:
         shape_geo: ``ModelShapeGeometry``, struct of arrays: type is_solid thickness source scale.
         shape_geo_src: The ``sim.Mesh`` of mesh shapes, else None, a list.
         shape_materials: ``ModelShapeMaterials``, struct of arrays: ke kd kf ka mu restitution.
+        friction_rules: ``FrictionRules``, how the ``mu`` of two shapes combine.
         shape_name: Names, a list.
         shape_collision_group: Collision groups, host int32 array [shape_count].
         shape_collision_radius: Radius of the bounding sphere about the shape's origin [m], float [shape_count].

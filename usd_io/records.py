@@ -8,9 +8,10 @@ coordinates to world. Prim paths are plain strings.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
+
+from usd_io.shape_records import Shape
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class MaterialRecord:
     """[Pa]"""
     twist_stiffness: float | None = None
     """[Pa]"""
+    friction_combine: str | None = None
+    """How its friction combines with another's: ``average`` (also None), ``min``, ``multiply`` or ``max``."""
 
 
 @dataclass
@@ -96,81 +99,6 @@ class BodyRecord:
 
 
 @dataclass(frozen=True)
-class Plane:
-    """Infinite half-space boundary through the shape origin, normal along +axis."""
-
-    axis: str = "Z"
-
-
-@dataclass(frozen=True)
-class Sphere:
-    radius: float
-
-
-@dataclass(frozen=True)
-class Box:
-    half_extents: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Capsule:
-    """Cylinder of half length ``half_height`` (without caps) along ``axis``, with hemispherical caps."""
-
-    radius: float
-    half_height: float
-    axis: str = "Z"
-
-
-@dataclass(frozen=True)
-class Cylinder:
-    radius: float
-    half_height: float
-    axis: str = "Z"
-
-
-@dataclass(frozen=True)
-class Cone:
-    """Apex at ``+half_height`` along ``axis``, base disc of ``radius`` at ``-half_height``."""
-
-    radius: float
-    half_height: float
-    axis: str = "Z"
-
-
-@dataclass(frozen=True)
-class MeshShape:
-    """Triangle mesh in the shape frame [m], scale baked in, outward winding by the right-hand rule."""
-
-    points: np.ndarray
-    """[n, 3] float32"""
-    triangles: np.ndarray
-    """[m, 3] int32"""
-    convex: bool = False
-    """True when the triangles are the boundary of a convex body."""
-    parts: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-    """Convex pieces (points, triangles) that collide in place of the mesh; none: the mesh itself."""
-
-
-@dataclass(frozen=True)
-class HeightFieldShape(MeshShape):
-    """Ground by heights on a grid; as a mesh it is closed."""
-
-    field: Any = None
-    """The ``sim.HeightField``."""
-
-
-@dataclass(frozen=True)
-class EllipsoidShape(MeshShape):
-    """Ellipsoid; as a mesh, for files that have none, its points lie on it."""
-
-    radii: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Semi-axes [m]."""
-
-
-Shape = Plane | Sphere | Box | Capsule | Cylinder | Cone | MeshShape
-
-
-@dataclass(frozen=True)
 class ContactOverrides:
     """Contact parameters said outright by ``simrun:ke`` etc. on the collider; None = derived by the emitter."""
 
@@ -202,6 +130,10 @@ class ColliderRecord:
     """How it is drawn where the source is not USD: red, green, blue, opacity in 0 .. 1."""
     hidden: bool = False
     """Drawn by nobody, because other geometry shows the body."""
+    priority: int = 0
+    """The collider of the higher priority decides alone about the friction of two."""
+    frictionless: bool = False
+    """No friction with colliders that are frictionless, too."""
 
 
 @dataclass
@@ -497,6 +429,8 @@ class SceneRecord:
     filtered_pairs: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of prim paths (bodies, colliders or ancestors of colliders) that do not collide."""
     collision_groups: list[CollisionGroupRecord] = field(default_factory=list)
+    pair_frictions: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Coefficients of friction that two colliders, by path, have with each other."""
     warnings: list[SceneWarning] = field(default_factory=list)
 
     @property

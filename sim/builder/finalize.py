@@ -8,6 +8,7 @@ from sim.builder.joint_tables import add_joint_tables, held_still, kept_apart
 from sim.builder.tables import COLUMNS
 from sim.device_arrays import ModelShapeGeometry, ModelShapeMaterials, device_array
 from sim.errors import SimError
+from sim.forces.friction_rules import FrictionRules, pair_rows
 from sim.geometry.mass_properties import inverse_inertia
 from sim.geometry.rotation import rotate
 from sim.geometry.shape_types import GEO_MESH
@@ -108,6 +109,11 @@ def _add_shape_tables(model: Model, builder, device) -> None:
             materials, quantity, device_array(getattr(builder, f"shape_material_{quantity}").view, "float32", device)
         )
     model.shape_materials = materials
+    rows = pair_rows(builder.friction_pair.view, builder.friction_pair_mu.view, model.shape_count)
+    rules = model.friction_rules = FrictionRules()
+    rules.rule = device_array(builder.shape_friction_rule.view, "int32", device)
+    rules.start, rules.other = (device_array(row, "int32", device) for row in rows[:2])
+    rules.mu = device_array(rows[2], "float32", device)
     model.shape_name = list(builder.shape_name)
 
 

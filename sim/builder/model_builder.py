@@ -12,6 +12,7 @@ from sim.builder.compose import ComposeBuilder
 from sim.builder.elements import ElementBuilder
 from sim.builder.equalities import EqualityBuilder
 from sim.builder.finalize import build_model
+from sim.builder.friction import FrictionBuilder
 from sim.builder.general_shapes import GeneralShapeBuilder
 from sim.builder.joints import JointBuilder
 from sim.builder.particles import ParticleBuilder
@@ -34,6 +35,7 @@ class ModelBuilder(
     ShapeBuilder,
     PrimitiveBuilder,
     GeneralShapeBuilder,
+    FrictionBuilder,
     JointBuilder,
     EqualityBuilder,
     ActuatorBuilder,

@@ -205,6 +205,7 @@ class ShapeBuilder:
         self.shape_geo_src.append(src)
         for quantity, value in zip(MATERIAL_NAMES, material, strict=True):
             getattr(self, f"shape_material_{quantity}").append(value)
+        self.shape_friction_rule.append(0)
         self.shape_collision_group.append(group)
         self.shape_collision_radius.append(shape_bounding_radius(type, size, src))
         self.shape_ground_collision.append(has_ground_collision)

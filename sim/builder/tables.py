@@ -16,7 +16,7 @@ class ColumnSpec:
 
     Attributes:
         name: Attribute name, the same on builder and model.
-        family: What there is one row of: ``particle spring tri edge tet body shape joint joint_axis joint_coord
+        family: What there is one row of: ``particle spring tri edge tet body shape friction_pair joint joint_axis joint_coord
             joint_dof equality actuator articulation``.
         item_shape: Shape of one row.
         dtype: NumPy type in the builder.
@@ -81,6 +81,9 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("shape_material_ka", "shape", (), f32, None),
     ColumnSpec("shape_material_mu", "shape", (), f32, None),
     ColumnSpec("shape_material_restitution", "shape", (), f32, None),
+    ColumnSpec("shape_friction_rule", "shape", (), i32, None),
+    ColumnSpec("friction_pair", "friction_pair", (2,), i32, None, refers="shape"),
+    ColumnSpec("friction_pair_mu", "friction_pair", (), f32, None),
     ColumnSpec("shape_collision_group", "shape", (), i32, None),
     ColumnSpec("shape_collision_radius", "shape"),
     ColumnSpec("shape_ground_collision", "shape", (), np.bool_, None),
@@ -156,6 +159,7 @@ FAMILY_SIZE_COLUMN = {
     "tet": "tet_activations",
     "body": "body_mass",
     "shape": "shape_body",
+    "friction_pair": "friction_pair_mu",
     "joint": "joint_type",
     "joint_axis": "joint_axis",
     "joint_coord": "joint_q",

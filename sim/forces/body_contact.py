@@ -1,6 +1,6 @@
 """Contact between rigid bodies: penalty force with a friction spring, as wrenches per pair of shapes.
 
-ke kd kf mu of the two shapes are averaged, as in the peer; restitution too. Friction follows Cundall and Strack 1979: a
+ke kd kf and restitution of the two shapes are averaged; mu too, unless the shapes say otherwise (``friction_rules``). Friction follows Cundall and Strack 1979: a
 tangential spring of stiffness ke stretched by the displacement since the contact stuck, plus the dashpot kf, together
 at most mu times the normal force; the spring lets go when it slides. So a body at rest really stays, without creep.
 Where ``body_ahead`` says so, the gap is that of a part of the step later (half of it for Featherstone's position Verlet: taken
@@ -13,6 +13,7 @@ since joints want the others.
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
 from sim.forces.contact_response import limited_damping, limited_stiffness, normal_force
+from sim.forces.friction_rules import FrictionRules, pair_friction
 from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
 
 
@@ -108,6 +109,7 @@ def push_bodies_apart(
     shape_kf: en.array(dtype=float),
     shape_ka: en.array(dtype=float),
     shape_mu: en.array(dtype=float),
+    friction_rules: FrictionRules,
     shape_restitution: en.array(dtype=float),
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
@@ -136,7 +138,7 @@ def push_bodies_apart(
     kd0 = pair_average(shape_kd, shape_a, shape_b)
     kf0 = pair_average(shape_kf, shape_a, shape_b)
     ka = pair_average(shape_ka, shape_a, shape_b)
-    mu = pair_average(shape_mu, shape_a, shape_b)
+    mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
     e = pair_average(shape_restitution, shape_a, shape_b)
     count = points.count[slot]
     # inverse masses count for each body as often as it touches something

@@ -241,7 +241,7 @@ class SemiImplicitIntegrator:
                 dim=contacts.capacity,
                 inputs=[
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                    mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, mat.restitution,
+                    mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, model.friction_rules, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
                     model.mass_parts, ahead, contacts.points, contacts.body_touching, contacts.pair_touching,
                     rest_speed(model.gravity, dt), dt,

@@ -14,7 +14,7 @@ from functools import cache
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
 from sim.collide.islands import first_slot_from
-from sim.forces.body_contact import pair_average
+from sim.forces.friction_rules import FrictionRules, pair_friction
 from sim.maximal.body_response import ResponseTable
 from sim.xpbd.body_impulses import (
     jointed_weight,
@@ -39,6 +39,7 @@ def solve_rigid_positions(jointed: bool):
         pair_shapes: en.array2d(dtype=int),
         shape_body: en.array(dtype=int),
         shape_mu: en.array(dtype=float),
+        friction_rules: FrictionRules,
         body_com: en.array(dtype=en.vec3),
         body_inv_mass: en.array(dtype=float),
         body_inertia: en.array(dtype=en.mat33),
@@ -68,7 +69,7 @@ def solve_rigid_positions(jointed: bool):
             shape_b = pair_shapes[pair, 1]
             a = shape_body[shape_a]
             b = shape_body[shape_b]
-            mu = pair_average(shape_mu, shape_a, shape_b)
+            mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
             for i in range(points.count[slot]):
                 c = slot * POINTS + i
                 n = points.normal[c]
@@ -192,6 +193,7 @@ def keep_slip(
     pair_shapes: en.array2d(dtype=int),
     shape_body: en.array(dtype=int),
     shape_mu: en.array(dtype=float),
+    friction_rules: FrictionRules,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
     body_com: en.array(dtype=en.vec3),
@@ -216,7 +218,7 @@ def keep_slip(
     shape_b = pair_shapes[pair, 1]
     a = shape_body[shape_a]
     b = shape_body[shape_b]
-    mu = pair_average(shape_mu, shape_a, shape_b)
+    mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
     pushed = 0.0
     dragged = en.vec3(0.0, 0.0, 0.0)
     center = en.vec3(0.0, 0.0, 0.0)

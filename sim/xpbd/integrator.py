@@ -272,7 +272,7 @@ class XPBDIntegrator:
             dim=contacts.island_count,
             inputs=[
                 contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, model.body_com, model.body_inv_mass, model.body_inertia,
+                model.shape_materials.mu, model.friction_rules, model.body_com, model.body_inv_mass, model.body_inertia,
                 model.body_inv_inertia, ResponseTable() if jointed is None else jointed.responses, contacts.points,
                 contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
             ],
@@ -290,7 +290,7 @@ class XPBDIntegrator:
             keep_slip,
             dim=contacts.capacity,
             inputs=[
-                *pairs, mat.mu, state_out.body_q, state_out.body_qd, model.body_com, contacts.points,
+                *pairs, mat.mu, model.friction_rules, state_out.body_q, state_out.body_qd, model.body_com, contacts.points,
                 rest_speed(model.gravity, dt) * dt, dt, push, drag,
             ],
             outputs=[contacts.slip],

@@ -10,7 +10,8 @@ from usd_io.author.joints import author_joint
 from usd_io.author.shapes import author_shape
 from usd_io.emit.joint_trees import spanning_trees
 from usd_io.read.frames import quaternion_from_matrix
-from usd_io.records import BodyRecord, ColliderRecord, MaterialRecord, MeshShape, Plane, SceneRecord, SceneWarning
+from usd_io.records import BodyRecord, ColliderRecord, MaterialRecord, SceneRecord, SceneWarning
+from usd_io.shape_records import MeshShape, Plane
 
 WEIGHTLESS_MASS, WEIGHTLESS_INERTIA = 1e-9, 1e-12
 """[kg], [kg m^2]: USD takes 0 for "not said", so a body without mass gets one that changes nothing."""
@@ -35,6 +36,8 @@ def author_physics(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
         if joint.parent_path is None and any(j.parent_path == joint.child_path for j in scene.joints):
             UsdPhysics.ArticulationRootAPI.Apply(stage.GetPrimAtPath(joint.child_path))
     _author_filters(stage, scene, root)
+    for (a, b), mu in scene.pair_frictions.items():
+        author_pair_friction(*(stage.GetPrimAtPath(collider_path(stage, path)) for path in (a, b)), mu)
 
 
 def _author_forces(stage: Usd.Stage, scene: SceneRecord, axes) -> None:
@@ -93,6 +96,10 @@ def _author_collider(stage: Usd.Stage, collider: ColliderRecord, root: str, mate
         prim = author_shape(stage, collider).GetPrim()
         UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)
     UsdPhysics.CollisionAPI.Apply(prim)
+    if collider.priority:
+        prim.CreateAttribute("mjc:priority", Sdf.ValueTypeNames.Int).Set(collider.priority)
+    if collider.frictionless:
+        prim.CreateAttribute("mjc:condim", Sdf.ValueTypeNames.Int).Set(1)
     if isinstance(collider.shape, MeshShape):
         tokens, shape = UsdPhysics.Tokens, collider.shape
         token = tokens.convexHull if shape.convex else tokens.convexDecomposition if shape.parts else tokens.none
@@ -114,6 +121,9 @@ def _author_material(stage: Usd.Stage, record: MaterialRecord, root: str, number
     ):
         if value is not None:
             create(value)
+    if record.friction_combine is not None:
+        attribute = material.GetPrim().CreateAttribute("physxMaterial:frictionCombineMode", Sdf.ValueTypeNames.Token)
+        attribute.Set(record.friction_combine)
     return material
 
 
@@ -125,9 +135,22 @@ def _author_filters(stage: Usd.Stage, scene: SceneRecord, root: str) -> None:
         group = UsdPhysics.CollisionGroup.Define(stage, paths[record.path])
         members = Usd.CollectionAPI.Apply(group.GetPrim(), "colliders")
         for member in sorted(record.members):
-            plane = f"{member}_plane"
-            members.CreateIncludesRel().AddTarget(plane if stage.GetPrimAtPath(plane) else member)
+            members.CreateIncludesRel().AddTarget(collider_path(stage, member))
         group.CreateFilteredGroupsRel().SetTargets([paths[other] for other in sorted(record.filtered_groups)])
+
+
+def collider_path(stage: Usd.Stage, path: str) -> str:
+    """Path of the prim that collides for a collider; what is seen of a plane is another one."""
+    plane = f"{path}_plane"
+    return plane if stage.GetPrimAtPath(plane) else path
+
+
+def author_pair_friction(prim: Usd.Prim, other: Usd.Prim, mu: float) -> None:
+    """Notes at a collider the coefficient of friction that it has with another one."""
+    relationship = prim.CreateRelationship("simrun:frictionPairs")
+    attribute = prim.CreateAttribute("simrun:frictionPairsMu", Sdf.ValueTypeNames.FloatArray)
+    relationship.AddTarget(other.GetPath())
+    attribute.Set([*(attribute.Get() or ()), mu])
 
 
 def _free(stage: Usd.Stage, path: str) -> str:

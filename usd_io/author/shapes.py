@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from pxr import Gf, Usd, UsdGeom, Vt
 
-from usd_io.records import (
+from usd_io.records import ColliderRecord, VisualRecord
+from usd_io.shape_records import (
     Box,
     Capsule,
-    ColliderRecord,
     Cone,
     Cylinder,
     EllipsoidShape,
@@ -16,7 +16,6 @@ from usd_io.records import (
     MeshShape,
     Plane,
     Sphere,
-    VisualRecord,
 )
 
 PLANE_HALF_SIZE = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from usd_io.records import (
+from usd_io.shape_records import (
     Box,
     Capsule,
     Cone,

@@ -12,6 +12,7 @@ from usd_io.emit.contact import contacts, soft_contact
 from usd_io.emit.deformables import emit_deformable
 from usd_io.emit.equalities import emit_equalities
 from usd_io.emit.filters import emit_filters
+from usd_io.emit.friction import emit_friction
 from usd_io.emit.joints import emit_joints
 from usd_io.emit.shapes import ShapeEmitter
 from usd_io.records import BodyRecord, SceneRecord
@@ -33,6 +34,7 @@ def emit(scene: SceneRecord, builder: Any) -> SceneBindings:
     for collider, contact in zip(scene.colliders, contacts(scene)):
         body = -1 if collider.body_path is None else index[collider.body_path]
         bindings.shapes[collider.path] = emitter.add(collider, body, contact)
+    emit_friction(scene, builder, bindings.shapes)
     for record in scene.deformables:
         bindings.particles.append(emit_deformable(scene, record, builder))
     bindings.measure_joints = scene.joints_follow_bodies and bool(scene.joints)

@@ -10,10 +10,10 @@ import numpy as np
 import sim
 from usd_io.emit.contact import Contact
 from usd_io.read.frames import matrix_from_quaternion, quaternion_from_matrix
-from usd_io.records import (
+from usd_io.records import ColliderRecord
+from usd_io.shape_records import (
     Box,
     Capsule,
-    ColliderRecord,
     Cone,
     Cylinder,
     EllipsoidShape,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from usd_io.mjcf.geoms import SPIN, read_condim, read_friction
+from usd_io.mjcf.ignored import MARGIN, SOFTNESS
 from usd_io.records import CollisionGroupRecord, SceneRecord
+from usd_io.xml.attributes import number, numbers
 from usd_io.xml.element import Element
 
 
@@ -29,17 +32,32 @@ def read_contacts(documents, body_paths, geoms, record: SceneRecord, warn: Calla
                 if known is None:
                     continue
                 names = [f"{prefix}{element.attributes.get(f'{known[1]}{i}', '')}{suffix}" for i in (1, 2)]
-                ends = [known[0].get(name) for name in names]
+                ends = tuple(known[0].get(name) for name in names)
                 if None in ends:
                     warn(element, f"names {' and '.join(names)}, which cannot both touch something; left out")
                 elif element.tag == "exclude":
-                    excluded.append((ends[0], ends[1]))
+                    excluded.append(ends)
                 else:
                     pairs.add(frozenset(ends))
-                    if element.attributes.keys() & {"friction", "solref", "solimp", "margin", "gap", "condim"}:
-                        warn(element, "contact pairs use the friction of their geoms, not their own settings")
+                    record.pair_frictions[ends] = _pair_friction(document.merged(element), element, warn)
     _filter_bodies(record, geoms, pairs, excluded)
     record.collision_groups = _groups(geoms, pairs)
+
+
+def _pair_friction(values, element: Element, warn: Callable[[Element, str], None]) -> float:
+    """The coefficient of an explicit pair; 1 where it says none, whatever its geoms say, as in MuJoCo."""
+    if values.keys() & {"solref", "solreffriction", "solimp"}:
+        warn(element, SOFTNESS)
+    margin, gap = (number(element, name, 0.0, source=values) for name in ("margin", "gap"))
+    if margin != gap:
+        warn(element, MARGIN)
+    condim = read_condim(element, values)
+    if condim > 3:
+        warn(element, SPIN)
+    both = numbers(element, "friction", (1.0, 1.0), source=values)
+    if len(both) > 1 and both[0] != both[1]:
+        warn(element, "friction that differs with the direction: its first coefficient holds for all")
+    return 0.0 if condim == 1 else read_friction(element, values)
 
 
 def _filter_bodies(record: SceneRecord, geoms, pairs: set[frozenset[str]], excluded: list[tuple[str, str]]) -> None:

@@ -15,13 +15,22 @@ from usd_io.mjcf.height_fields import height_field
 from usd_io.mjcf.mesh_assets import MeshAsset, MeshAssets
 from usd_io.mjcf.poses import orientation, z_towards
 from usd_io.read.shape_mass import MassProperties, unit_density_mass
-from usd_io.records import Box, Capsule, Cylinder, MeshShape, Plane, Shape, Sphere
+from usd_io.shape_records import (
+    Box,
+    Capsule,
+    Cylinder,
+    MeshShape,
+    Plane,
+    Shape,
+    Sphere,
+)
 from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
 from usd_io.xml.ellipsoid import COLLIDING, SEEN, ellipsoid_mesh
 
 TYPES = ("plane", "hfield", "sphere", "capsule", "ellipsoid", "cylinder", "box", "mesh", "sdf")
 Solid = Callable[[], MassProperties | None]
+SPIN = "condim 4 and 6: contacts resist sliding, but not spinning and rolling"
 LAST_VISIBLE_GROUP = 2
 """MuJoCo's viewer shows groups 0 to 2 from the start; collision geometry is usually kept above."""
 
@@ -41,6 +50,8 @@ class Geom:
         density: [kg/m^3], where the file does not say its mass.
         contype: Bits, see MJCF; likewise conaffinity.
         friction: Sliding friction coefficient.
+        condim: Dimension of its contacts: 1 without friction, 3 against sliding, 4 against spinning, 6 against rolling.
+        priority: The geom of the higher one decides about a contact.
         color: Red, green, blue, opacity.
         group: Its group.
         paired: Whether an explicit contact pair names it.
@@ -57,6 +68,8 @@ class Geom:
     contype: int
     conaffinity: int
     friction: float
+    condim: int
+    priority: int
     color: tuple[float, ...]
     group: int
     paired: bool = False
@@ -94,8 +107,8 @@ class GeomReader:
         if "fromto" in values:
             X, size = _between(element, kind, values, size)
         drawn, collides, solid = self._shape(document, element, kind, size, values)
-        if number(element, "condim", 3, source=values) > 3:
-            self._warn(element, "condim 4 and 6: contacts resist sliding, but not spinning and rolling")
+        if (condim := read_condim(element, values)) > 3:
+            self._warn(element, SPIN)
         return Geom(
             name=values.get("name", ""),
             element=element,
@@ -107,7 +120,9 @@ class GeomReader:
             density=number(element, "density", 1000.0, low=0.0, source=values),
             contype=int(number(element, "contype", 1, source=values)),
             conaffinity=int(number(element, "conaffinity", 1, source=values)),
-            friction=_friction(element, values),
+            friction=read_friction(element, values),
+            condim=condim,
+            priority=int(number(element, "priority", 0, source=values)),
             color=_color(document, element, values),
             group=int(number(element, "group", 0, source=values)),
             paired=values.get("name", "") in document.paired,
@@ -219,10 +234,20 @@ _PRIMITIVES = {
 }
 
 
-def _friction(element: Element, values: Mapping[str, str]) -> float:
-    if number(element, "condim", 3, source=values) == 1:
-        return 0.0
-    return float(numbers(element, "friction", (1.0,), source=values)[0])
+def read_condim(element: Element, values: Mapping[str, str]) -> int:
+    """Dimension of the contacts of a geom or pair."""
+    condim = number(element, "condim", 3, source=values)
+    if condim not in (1, 3, 4, 6):
+        raise SceneError(f"{element.where} condim", f"got {values.get('condim')!r}", expected="1, 3, 4 or 6")
+    return int(condim)
+
+
+def read_friction(element: Element, values: Mapping[str, str]) -> float:
+    """Coefficient of sliding friction of a geom or pair."""
+    mu = float(numbers(element, "friction", (1.0,), source=values)[0])
+    if mu < 0.0:
+        raise SceneError(f"{element.where} friction", f"got {mu:g}", expected="at least 0")
+    return mu
 
 
 def _color(document: Document, element: Element, values: Mapping[str, str]) -> tuple[float, ...]:

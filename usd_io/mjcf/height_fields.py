@@ -7,7 +7,7 @@ import numpy as np
 from sim.geometry.height_field import HeightField
 from usd_io.errors import SceneError
 from usd_io.mjcf.document import Document
-from usd_io.records import HeightFieldShape
+from usd_io.shape_records import HeightFieldShape
 from usd_io.xml.attributes import number, numbers
 from usd_io.xml.element import Element
 

@@ -8,6 +8,7 @@ from usd_io.mjcf.defaults import ACTUATORS
 from usd_io.xml.element import Element
 
 SOFTNESS = "the softness of contacts and limits (solref, solimp) is not used; it follows from masses and the time step"
+MARGIN = "margins are not used: contacts push where surfaces touch, not before"
 IGNORED: dict[str, dict[str, str]] = {
     "body": {"gravcomp": "gravity compensation is not simulated"},
     "joint": {
@@ -20,7 +21,7 @@ IGNORED: dict[str, dict[str, str]] = {
     "geom": {
         "solref": SOFTNESS,
         "solimp": SOFTNESS,
-        "gap": "contact gaps are not used",
+        "margin": MARGIN,
         "fluidshape": "forces of the surrounding medium are not simulated",
     },
 }

@@ -26,7 +26,15 @@ from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options, switch_off
 from usd_io.read.shape_mass import MassProperties
 from usd_io.read.warning_log import WarningLog
-from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, Plane, SceneRecord, VisualRecord
+from usd_io.records import (
+    BodyRecord,
+    ColliderRecord,
+    JointRecord,
+    MaterialRecord,
+    SceneRecord,
+    VisualRecord,
+)
+from usd_io.shape_records import Plane
 from usd_io.xml.attributes import number, numbers
 from usd_io.xml.element import Element
 from usd_io.xml.names import PathNames
@@ -200,12 +208,13 @@ class MjcfReading:
             path = self._names.path(owner or self.root, geom.name or "geom")
             collides = geom.collides is not None and (geom.contype or geom.conaffinity or geom.paired)
             if collides:
-                material = MaterialRecord(dynamic_friction=geom.friction, restitution=0.0)
+                material = MaterialRecord(dynamic_friction=geom.friction, restitution=0.0, friction_combine="max")
                 same = geom.drawn is geom.collides
                 hidden = not same or geom.group > LAST_VISIBLE_GROUP
                 collider = ColliderRecord(
-                    path, owner, geom.X_bg, geom.collides, material, color=geom.color, hidden=hidden
-                )
+                    path, owner, geom.X_bg, geom.collides, material, color=geom.color, hidden=hidden,
+                    priority=geom.priority, frictionless=geom.condim == 1,
+                )  # fmt: skip
                 self.record.colliders.append(collider)
                 self._geoms[path] = (collider, geom)
                 if same:

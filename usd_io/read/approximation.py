@@ -11,7 +11,7 @@ from sim.geometry.hull import convex_hull
 from usd_io.read.decomposition import can_decompose, convex_parts
 from usd_io.read.mesh import compact
 from usd_io.read.reading import Reading
-from usd_io.records import Box, MeshShape, Shape, Sphere
+from usd_io.shape_records import Box, MeshShape, Shape, Sphere
 
 SLAB = 0.02
 """Thickness given to the hull of a flat mesh, as a part of its diagonal."""

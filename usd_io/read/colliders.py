@@ -8,6 +8,7 @@ from pxr import Usd, UsdGeom
 from usd_io.read import traversal
 from usd_io.read.approximation import approximate
 from usd_io.read.frames import split_rotation, transform7
+from usd_io.read.friction import frictionless, priority
 from usd_io.read.gprims import GPRIMS
 from usd_io.read.materials import RIGID, MaterialReader
 from usd_io.read.mesh import read_triangles
@@ -15,7 +16,8 @@ from usd_io.read.placement import Placement
 from usd_io.read.reading import Reading
 from usd_io.read.traversal import PhysicsPrims, owner_path
 from usd_io.read.values import boolean, scalar, token
-from usd_io.records import ColliderRecord, ContactOverrides, MeshShape, Plane
+from usd_io.records import ColliderRecord, ContactOverrides
+from usd_io.shape_records import MeshShape, Plane
 
 _NOT_GEOMETRY = ("", "Xform", "Scope", "Looks")
 
@@ -68,6 +70,8 @@ def read_colliders(
                 material=material,
                 contact=_contact(reading, prim),
                 prim_path=prim.GetPath().pathString,
+                priority=priority(reading, prim),
+                frictionless=frictionless(reading, prim),
             )
         )
     return records

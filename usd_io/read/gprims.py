@@ -17,7 +17,16 @@ from usd_io.read import tessellation as tess
 from usd_io.read.frames import has_orthogonal_columns, rotation_with_axis, split_rotation
 from usd_io.read.reading import LARGEST, Reading
 from usd_io.read.values import scalar, token
-from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Shape, Sphere
+from usd_io.shape_records import (
+    Box,
+    Capsule,
+    Cone,
+    Cylinder,
+    MeshShape,
+    Plane,
+    Shape,
+    Sphere,
+)
 
 Placed = tuple[Shape, np.ndarray]
 _AXES = {"X": 0, "Y": 1, "Z": 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pxr import Usd, UsdShade
 
+from usd_io.read.friction import combine_mode
 from usd_io.read.reading import Reading
 from usd_io.read.values import scalar
 from usd_io.records import MaterialRecord
@@ -80,4 +81,5 @@ def _read_material(reading: Reading, prim: Usd.Prim, use: str) -> MaterialRecord
         shear_stiffness=times(for_use("shearStiffness"), reading.pressure_unit) if deformable else None,
         bend_stiffness=times(for_use("bendStiffness"), reading.pressure_unit) if deformable else None,
         twist_stiffness=times(for_use("twistStiffness"), reading.pressure_unit) if use == CURVES else None,
+        friction_combine=combine_mode(reading, prim),
     )

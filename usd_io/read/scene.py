@@ -11,6 +11,7 @@ from usd_io.read.bodies import body_frames, read_bodies
 from usd_io.read.colliders import read_colliders
 from usd_io.read.deformables import read_deformables
 from usd_io.read.filtering import articulated_pairs, read_filtered_pairs, read_groups
+from usd_io.read.friction import pair_frictions
 from usd_io.read.joints import JointReader
 from usd_io.read.mass import resolve_masses
 from usd_io.read.materials import MaterialReader
@@ -67,6 +68,7 @@ def _read(stage: Usd.Stage, source: str, allow_empty: bool) -> SceneRecord:
     collidable = [c.path for c in record.colliders] + [d.path for d in record.deformables]
     record.filtered_pairs = [*read_filtered_pairs(reading, found), *articulated_pairs(reading, record)]
     record.collision_groups = read_groups(reading, found, collidable)
+    record.pair_frictions = pair_frictions(reading, found)
     record.warnings = reading.log.warnings()
     if not allow_empty:
         _require_something_that_moves(record)

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.geometry.hull import convex_hull
-from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Shape, Sphere
+from usd_io.shape_records import (
+    Box,
+    Capsule,
+    Cone,
+    Cylinder,
+    MeshShape,
+    Plane,
+    Shape,
+    Sphere,
+)
 
 
 @dataclass(frozen=True)

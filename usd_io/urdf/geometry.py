@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from usd_io.errors import SceneError
-from usd_io.records import Box, Capsule, Cylinder, MeshShape, Shape, Sphere
+from usd_io.shape_records import Box, Capsule, Cylinder, MeshShape, Shape, Sphere
 from usd_io.xml.attributes import number, numbers, required
 from usd_io.xml.element import Element
 from usd_io.xml.mesh_cache import kept_hull

@@ -11,7 +11,14 @@ import numpy as np
 from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_multiply
 from usd_io.errors import SceneError
 from usd_io.read.warning_log import WarningLog
-from usd_io.records import BodyRecord, ColliderRecord, JointRecord, MaterialRecord, SceneRecord, VisualRecord
+from usd_io.records import (
+    BodyRecord,
+    ColliderRecord,
+    JointRecord,
+    MaterialRecord,
+    SceneRecord,
+    VisualRecord,
+)
 from usd_io.urdf.geometry import GeometryReader
 from usd_io.urdf.inertial import link_mass
 from usd_io.urdf.joints import joint_origin, joint_record, mimic_record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from usd_io.records import EllipsoidShape
+from usd_io.shape_records import EllipsoidShape
 
 SEEN, COLLIDING = (12, 24), (6, 12)
 """Rings and sectors of the mesh as it is drawn, and as a file keeps it for contacts."""

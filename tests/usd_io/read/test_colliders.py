@@ -7,7 +7,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from usd_io import SceneError
-from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Plane, Sphere
+from usd_io.shape_records import (
+    Box,
+    Capsule,
+    Cone,
+    Cylinder,
+    MeshShape,
+    Plane,
+    Sphere,
+)
 
 STATIC = 'prepend apiSchemas = ["PhysicsCollisionAPI"]'
 TETRA = """point3f[] points = [(0,0,0),(1,0,0),(0,1,0),(0,0,1)]

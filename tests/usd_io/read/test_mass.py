@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from usd_io import SceneError
 from usd_io.read.shape_mass import closed_mesh_mass, unit_density_mass
-from usd_io.records import Box, Capsule, Cone, Cylinder, MeshShape, Sphere
+from usd_io.shape_records import Box, Capsule, Cone, Cylinder, MeshShape, Sphere
 
 TWO = """
 def Xform "B" (prepend apiSchemas = [{body}"PhysicsRigidBodyAPI"]) {{

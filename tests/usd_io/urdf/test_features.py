@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 import sim
 from usd_io import SceneError, emit, read_urdf
-from usd_io.records import Box, Capsule, Cylinder, MeshShape, Sphere
+from usd_io.shape_records import Box, Capsule, Cylinder, MeshShape, Sphere
 
 LINK = '<link name="{}"><inertial><mass value="1"/><inertia ixx="1" iyy="1" izz="1"/></inertial>{}</link>'
 
