@@ -18,7 +18,7 @@ from engine.errors import EngineError
 
 #: Arguments: table (see `launch_table`), function, blocks, threads of a block, bytes of shared memory, stream, argument
 #: block (bytes). Returns the driver's result code. `py_cuda_launch_early` lets the kernel start while the one before it
-#: on the stream ends; the kernel itself waits for that (see `emit_cuda.PRELUDE`).
+#: on the stream ends; the kernel itself waits for that (see `prelude.PRELUDE`).
 _TEXT = r"""
 declare i64 @PyLong_AsLongLong(ptr)
 declare ptr @PyLong_FromLong(i64)

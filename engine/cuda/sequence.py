@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.cuda import emit_cuda, nvrtc
 from engine.cuda.driver import error_of, send_unsent, unsent
+from engine.cuda.prelude import PRELUDE
 
 #: Most threads of a launch that may become a job, as many as the block has. With more, one multiprocessor takes longer
 #: for the work than all of them take for a launch (`benchmarks/README.md`).
@@ -170,4 +171,4 @@ class SequenceSource:
         bodies = [job.job_text() for job in jobs]
         cases = "\n".join(f"      case {k}: job{k}(*(const job{k}_args*)row); break;" for k in range(len(jobs)))
         walk = _WALK.replace("@WORDS@", str(self.words)).replace("@THREADS@", str(MOST_THREADS))
-        return "\n".join([emit_cuda.PRELUDE, *bodies, walk.replace("@JOBS@", cases)])
+        return "\n".join([PRELUDE, *bodies, walk.replace("@JOBS@", cases)])

@@ -151,3 +151,68 @@ def test_deterministic_float_sums_have_the_same_bits_for_any_thread_count(determ
             en.capture_launch(c.graph)
             results.add(total.numpy().tobytes())
     assert len(results) == 1
+
+
+MEETING = """
+@en.kernel
+def k(rows: en.array(dtype=int), out: en.array(dtype=TYPE)):
+    i = en.tid()
+    n = TYPE(i % 7 + 1)
+    en.atomic_add(out, 0, n)  # all threads
+    if i % 3 == 1:
+        en.atomic_add(out, 1, n)  # some of each warp
+    if (i // 32) % 2 == 0:
+        en.atomic_sub(out, 2, n)  # whole warps
+    en.atomic_add(out, 3 + i // 64, n)  # two warps each
+    en.atomic_add(out, 100 + rows[i], n)  # what no compiler knows
+    own = en.zeros(shape=2, dtype=TYPE)
+    en.atomic_add(own, 1, n)  # memory of the thread: one address, many places
+    out[1000 + i] = own[1]
+"""
+
+
+@pytest.mark.parametrize(
+    "kind", [en.int32, en.uint32, en.int64, en.uint64, en.float32, en.float64], ids=lambda t: t.name
+)
+@pytest.mark.parametrize("count", [1, 31, 32, 1000, 5000])
+def test_sums_that_meet_in_one_place_are_whole(kind, count):
+    """A GPU adds up within a warp first; warps that are not full, and threads that take part or not, must count right."""
+    k = define(MEETING.replace("TYPE", f"en.{kind.name}"), en=en)["k"]
+    i = np.arange(count)
+    n, rows = i % 7 + 1, np.where(i % 96 < 48, 5, i % 50)
+    out = en.zeros(1000 + count, dtype=kind)
+    en.launch(k, count, inputs=[en.array(rows, dtype=int), out])
+    wanted = np.zeros(1000 + count)
+    wanted[0], wanted[1], wanted[2] = n.sum(), n[i % 3 == 1].sum(), -n[(i // 32) % 2 == 0].sum()
+    np.add.at(wanted, 3 + i // 64, n)
+    np.add.at(wanted, 100 + rows, n)
+    wanted[1000:] = n
+    np.testing.assert_array_equal(out.numpy(), wanted.astype(np.int64).astype(kind.np_dtype))
+
+
+def test_a_row_of_threads_may_add_to_the_element_of_the_row():
+    @en.kernel
+    def rows_and_columns(a: en.array2d(dtype=float), rows: en.array(dtype=float), columns: en.array(dtype=float)):
+        i, j = en.tid()
+        en.atomic_add(rows, i, a[i, j])
+        en.atomic_add(columns, j, a[i, j])
+
+    a = np.random.default_rng(0).integers(-9, 9, (13, 75)).astype(np.float32)
+    rows, columns = en.zeros(13, dtype=float), en.zeros(75, dtype=float)
+    en.launch(rows_and_columns, a.shape, inputs=[en.array(a), rows, columns])
+    np.testing.assert_array_equal(rows.numpy(), a.sum(1))
+    np.testing.assert_array_equal(columns.numpy(), a.sum(0))
+
+
+def test_gradients_of_a_number_that_all_threads_read_are_whole():
+    @en.kernel
+    def scale(k: en.array(dtype=float), x: en.array(dtype=float), y: en.array(dtype=float)):
+        i = en.tid()
+        y[i] = k[0] * x[i]
+
+    x = np.random.default_rng(0).integers(-9, 9, 2000).astype(np.float32)
+    k, y = en.ones(1, dtype=float, requires_grad=True), en.zeros(2000, dtype=float, requires_grad=True)
+    with en.Tape() as tape:
+        en.launch(scale, 2000, inputs=[k, en.array(x)], outputs=[y])
+    tape.backward(grads={y: en.ones(2000, dtype=float)})
+    assert k.grad.numpy()[0] == x.sum()
