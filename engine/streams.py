@@ -35,6 +35,8 @@ class Stream:
             raise TypeError(f"Stream: priority must be an integer, got {priority!r}")
         self.device: Device = device if isinstance(device, Device) else get_device(device)
         self._owned = False
+        #: memory that kernels on it use for themselves, see `engine.cuda.scratch`
+        self.scratch: dict[str, Any] = {}
         self.cuda_stream, self.handle = 0, 0
         self._priority = max(-1, min(0, priority))
         if not self.device.is_cuda:

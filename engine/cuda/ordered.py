@@ -145,7 +145,9 @@ class OrderedSums:
             raise error_of(code, f"launching kernel '{self.name}' in deterministic mode")
         at = room.ctypes.data
         buffers = ((at, at + 16 * count), (at + 8 * count, at + 20 * count))
-        sorted_at = Sorter(device, count).sort("uint64", 4, (keys.ctypes.data, 0), buffers, count, *_ADDRESS_BITS)
+        sorted_at = Sorter(device, count, lasting=False).sort(
+            "uint64", 4, (keys.ctypes.data, 0), buffers, count, *_ADDRESS_BITS
+        )
         args = (*buffers[sorted_at], values.ctypes.data, count, self.sites, self.doubles)
         add_in_order.launch(device, -(-count // 256), *args)
 

@@ -11,23 +11,27 @@ __all__ = ["CellSorter", "keep_for_graph", "runs_on"]
 
 _TILE = 2048
 
-_TEXT = r"""
-struct Args { const float* points; int* cells; const int* sorted; int* starts; u64* words; i64 count; i64 cell_count; i64 point_blocks;
-              int dim_x, dim_y, dim_z; float cells_per_metre; };
-constexpr int TILE = 2048;
+#: The cell of a point, found when the sort first asks for its key, if there are points.
+_FIND = r"""
 constexpr float FAR = 1.0e9f;  // cell numbers stay within this, as in `hash_grid`
-
 __device__ __forceinline__ int wrapped(float x, float cells_per_metre, int dim) {
   const int rest = int(fminf(fmaxf(floorf(x * cells_per_metre), -FAR), FAR)) % dim;
   return rest < 0 ? rest + dim : rest;
 }
-extern "C" __global__ void __launch_bounds__(256) find_cells(const Args a) {
-  const i64 i = blockIdx.x * 256ll + threadIdx.x;
-  if (i >= a.count) return;
+__device__ __forceinline__ int cell_at(const Args& a, i64 i) {
+  if (!a.points) return a.keys[i];
   const float* p = a.points + 3 * i;
-  const int x = wrapped(p[0], a.cells_per_metre, a.dim_x), y = wrapped(p[1], a.cells_per_metre, a.dim_y);
-  a.cells[i] = (wrapped(p[2], a.cells_per_metre, a.dim_z) * a.dim_y + y) * a.dim_x + x;
+  const int x = wrapped(p[0], a.scale, a.dim_x), y = wrapped(p[1], a.scale, a.dim_y);
+  const int cell = (wrapped(p[2], a.scale, a.dim_z) * a.dim_y + y) * a.dim_x + x;
+  ((int*)a.keys)[i] = cell;
+  return cell;
 }
+#define KEY_AT(i) cell_at(a, i)
+"""
+
+_TEXT = r"""
+struct Args { const int* sorted; int* starts; u64* words; i64 count; i64 cell_count; i64 point_blocks; double cells_per_metre; };
+constexpr int TILE = 2048;
 
 __device__ __forceinline__ int first_from(const int* sorted, i64 count, int cell) {
   i64 low = 0, high = count;
@@ -70,11 +74,10 @@ extern "C" __global__ void __launch_bounds__(256) mark_starts(const Args a) {
   __syncthreads();
   for (int row = 0; row < rows; ++row)
     for (int c = lows[row] + t; c <= highs[row]; c += 256) a.starts[c] = values[row];
-  if (i == 0) { a.words[2] = u64(a.count); *(float*)(a.words + 6) = a.cells_per_metre; }
+  if (i == 0) { a.words[2] = u64(a.count); *(float*)(a.words + 6) = float(a.cells_per_metre); }
 }
 """
-_FORM = "<QQQQQqqqiiif"
-find_cells, mark_starts = (NativeKernel(_TEXT, name, _FORM, 256) for name in ("find_cells", "mark_starts"))
+mark_starts = NativeKernel(_TEXT, "mark_starts", "<QQQqqqd", 256)
 
 
 class CellSorter:
@@ -88,7 +91,7 @@ class CellSorter:
         capacity = cells.size
         self.device, self.cell_count = device, cell_count
         self.bits = max(1, (cell_count - 1).bit_length())
-        self._sorter = Sorter(device, capacity)
+        self._sorter = Sorter(device, capacity, find=_FIND)
         self._cells = cells
         self._room = device.memory.allocate(4 * 4 * capacity, False)
         places = [self._room.ctypes.data + k * 4 * capacity for k in range(4)]
@@ -103,23 +106,10 @@ class CellSorter:
         Address 0: their cells are known already.
         """
         keep_for_graph(self.device, self)
-        cells = self._cells.ptr
-        point_blocks = count // 256 + 1
-        tiles = self.cell_count // _TILE + 1
-        args = (
-            points,
-            cells,
-            self._sorted,
-            starts,
-            words,
-            count,
-            self.cell_count,
-            point_blocks,
-            *dims,
-            cells_per_metre,
-        )
         if count:
-            if points:
-                find_cells.launch(self.device, -(-count // 256), *args)
-            self._sorter.sort("int32", 4, (cells, 0), self._buffers, count, 0, self.bits)
+            source = (self._cells.ptr, 0)
+            finding = (points, *dims, cells_per_metre)
+            self._sorter.sort("int32", 4, source, self._buffers, count, 0, self.bits, finding)
+        point_blocks, tiles = count // 256 + 1, self.cell_count // _TILE + 1
+        args = (self._sorted, starts, words, count, self.cell_count, point_blocks, cells_per_metre)
         mark_starts.launch(self.device, point_blocks + tiles, *args)

@@ -11,10 +11,9 @@ from engine.spatial import cell_sort
 
 def native_kernels() -> list[NativeKernel]:
     sorts = [sort.kernels(key, size, counted) for key in sort._KEYS for size, counted in ((4, True), (8, False))]
-    singles = [sort._gather_kernel, cell_sort.find_cells, ordered.add_in_order]
-    return [
-        k for group in (*sorts, *map(scan.kernels, scan.SCALARS), *map(reduce.kernels, scan.SCALARS)) for k in group
-    ] + singles
+    sorts += [sort.kernels("int32", 4, True, find=cell_sort._FIND), sort.kernels("uint64", 4, wide=True)]
+    singles = [sort._gather_kernel, cell_sort.mark_starts, ordered.add_in_order, *map(reduce.add_blocks, scan.SCALARS)]
+    return [k for group in (*sorts, *map(scan.kernels, scan.SCALARS)) for k in group] + singles
 
 
 @pytest.mark.parametrize("text", sorted({k.text for k in native_kernels()} | {graphs._SETTER}))
