@@ -10,6 +10,7 @@ import numpy as np
 from app.render.batches import GrainBatch, MeshBatch, flag_sets, make_batches, shown_by
 from app.render.camera import Camera
 from app.render.context import headless_context, is_software
+from app.render.deferred_pass import DeferredPass
 from app.render.frame_block import FLOATS, frame_block
 from app.render.grain_pass import GrainPass
 from app.render.ground_pass import GroundPass
@@ -64,6 +65,9 @@ class Renderer:
         self._grain_pass = GrainPass(self.context, self.programs, self._binder, self._splats)
         self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, 1024 if self.software else 4096)
         self._ground = GroundPass(self.programs, self._screen)
+        self._deferred = None
+        if self.programs.lean:
+            self._deferred = DeferredPass(self.context, self.programs, self._screen, self._binder)
         self._target: PictureTarget | None = None
         self._pick: PickTarget | None = None
         self._overlay = OverlayPass(self.context, self.programs)
@@ -138,15 +142,18 @@ class Renderer:
         context, scene_target = self.context, self._target.scene
         scene_target.use()
         context.viewport = (0, 0, *size)
+        scene_target.depth_mask = True
         scene_target.clear(depth=1.0)
-        self._draw_background(options)
+        lit = self._light_gathered(camera, size, options)
         context.enable_only(moderngl.DEPTH_TEST | moderngl.PROGRAM_POINT_SIZE)
         context.depth_func = "<="
         scene_target.depth_mask = True
-        self._draw_surfaces(camera, size, options, transparent=False)
+        self._draw_surfaces(camera, size, options, transparent=False, lit=lit)
+        scene_target.depth_mask = False
+        self._draw_background(options)
         context.enable(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        self._ground.draw(self.scene, self.placement, camera, options, self._light_variant, scene_target)
+        self._ground.draw(self.scene, self.placement, camera, options, rig, self._light_variant, scene_target)
         scene_target.depth_mask = False
         self._draw_surfaces(camera, size, options, transparent=True)
         projection = self._view_projection(camera, size)
@@ -244,14 +251,38 @@ class Renderer:
         self._frame.bind_to_uniform_block(0)
         self._shadow.target.texture.use(1)
 
+    def _light_gathered(self, camera: Camera, size: tuple[int, int], options: DrawOptions) -> set[int]:
+        """Draw the opaque meshes in two steps where the processor draws; returns which were, by `id`."""
+        modes = ("shaded", "wireframe on shaded")
+        if self._deferred is None or self._target.samples > 1 or options.shading not in modes:
+            return set()
+        materials = self.scene.materials
+        batches = [b for b in self._meshes if not b.all_hidden and self._deferred.suits(b, materials[b.material])]
+        if batches:
+            self._deferred.gather(batches, materials, self._target)
+            self._target.scene.use()
+            self._target.scene.depth_mask = False
+            self._deferred.light(camera, size, self._light_variant)
+        return {id(b) for b in batches}
+
     def _draw_background(self, options: DrawOptions) -> None:
-        self.context.enable_only(moderngl.NOTHING)
+        """Where nothing opaque is."""
+        self.context.enable_only(moderngl.DEPTH_TEST)
         top, bottom = BACKGROUNDS[options.background]
         program = self.programs.get("screen", "background")
         set_uniforms(program, top=top, bottom=bottom, opacity=0.0 if options.transparent else 1.0)
         self._screen.draw(program)
 
-    def _draw_surfaces(self, camera: Camera, size: tuple[int, int], options: DrawOptions, *, transparent: bool) -> None:
+    def _draw_surfaces(
+        self,
+        camera: Camera,
+        size: tuple[int, int],
+        options: DrawOptions,
+        *,
+        transparent: bool,
+        lit: set[int] = frozenset(),
+    ) -> None:
+        """Surfaces; those in `lit` show their light already."""
         meshes = [b for b in self._meshes if b.transparent == transparent and not b.all_hidden]
         grains = [g for g in self._grains if g.transparent == transparent and not g.all_hidden]
         if transparent and len(meshes) > 1:
@@ -260,6 +291,8 @@ class Renderer:
         variant = ("SHOW_NORMALS",) if mode == "normals" else ()
         if mode in ("shaded", "wireframe on shaded", "normals"):
             for batch in meshes:
+                if id(batch) in lit:
+                    continue
                 program = self._surface_program(batch, variant)
                 if transparent:
                     # What is behind shows through what is in front: far sides first.
@@ -403,6 +436,7 @@ class Renderer:
             self._occlusion,
             self._frame,
             self._splats,
+            self._deferred,
             self._screen,
         ):
             if each is not None:

@@ -44,7 +44,7 @@ class Programs:
     """
 
     def __init__(self, context: moderngl.Context, *, lean: bool):
-        self._context = context
+        self._context, self.lean = context, lean
         self._defines = ("LEAN",) if lean else ()
         self._made: dict[tuple[str, str, tuple[str, ...]], moderngl.Program | moderngl.ComputeShader] = {}
 
@@ -88,6 +88,8 @@ SAMPLERS = {
     6: "occlusion",
     7: "splat_colors",
     8: "splat_places",
+    9: "surface_albedo",
+    10: "surface_geometry",
 }
 """Texture units."""
 

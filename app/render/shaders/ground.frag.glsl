@@ -12,6 +12,7 @@ uniform vec3 tint;          // colour of the floor, sRGB
 uniform vec3 ink;           // colour of the lines
 uniform float floor_opacity;
 uniform float line_opacity;
+uniform bool below;         // seen from underneath
 out vec4 pixel;
 
 // How much of a pixel a line of a lattice covers. `width` is the size of a pixel in cells, times the line's width in
@@ -24,10 +25,8 @@ float line_at(vec2 q, vec2 width) {
 
 void main() {
     vec2 p = place;
-    vec3 to_viewer = towards_viewer(position);
-    float facing = dot(to_viewer, up.xyz);
     float fade = 1.0 - smoothstep(0.0625, 1.0, dot(from_center, from_center));
-    fade *= clamp(8.0 * abs(facing), 0.0, 1.0);
+    fade *= clamp(8.0 * abs(dot(towards_viewer(position), up.xyz)), 0.0, 1.0);
     vec2 size = fwidth(p), q = p / cell, w = size * (1.2 / cell);
     float lines = max(0.45 * line_at(q, w), line_at(0.1 * q, 0.125 * w)) * line_opacity * fade;
     vec3 color = ink;
@@ -41,7 +40,7 @@ void main() {
         }
     }
 #endif
-    if (facing < 0.0) { pixel = vec4(color, 1.0) * lines * 0.5; return; }
+    if (below) { pixel = vec4(color, 1.0) * lines * 0.5; return; }
 
     float lit = 1.0;
 #if LIGHTS > 0
