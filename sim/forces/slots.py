@@ -10,9 +10,9 @@ import engine as en
 _ALIGNMENT = 32  # numbers; every plane starts on a memory line
 
 
-def new_slots(count: int, device=None):
+def new_slots(count: int, device=None, planes: int = 3):
     """Slots for `count` forces and the zero slot number `count`, all zero, float, shape [3, >= count + 1]."""
-    return en.zeros((3, -(-(count + 1) // _ALIGNMENT) * _ALIGNMENT), dtype=float, device=device)
+    return en.zeros((planes, -(-(count + 1) // _ALIGNMENT) * _ALIGNMENT), dtype=float, device=device)
 
 
 @en.func

@@ -26,19 +26,15 @@ from sim.xpbd.particle_contacts import (
 from sim.xpbd.particles import predict_particles, update_velocities
 from sim.xpbd.scratch import Scratch
 from sim.xpbd.simultaneous import SimultaneousStep
-
-#: Orders of the elements in an iteration. "colored": one colour after the other, Gauss-Seidel; few iterations are enough.
-#: "simultaneous": all at once with split masses; two launches an iteration instead of one a colour, for GPUs, but stiff
-#: materials need several times as many iterations.
-SWEEPS = ("colored", "simultaneous")
+from sim.xpbd.sweeps import SWEEPS, TOLERATED, left_of_soft_motion
 
 
 class XPBDIntegrator:
     """Implicit, stable for any step; stiffness comes from compliance, not from the iteration count.
 
-    Elements are solved by coloured Gauss-Seidel: those of one colour share no particle and run in parallel, colours
-    follow each other, so the result has the same bits whatever the thread count. `sweep="simultaneous"` solves all at
-    once, see `SWEEPS`. The joints of a tree are solved together and exactly (`sim.maximal`), rigid unless they have a
+    Elements are solved all at once where the step resolves their stiffness, else by coloured Gauss-Seidel: those of one
+    colour share no particle and run in parallel, colours follow each other. `sim.xpbd.sweeps` says where the border is,
+    and `sweep` chooses one of them. Both give the same bits whatever the thread count. The joints of a tree are solved together and exactly (`sim.maximal`), rigid unless they have a
     compliance; one iteration is enough for them, contacts of robots want two.
     """
 
@@ -55,14 +51,14 @@ class XPBDIntegrator:
         enable_restitution: bool = True,
         *,
         refresh_rigid_contacts: bool = True,
-        sweep: str = "colored",
+        sweep: str = "auto",
     ):
         """Makes the integrator; one serves any number of models.
 
         Args:
             iterations: Sweeps over all constraints per step.
-            soft_body_relaxation: Factor on the correction of simultaneous sweeps. 1 is stable for any mesh; cloth bears
-                3 to 5 and then needs as many times fewer iterations. Colored sweeps need none and ignore it.
+            soft_body_relaxation: Factor on the correction of simultaneous sweeps. 1 is stable for any mesh; regular cloth
+                bears 2 and then needs fewer iterations. Colored sweeps need none and ignore it.
             soft_contact_relaxation: Accepted for compatibility, as are the other relaxations and the weighting.
             joint_linear_relaxation: See above.
             joint_angular_relaxation: See above.
@@ -72,7 +68,8 @@ class XPBDIntegrator:
             enable_restitution: Whether contacts bounce by their coefficient of restitution.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
 
-            sweep: Order of the elements in an iteration, one of SWEEPS.
+            sweep: Order of the elements in an iteration, one of "auto", "colored", "simultaneous"; see `sim.xpbd.sweeps`.
+                "auto" decides by the materials at the first step with a model and a `dt`.
 
         Raises:
             ValueError: No iteration, no relaxation, or an unknown sweep.
@@ -118,7 +115,7 @@ class XPBDIntegrator:
             keep = 1.0 if iteration else 0.0
             if model.particle_count:
                 if together is not None:
-                    together.sweep(keep, last=iteration == self.iterations - 1)
+                    together.sweep(iteration, self.iterations)
                 else:
                     solve_colored(model, scratch, state_in, state_out, dt, keep, control)
                 self._separate_grains(model, scratch, state_in, state_out)
@@ -185,11 +182,19 @@ class XPBDIntegrator:
 
     def _simultaneous(self, model, scratch, state_in, state_out, dt, control) -> SimultaneousStep | None:
         """The simultaneous sweeps of a step, if they were chosen and there are elements."""
-        if self.sweep != "simultaneous" or not model.slot_count:
+        if self.sweep == "colored" or not model.slot_count:
+            return None
+        if self.sweep == "auto" and not self._resolves(scratch, dt):
             return None
         contacts, rest = listed_contacts(model), self._rest_speed(model, dt)
-        scratch.share_masses(self.soft_body_relaxation)
-        return SimultaneousStep(model, scratch, contacts, state_in, state_out, dt, rest, control)
+        return SimultaneousStep(
+            model, scratch, contacts, state_in, state_out, dt, rest, self.soft_body_relaxation, control
+        )
+
+    def _resolves(self, scratch, dt: float) -> bool:
+        """Whether simultaneous sweeps are as good as colored ones for the model's materials and this step."""
+        p = scratch.largest_stiffness(dt, self.soft_body_relaxation)
+        return left_of_soft_motion(p, self.iterations) <= TOLERATED
 
     def _separate_grains(self, model, scratch, state_in, state_out):
         grid = particle_grid(model)

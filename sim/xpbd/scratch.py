@@ -6,6 +6,7 @@ import numpy as np
 
 import engine as en
 from sim.forces.slots import new_slots
+from sim.xpbd.sweeps import StiffnessAtRest
 
 
 class Scratch:
@@ -15,9 +16,7 @@ class Scratch:
         movable: Inverse mass, 0 for inactive particles [1/kg], shape [particle_count].
         predicted: Positions before constraints [m], shape [particle_count].
         ground_push: Displacement by the ground in this step [m], shape [particle_count].
-        copies: Into how many copies simultaneous sweeps split each particle, at least 1, float, shape [particle_count].
-        spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint, in colour order, or by
-            element when all are solved at once.
+        spring_multiplier, tri_multiplier, edge_multiplier, tet_multiplier: One per constraint, in colour order.
     """
 
     def __init__(self, model):
@@ -30,7 +29,7 @@ class Scratch:
         self.tet_multiplier = en.zeros((6, max(model.tet_count, 1)), dtype=float)
         self._model = model
         self._corners = {}
-        self.copies, self._relaxation = None, 0.0
+        self._largest = {}
         self._contact_total = None
         self._rigid = None
 
@@ -41,17 +40,30 @@ class Scratch:
             self._corners[family] = colored_corners(self._model, family)
         return self._corners[family]
 
-    def share_masses(self, relaxation: float) -> None:
-        """Sets `copies` for simultaneous sweeps whose corrections grow by `relaxation`."""
-        if self._relaxation != relaxation:
-            degree = np.diff(self._model.force_slots.offsets).astype(np.float32)
-            self.copies = en.array(np.maximum(degree / np.float32(relaxation), 1.0), dtype=float)
-            self._relaxation = relaxation
+    def largest_stiffness(self, dt: float, relaxation: float) -> float:
+        """See `sim.xpbd.sweeps.StiffnessAtRest`."""
+        if (dt, relaxation) not in self._largest:
+            self._largest[dt, relaxation] = self._stiffness_at_rest.largest(dt, relaxation)
+        return self._largest[dt, relaxation]
+
+    @cached_property
+    def _stiffness_at_rest(self):
+        return StiffnessAtRest(self._model)
 
     @cached_property
     def slots(self):
-        """Displacement of the copies [m], see `sim.forces.slots`."""
-        return new_slots(self._model.slot_count)
+        """What elements do to their corners [kg m] and their weights, see `sim.xpbd.impulses`."""
+        return new_slots(self._model.slot_count, planes=4)
+
+    @cached_property
+    def stiffness(self):
+        """Sum of the weights of each particle's elements, shape [particle_count]."""
+        return en.zeros(max(self._model.particle_count, 1), dtype=float)
+
+    @cached_property
+    def pulled(self):
+        """How far elements have moved each particle in this step [m], shape [particle_count]."""
+        return en.zeros(max(self._model.particle_count, 1), dtype=en.vec3)
 
     @cached_property
     def predicted_bodies(self):

@@ -1,4 +1,7 @@
-"""The particle side of a simultaneous sweep: to the average of its copies, out of what it touches, at last its velocity.
+"""The particle side of a simultaneous sweep: where its elements pull it, out of what it touches, at last its velocity.
+
+What elements have done to a particle so far in the step is kept apart from what contacts did: the balance that an iteration
+improves is between the elements' impulses where the particle is now and the way they have moved it.
 
 One launch does for a particle what colored sweeps do in four, since here nothing else moves particles in between.
 """
@@ -13,13 +16,14 @@ from sim.xpbd.particles import velocity_after
 
 
 @cache
-def settle_particles(width: int, shapes: bool, finish: bool):
+def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
     """Kernel for an adjacency of `width` slots a particle, or compressed rows if `width` is -1.
 
     Args:
         width: Row count of the padded adjacency.
         shapes: Whether to solve the listed contacts with shapes.
         finish: Whether this is the last sweep of a step, which makes the velocity.
+        first: Whether this is the first sweep of a step, which sums the weights and starts from nothing pulled.
     """
     chunks = [max(0, min(UNROLL, width - UNROLL * c)) for c in range(WIDEST_UNROLLED // UNROLL)]
     n0, n1, n2, n3 = chunks
@@ -31,7 +35,8 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         v0: en.array(dtype=en.vec3),
         predicted: en.array(dtype=en.vec3),
         inv_mass: en.array(dtype=float),
-        copies: en.array(dtype=float),
+        scale: float,
+        part: float,
         slots: en.array2d(dtype=float),
         adjacency: en.array2d(dtype=int),
         row_start: en.array(dtype=int),
@@ -64,6 +69,8 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         contact_shape: en.array2d(dtype=int),
         contact_point_b: en.array2d(dtype=en.vec3),
         contact_normal_b: en.array2d(dtype=en.vec3),
+        stiffness: en.array(dtype=float),
+        pulled: en.array(dtype=en.vec3),
         x: en.array(dtype=en.vec3),
         v: en.array(dtype=en.vec3),
         push: en.array(dtype=float),
@@ -76,7 +83,11 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         now = x[p]
         start = x0[p]
         w = inv_mass[p]
-        share = 1.0 / copies[p]
+        before_pull = en.vec3(0.0, 0.0, 0.0)
+        weight = 0.0
+        if en.static(not first):
+            before_pull = pulled[p]
+            weight = stiffness[p]
         reach = radius[p]
         pushed = en.where(keep > 0.0, push[p], 0.0)
         count = 0
@@ -92,17 +103,37 @@ def settle_particles(width: int, shapes: bool, finish: bool):
         moved = en.vec3(0.0, 0.0, 0.0)
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
-                moved = moved + get_slot(slots, row_slots[r])
+                at = row_slots[r]
+                moved = moved + get_slot(slots, at)
+                if en.static(first):
+                    weight = weight + slots[3, at]
         else:
             for a in range(en.static(n0)):
-                moved = moved + get_slot(slots, adjacency[a, p])
+                at = adjacency[a, p]
+                moved = moved + get_slot(slots, at)
+                if en.static(first):
+                    weight = weight + slots[3, at]
             for b in range(en.static(n1)):
-                moved = moved + get_slot(slots, adjacency[16 + b, p])
+                at = adjacency[16 + b, p]
+                moved = moved + get_slot(slots, at)
+                if en.static(first):
+                    weight = weight + slots[3, at]
             for c in range(en.static(n2)):
-                moved = moved + get_slot(slots, adjacency[32 + c, p])
+                at = adjacency[32 + c, p]
+                moved = moved + get_slot(slots, at)
+                if en.static(first):
+                    weight = weight + slots[3, at]
             for d in range(en.static(n3)):
-                moved = moved + get_slot(slots, adjacency[48 + d, p])
-        x1, out = pushed_off_ground(now + moved * share, start, w, reach, ground, ground_on, soft_mu)
+                at = adjacency[48 + d, p]
+                moved = moved + get_slot(slots, at)
+                if en.static(first):
+                    weight = weight + slots[3, at]
+        if en.static(first):
+            weight = weight * scale
+            stiffness[p] = weight
+        step = (moved * w - before_pull) * (1.0 / en.max(1.0, (1.0 + weight) * part))
+        pulled[p] = before_pull + step
+        x1, out = pushed_off_ground(now + step, start, w, reach, ground, ground_on, soft_mu)
         pushed = pushed + out
         push[p] = pushed
         if en.static(shapes):

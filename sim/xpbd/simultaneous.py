@@ -1,4 +1,4 @@
-"""Elements all at once, then every particle to the average of its copies: two launches a sweep, whatever the mesh."""
+"""Elements all at once, then every particle as far as they may move it: two launches a sweep, whatever the mesh."""
 
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
@@ -8,6 +8,7 @@ from sim.forces.particle_forces import activations
 from sim.semi_implicit.particles import WIDEST_UNROLLED
 from sim.xpbd.pulls import pull_elements
 from sim.xpbd.settle import settle_particles
+from sim.xpbd.sweeps import part_of
 
 _FAMILIES = ("spring", "tri", "edge", "tet")
 
@@ -21,17 +22,31 @@ class SimultaneousStep:
         finishes: Whether the last `sweep` makes the velocities: not when bodies answer to what the particles do.
     """
 
-    def __init__(self, model, scratch, contacts, state_in, state_out, dt: float, rest_speed: float, control=None):
-        """`contacts` are the listed contacts of particles with shapes, or None; `rest_speed` as in the integrator."""
+    def __init__(
+        self,
+        model,
+        scratch,
+        contacts,
+        state_in,
+        state_out,
+        dt: float,
+        rest_speed: float,
+        relaxation: float,
+        control=None,
+    ):
+        """`contacts` are the listed contacts of particles with shapes, or None; `rest_speed`, `relaxation` as in the
+        integrator."""
+        self.relaxation = relaxation
         self.model, self.scratch, self.contacts, self.dt = model, scratch, contacts, dt
         self.state_in, self.state_out, self.rest_speed, self.control = state_in, state_out, rest_speed, control
         self.solves_contacts = particle_grid(model) is None
         self.finishes = self.solves_contacts and not model.body_count
 
-    def sweep(self, keep: float, last: bool) -> None:
-        """Moves `state_out.particle_q`; `keep` is 0 in the first sweep of a step, else 1."""
+    def sweep(self, iteration: int, count: int) -> None:
+        """Moves `state_out.particle_q`; `iteration` counts from 0 to `count` - 1."""
+        keep = 1.0 if iteration else 0.0
         self._pull(keep)
-        self._settle(keep, last and self.finishes)
+        self._settle(keep, part_of(iteration, count), iteration == count - 1 and self.finishes)
 
     def _pull(self, keep: float) -> None:
         model, scratch, base = self.model, self.scratch, self.model.slot_base
@@ -40,7 +55,7 @@ class SimultaneousStep:
         # One launch saves a GPU the cost of the others; on a CPU one loop a family has lanes of one kind.
         groups = [present] if model.device.is_cuda else [[family] for family in present]
         inputs = [
-            self.state_in.particle_q, self.state_out.particle_q, scratch.movable, scratch.copies, self.dt, keep,
+            self.state_in.particle_q, self.state_out.particle_q, scratch.movable, self.dt,
             counts["spring"], base["spring"], model.spring_indices, model.spring_rest_length,
             model.spring_stiffness, model.spring_damping,
             counts["tri"], base["tri"], model.tri_indices, model.tri_poses,
@@ -50,16 +65,15 @@ class SimultaneousStep:
             counts["tet"], base["tet"], model.tet_indices, model.tet_poses,
             activations(model, self.control, "tet_activations"), model.tet_materials,
         ]  # fmt: skip
-        outputs = [*(getattr(scratch, f"{family}_multiplier") for family in _FAMILIES), scratch.slots]
         for group in groups:
             en.launch(
-                pull_elements(*(family in group for family in _FAMILIES)),
+                pull_elements(*(family in group for family in _FAMILIES), keep == 0.0),
                 dim=batch_size(counts[family] for family in group),
                 inputs=inputs,
-                outputs=outputs,
+                outputs=[scratch.slots],
             )
 
-    def _settle(self, keep: float, finish: bool) -> None:
+    def _settle(self, keep: float, part: float, finish: bool) -> None:
         model, scratch = self.model, self.scratch
         width = model.particle_adjacency.shape[0]
         if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
@@ -76,15 +90,15 @@ class SimultaneousStep:
             listed = [contacts.body_start, contacts.count, contacts.shape, contacts.point_b, contacts.normal_b]
             pushes = [contacts.force, scratch.contact_total(contacts), contacts.point]
         en.launch(
-            settle_particles(width, contacts is not None, finish),
+            settle_particles(width, contacts is not None, finish, keep == 0.0),
             dim=model.particle_count,
             inputs=[
                 self.state_in.particle_q, self.state_in.particle_qd, scratch.predicted, scratch.movable,
-                scratch.copies, scratch.slots, *table, model.particle_radius, model.ground_plane,
+                1.0 / self.relaxation, part, scratch.slots, *table, model.particle_radius, model.ground_plane,
                 1.0 if ground else 0.0, model.soft_contact_mu, model.soft_contact_restitution, self.rest_speed,
                 model.particle_adhesion, self.dt, model.particle_max_velocity, keep,
                 q0, qd0, q, qd, *body_masses(model), listed[0], model.shape_body, model.shape_transform, geo.type,
                 geo.scale, mat.mu, mat.restitution, *listed[1:],
             ],
-            outputs=[self.state_out.particle_q, self.state_out.particle_qd, scratch.ground_push, *pushes],
+            outputs=[scratch.stiffness, scratch.pulled, self.state_out.particle_q, self.state_out.particle_qd, scratch.ground_push, *pushes],
         )  # fmt: skip

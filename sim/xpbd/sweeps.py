@@ -1,0 +1,117 @@
+"""Orders of the elements in an iteration, and which one a step takes.
+
+All elements at once is gradient descent on the energy of the implicit step, measured in units of 1 + the sum of weights
+(`sim.xpbd.impulses`): between 1, for motions that no element resists, and p, the largest sum of a particle, lie all
+stiffnesses mu. An iteration that divides by r leaves 1 - mu/r of an error; two in turn divide by max(1, p/3) and p. So
+
+* up to p = 3 what is soft (mu = 1, the shape of a cloth) is exact after two iterations, and the rest better than halved;
+* for any p nothing overshoots by more than a third, which an undamped oscillation may without growing;
+* a single element is exact whatever its stiffness, for it has mu = p.
+
+Beyond p = 3 soft motions lag behind: (1 - 3/p)(1 - 1/p) of their error is left, and cloth seems softer than it is. There
+Gauss-Seidel, colour after colour, is the better choice.
+"""
+
+import numpy as np
+
+#: "colored": one colour after the other, Gauss-Seidel; few iterations are enough for any stiffness. "simultaneous": all at
+#: once, two launches an iteration instead of one a colour. "auto": simultaneous where that is exact for soft motions.
+SWEEPS = ("auto", "colored", "simultaneous")
+
+#: Two iterations in turn divide by these parts of p, if that is more than 1; an odd one at the end divides by p.
+PARTS = (1.0 / 3.0, 1.0)
+
+#: "auto" chooses simultaneous sweeps that leave at most this part of a soft motion's error.
+TOLERATED = 0.02
+
+
+def part_of(iteration: int, iterations: int) -> float:
+    """The part of p by which an iteration, of those from 0 to `iterations` - 1, divides."""
+    odd_one = iteration == iterations - 1 and iteration % 2 == 0
+    return PARTS[1] if odd_one else PARTS[iteration % 2]
+
+
+def left_of_soft_motion(p: float, iterations: int) -> float:
+    """Which part of the error of a motion that no element resists is left."""
+    left = 1.0
+    for iteration in range(iterations):
+        left *= 1.0 - 1.0 / max(1.0, part_of(iteration, iterations) * p)
+    return left
+
+
+class StiffnessAtRest:
+    """How stiff a model's elements are as it stands, in proportion to inertia; read once from its arrays.
+
+    Attributes:
+        elastic: Sum of k w |g|^2 over the elements of each particle [1/s^2], float64, shape [particle_count].
+        damping: The same of the damping [1/s].
+    """
+
+    def __init__(self, model):
+        active = (model.particle_flags.numpy() & 1) != 0
+        self._w = model.particle_inv_mass.numpy().astype(np.float64) * active
+        self._x = model.particle_q.numpy().astype(np.float64)
+        self.elastic, self.damping = np.zeros_like(self._w), np.zeros_like(self._w)
+        for family, weights in (
+            ("spring", self._springs), ("tri", self._triangles), ("edge", self._hinges), ("tet", self._tetrahedra)
+        ):  # fmt: skip
+            count = getattr(model, f"{family}_count")
+            if count:
+                corners = getattr(model, f"{family}_indices").numpy().reshape(count, -1)
+                inside = corners.min(axis=1) >= 0
+                elastic, damping = weights(model, corners[inside], inside)
+                self._add(corners[inside], elastic, damping)
+
+    def largest(self, dt: float, relaxation: float) -> float:
+        """The largest p of a particle that can move."""
+        sums = np.where(self._w > 0.0, self.elastic * (dt * dt) + self.damping * dt, 0.0)
+        return 1.0 + float(sums.max(initial=0.0)) / relaxation
+
+    def _add(self, corners, elastic, damping) -> None:
+        for corner in corners.T:
+            self.elastic += np.bincount(corner, elastic, len(self._w))
+            self.damping += np.bincount(corner, damping, len(self._w))
+
+    def _springs(self, model, corners, inside):
+        w = self._w[corners].sum(axis=1)
+        return model.spring_stiffness.numpy()[inside] * w, model.spring_damping.numpy()[inside] * w
+
+    def _triangles(self, model, corners, inside):
+        poses, materials = model.tri_poses.numpy()[inside].astype(np.float64), model.tri_materials.numpy()[inside]
+        area = 0.5 / np.linalg.det(poses)
+        ke, ka, kd = (materials[:, :3] * area[:, None]).T
+        B = self._spread(corners, poses)
+        even = B[:, 0, 0] + B[:, 1, 1]  # as in `triangle_impulse`, with C = 1
+        return (ka + 2.0 * ke) * even, 2.5 * kd * even
+
+    def _tetrahedra(self, model, corners, inside):
+        poses, materials = model.tet_poses.numpy()[inside].astype(np.float64), model.tet_materials.numpy()[inside]
+        volume = 1.0 / (6.0 * np.linalg.det(poses))
+        mu, lame, damp = (materials[:, :3] * volume[:, None]).T
+        trace = np.trace(self._spread(corners, poses), axis1=1, axis2=2)
+        kappa = np.maximum(lame - 0.125 * mu, 0.0)
+        # five deviatoric strains: trace(B)/6 + 3/2 trace(B)
+        return (1.5 * mu * 5.0 / 3.0 + kappa) * trace, damp * (5.0 / 3.0 + 4.0 / 3.0) * trace
+
+    def _spread(self, corners, poses):
+        """Sum of w b b^T over the corners, b being their rows of the inverse rest shape."""
+        rows = np.concatenate([-poses.sum(axis=1, keepdims=True), poses], axis=1)
+        return np.einsum("ec,eci,ecj->eij", self._w[corners], rows, rows)
+
+    def _hinges(self, model, corners, inside):
+        xi, xj, xk, xl = np.moveaxis(self._x[corners], 1, 0)
+        e = xl - xk
+        n1, n2 = np.cross(xk - xi, xl - xi), np.cross(xl - xj, xk - xj)
+        length = np.sqrt((e * e).sum(axis=1))
+        u1, u2 = (n / np.maximum((n * n).sum(axis=1), 1e-36)[:, None] for n in (n1, n2))
+
+        def along(a):
+            return ((a * e).sum(axis=1) / np.maximum(length, 1e-18))[:, None]
+
+        gradients = np.stack(
+            [u1 * length[:, None], u2 * length[:, None], u1 * along(xi - xl) + u2 * along(xj - xl),
+             u1 * along(xk - xi) + u2 * along(xk - xj)], axis=1,
+        )  # fmt: skip
+        w = (self._w[corners] * (gradients**2).sum(axis=2)).sum(axis=1) * model.edge_rest_length.numpy()[inside]
+        properties = model.edge_bending_properties.numpy()[inside]
+        return properties[:, 0] * w, properties[:, 1] * w
