@@ -34,8 +34,9 @@ class XPBDIntegrator:
 
     Elements are solved all at once where the step resolves their stiffness, else by coloured Gauss-Seidel: those of one
     colour share no particle and run in parallel, colours follow each other. `sim.xpbd.sweeps` says where the border is,
-    and `sweep` chooses one of them. Both give the same bits whatever the thread count. The joints of a tree are solved together and exactly (`sim.maximal`), rigid unless they have a
-    compliance; one iteration is enough for them, contacts of robots want two.
+    and `sweep` chooses one of them. Both give the same bits whatever the thread count. The joints of a tree are solved
+    together and exactly (`sim.maximal`), rigid unless they have a compliance; one iteration is enough for them, contacts
+    of robots want two.
     """
 
     def __init__(
@@ -67,7 +68,6 @@ class XPBDIntegrator:
             angular_damping: Fraction of angular velocity lost per second [1/s].
             enable_restitution: Whether contacts bounce by their coefficient of restitution.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
-
             sweep: Order of the elements in an iteration, one of "auto", "colored", "simultaneous"; see `sim.xpbd.sweeps`.
                 "auto" decides by the materials at the first step with a model and a `dt`.
 

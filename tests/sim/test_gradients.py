@@ -18,6 +18,13 @@ def squared_distance(q: en.array(dtype=en.vec3), target: en.vec3, loss: en.array
     en.atomic_add(loss, 0, en.dot(d, d))
 
 
+INTEGRATORS = {
+    "semi-implicit": sim.SemiImplicitIntegrator,
+    "xpbd": lambda: sim.XPBDIntegrator(3, sweep="colored"),
+    "xpbd-simultaneous": lambda: sim.XPBDIntegrator(3, sweep="simultaneous"),
+}
+
+
 class Rollout:
     """A pinned cloth over a ball, with masses on springs that hang from it and one that lands on the ground."""
 
@@ -35,7 +42,7 @@ class Rollout:
         b.add_spring(first + 1, first + 2, 150.0, 0.3, 0)
         b.add_spring(3, first, 50.0, 0.1, 0)
         self.model = b.finalize()
-        self.integrator = sim.SemiImplicitIntegrator() if solver == "semi-implicit" else sim.XPBDIntegrator(3)
+        self.integrator = INTEGRATORS[solver]()
         self.states = [self.model.state() for _ in range(STEPS + 1)]
         self.loss = en.zeros(1, dtype=float)
 
@@ -51,7 +58,7 @@ class Rollout:
         return getattr(self.states[0] if name.startswith("particle_q") else self.model, name)
 
 
-@pytest.mark.parametrize("solver", ["semi-implicit", "xpbd"])
+@pytest.mark.parametrize("solver", INTEGRATORS)
 @pytest.mark.parametrize(
     ("name", "step"),
     [
@@ -60,7 +67,7 @@ class Rollout:
     ],
 )  # fmt: skip
 def test_gradient_of_a_rollout(solver, name, step):
-    if solver == "xpbd" and name in ("particle_inv_mass", "edge_rest_angle"):
+    if solver != "semi-implicit" and name in ("particle_inv_mass", "edge_rest_angle"):
         step *= 4.0  # velocities made from positions round more coarsely, which differences must rise above
     rollout = Rollout(solver)
     x = rollout.array(name)
@@ -82,7 +89,7 @@ def test_gradient_of_a_rollout(solver, name, step):
     assert np.linalg.norm(g) == pytest.approx(slope, rel=2e-2, abs=noise)
 
 
-@pytest.mark.parametrize("solver", ["semi-implicit", "xpbd"])
+@pytest.mark.parametrize("solver", INTEGRATORS)
 def test_checkpoints_give_the_same_gradient_from_two_states(solver, monkeypatch):
     monkeypatch.setattr(en.config, "deterministic", True)  # sums in one order on a GPU too
     found = []
