@@ -7,6 +7,7 @@ and limits, so that there is nothing to solve for (our contact-free robot keeps 
 
 import argparse
 import json
+import os
 import sys
 import time
 
@@ -27,7 +28,7 @@ class Worlds:
         self.device = device
         with wp.ScopedDevice(device):
             self.model = mjw.put_model(model)
-            self.data = mjw.put_data(model, data, nworld=worlds, nconmax=24, njmax=128)
+            self.data = mjw.put_data(model, data, nworld=worlds)
             self.steps()
             if wp.get_device(device).is_cuda:
                 with wp.ScopedCapture() as capture:
@@ -56,7 +57,8 @@ def main() -> None:
     parser.add_argument("robot")
     parser.add_argument("--device", default="cuda:0")
     arguments = parser.parse_args()
-    answers, sys.stdout = sys.stdout, sys.stderr  # what the packages print must not come between answers
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the packages and their kernels print must not come between answers
     made: dict[tuple, Worlds] = {}
     print(
         json.dumps({"mujoco_warp": getattr(mjw, "__version__", "?"), "warp": wp.__version__}), file=answers, flush=True

