@@ -168,7 +168,7 @@ class Model:
         rigid_contact_max: Room for pairs of shapes that are near at one time; 0 means 24 a shape. Grows as needed
             except on GPUs and in graphs; read when contacts are first found.
         max_depenetration_velocity: Speed at which rigid shapes that overlap when the simulation starts are pushed apart
-            [m/s]; under XPBD all overlaps that were there before a step.
+            [m/s] (see ``sim.collide.start_overlaps``); under XPBD all overlaps that were there before a step.
         rigid_contact_torsional_friction: Torsional friction coefficient.
         rigid_contact_rolling_friction: Rolling friction coefficient.
 
@@ -204,6 +204,7 @@ class Model:
         self.rigid_contact_margin = 0.1
         self.rigid_contact_max = 0
         self.max_depenetration_velocity = 1.0
+        self.start_overlaps_told = False
         self.rigid_contact_torsional_friction = 0.5
         self.rigid_contact_rolling_friction = 0.001
         self.ground = True

@@ -1,10 +1,12 @@
 """`collide`: finds the contacts of a state and keeps them on the model for the integrators."""
 
-from engine.capture import NotRecorded
+from engine.capture import NotRecorded, recording_of
+from engine.taping import NotTaped
 from sim.collide.body_arrays import body_state
 from sim.collide.particle_contacts import ParticleContacts
 from sim.collide.rigid_contacts import RigidContacts
 from sim.collide.shapes import ShapePlacement
+from sim.collide.start_overlaps import sort_out
 from sim.device_arrays import on_model_device
 
 
@@ -33,23 +35,24 @@ def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodie
         if contacts.enabled_count:
             contacts.find(model, state, placement, body_q, model.soft_contact_margin, horizon)
     if bodies and model.body_count:
-        contacts = rigid_contacts(model)
+        contacts = rigid_contacts(model, state)
         if contacts.pair_count:
             contacts.find(model, placement, body_q, float(model.rigid_contact_margin))
 
 
 @on_model_device
-def collide_in_step(model, state) -> None:
-    """Finds the rigid contacts of one step, for the integrators.
+def collide_in_step(model, state, dt: float = 0.0) -> None:
+    """Finds the rigid contacts of a step of `dt` [s], for the integrators.
 
     Only what touches now matters, so the margin is a twentieth of the smallest shape instead of
     `model.rigid_contact_margin`: several times fewer pairs and points.
     """
-    contacts = rigid_contacts(model)
+    contacts = rigid_contacts(model, state)
     if contacts.pair_count:
         placement = shape_placement(model)
         placement.refresh(model, state.body_q)
-        contacts.find(model, placement, state.body_q, min(float(model.rigid_contact_margin), contacts.step_margin))
+        margin = min(float(model.rigid_contact_margin), contacts.step_margin)
+        contacts.find(model, placement, state.body_q, margin, dt)
 
 
 def shape_placement(model) -> ShapePlacement:
@@ -68,9 +71,17 @@ def particle_contacts(model) -> ParticleContacts:
     return model.particle_contacts
 
 
-def rigid_contacts(model) -> RigidContacts:
-    """The model's rigid contact table, created on first use."""
+def rigid_contacts(model, state=None) -> RigidContacts:
+    """The model's rigid contact table, created on first use, when what overlaps in `state` is sorted out."""
     if getattr(model, "rigid_contacts", None) is None:
-        with NotRecorded():
-            model.rigid_contacts = RigidContacts(model)
+        grow = recording_of(model.device) is None
+        with NotRecorded(), NotTaped():
+            contacts = RigidContacts(model)
+            while state is not None and contacts.pair_count:
+                placement, (body_q, _) = shape_placement(model), body_state(model, state)
+                placement.refresh(model, body_q)
+                if not sort_out(model, contacts, placement, body_q, grow=grow):
+                    break
+                contacts = RigidContacts(model)
+        model.rigid_contacts = contacts
     return model.rigid_contacts

@@ -19,6 +19,7 @@ from sim.collide.round_pairs import collide_capsules, collide_sphere
 from sim.collide.sampled_pairs import collide_samples
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CONVEX, CYLINDER, ELLIPSOID, FIELD, MESH, PLANE, SPHERE
 from sim.collide.shapes import ShapePlacement
+from sim.collide.start_overlaps import ease_overlaps
 from sim.collide.surface_pairs import collide_field, collide_surface
 from sim.collide.tree_pairs import TreePairs
 
@@ -54,6 +55,8 @@ class RigidContacts:
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
         body_touching: Points at which each body touched others when contact forces were last taken; pair_touching: of each slot.
+        allowed: Overlap that the pair of each slot may still keep from the start [m]; eases: whether there is any
+            (see `sim.collide.start_overlaps`).
         wrench: Per entry of ``body_entry``, wrench on that body about its centre of mass (torque, force).
     """
 
@@ -84,6 +87,7 @@ class RigidContacts:
         self.body_start = en.zeros(model.body_count + 1, dtype=int)
         self.body_touching = en.zeros(model.body_count, dtype=int)
         self._told = en.zeros(1, dtype=int)
+        self.eases = False
         self._make_room(max(1, room if capacity is None else capacity))
 
     def _make_room(self, capacity: int) -> None:
@@ -105,6 +109,7 @@ class RigidContacts:
         self.points.normal = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.pair_touching = en.zeros(c, dtype=int)
+        self.allowed, self._old_allowed = en.zeros(c, dtype=float), en.zeros(c, dtype=float)
         self._old_count = en.zeros(c, dtype=int)
         self._old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self._old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
@@ -141,8 +146,13 @@ class RigidContacts:
         """Near pairs lost for want of slots in the last detection (reads back; not for use in a capture)."""
         return max(int(self.pairs.wanted.numpy()[0]) - self.capacity, 0)
 
-    def find(self, model, placement: ShapePlacement, body_q, margin: float) -> None:
-        """Detects all contacts closer than `margin` [m] and carries the friction history over."""
+    def find(
+        self, model, placement: ShapePlacement, body_q, margin: float, elapsed: float = 0.0, grow: bool = True
+    ) -> None:
+        """Detects all contacts closer than `margin` [m] and carries over what they remember, `elapsed` [s] later.
+
+        With `grow`, room is made for all pairs that are near, on the CPU outside of graphs.
+        """
         en.launch(
             keep_points,
             dim=self.capacity,
@@ -152,7 +162,7 @@ class RigidContacts:
         if len(self._pairs.corners):
             en.launch(keep_corners_of_slots, dim=self.capacity, inputs=[self._pairs])
         self.pairs.find(model, placement, margin)
-        if model.device.is_cpu and recording_of(model.device) is None:
+        if grow and model.device.is_cpu and recording_of(model.device) is None:
             wanted = int(self.pairs.wanted.numpy()[0])
             if wanted > self.capacity:
                 self._make_room(wanted + wanted // 2)
@@ -163,6 +173,18 @@ class RigidContacts:
         for kind, kernel in enumerate(self.kernels):
             inputs = [kind, self._pairs, *geometry, body_q, margin, self.points]
             en.launch(kernel, dim=self.capacity, inputs=inputs)
+        if self.eases:
+            en.copy(self._old_allowed, self.allowed)
+            en.launch(
+                ease_overlaps,
+                dim=self.capacity,
+                inputs=[
+                    self.active_count, self.active_pair, self.pair_shapes, model.shape_body,
+                    model.shape_collision_radius, body_q, self.pairs.previous_slot, self._old_allowed,
+                    float(model.max_depenetration_velocity), elapsed, self.points,
+                ],
+                outputs=[self.allowed],
+            )  # fmt: skip
         en.launch(
             carry_slip,
             dim=self.capacity,

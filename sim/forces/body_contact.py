@@ -12,6 +12,7 @@ since joints want the others.
 
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
+from sim.collide.start_overlaps import parting_speed
 from sim.forces.contact_response import limited_damping, limited_stiffness, normal_force
 from sim.forces.friction_rules import FrictionRules, pair_friction
 from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
@@ -121,6 +122,8 @@ def push_bodies_apart(
     points: PointTable,
     body_touching: en.array(dtype=int),
     pair_touching: en.array(dtype=int),
+    allowed: en.array(dtype=float),
+    fastest: float,
     rest_speed: float,
     dt: float,
     slip: en.array(dtype=en.vec3),
@@ -149,6 +152,7 @@ def push_bodies_apart(
     if b >= 0:
         parts_b = mass_parts[b] * float(en.max(body_touching[b], 1))
     share = float(en.max(pair_touching[slot], 1))
+    parting = parting_speed(allowed[slot], fastest)
     force_a = en.vec3(0.0, 0.0, 0.0)
     torque_a = en.vec3(0.0, 0.0, 0.0)
     torque_b = en.vec3(0.0, 0.0, 0.0)
@@ -216,7 +220,11 @@ def push_bodies_apart(
             # unit masses: springs get twice their share where several pairs hold a body, so that stacks sag less
             stiffness = limited_stiffness(ke, en.max(0.5 * w, w_pair), dt)
             kd = limited_damping(kd0, w * coupling, dt)
-            push = normal_force(-gap, vn, stiffness, kd, e, rest_speed)
+            push = normal_force(-gap - allowed[slot], vn, stiffness, kd, e, rest_speed)
+            if parting > 0.0:
+                # shapes stuck in each other part as through honey: a spring alone would throw them out
+                push = en.where(vn < parting, en.max(push, 0.0), 0.0)
+                push = push + 0.5 * limited_damping(1.0e30, w * coupling, dt) * (parting - vn)
             kf = en.min(kf0, 1.0 / (en.max(wt * coupling, 1.0e-18) * dt))
             drag, s = friction_with_slip(s, vt, mu * en.abs(push), limited_stiffness(ke, wt, dt), kf)
             slip[c] = s

@@ -206,7 +206,7 @@ class SemiImplicitIntegrator:
 
     def wrenches_on_bodies(self, model, state_in, dt: float):
         """External wrenches and those of contacts, for integrators that move the bodies themselves."""
-        pairs = rigid_contacts(model).pair_count if model.shape_count else 0
+        pairs = rigid_contacts(model, state_in).pair_count if model.shape_count else 0
         if not pairs and getattr(model, "particle_contacts", None) is None:
             return state_in.own_forces()[1]
         return self._body_wrenches(model, state_in, dt)
@@ -220,10 +220,10 @@ class SemiImplicitIntegrator:
         total = getattr(model, "body_wrench", None)
         if total is None:
             total = model.body_wrench = en.zeros(model.body_count, dtype=en.spatial_vector)
-        contacts = rigid_contacts(model) if model.shape_count else None
+        contacts = rigid_contacts(model, state_in) if model.shape_count else None
         if contacts is not None and contacts.pair_count:
             if self.refresh_rigid_contacts:
-                collide_in_step(model, state_in)
+                collide_in_step(model, state_in, dt)
             mat = model.shape_materials
             ahead = self._contact_ahead(model)
             contacts.body_touching.zero_()
@@ -244,7 +244,7 @@ class SemiImplicitIntegrator:
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, model.friction_rules, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
                     model.mass_parts, ahead, contacts.points, contacts.body_touching, contacts.pair_touching,
-                    rest_speed(model.gravity, dt), dt,
+                    contacts.allowed, float(model.max_depenetration_velocity), rest_speed(model.gravity, dt), dt,
                 ],
                 outputs=[contacts.slip, contacts.wrench],
             )  # fmt: skip

@@ -46,6 +46,7 @@ def solve_rigid_positions(jointed: bool):
         body_inv_inertia: en.array(dtype=en.mat33),
         responses: ResponseTable,
         points: PointTable,
+        allowed: en.array(dtype=float),
         slip: en.array(dtype=en.vec3),
         predicted: en.array(dtype=en.transform),
         dt: float,
@@ -80,7 +81,7 @@ def solve_rigid_positions(jointed: bool):
                     dragged = drag[c]
                 pa = to_world(body_q, a, points.point_a[c])
                 pb = to_world(body_q, b, points.point_b[c])
-                gap = en.dot(n, pa - pb)
+                gap = en.dot(n, pa - pb) + allowed[slot]
                 if gap < 0.0 or pushed > 0.0:
                     point = (pa + pb) * 0.5
                     if gap < -fastest * dt:

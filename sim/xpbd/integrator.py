@@ -105,7 +105,7 @@ class XPBDIntegrator:
         jointed = joint_scratch(model, penalty=False)
         if jointed is not None:
             jointed.prepare(model, state_in, state_out, control, dt)
-        rigid = self._detect_rigid_contacts(model, state_out)
+        rigid = self._detect_rigid_contacts(model, state_in, state_out, dt)
         if rigid is not None and jointed is not None:
             jointed.weigh_touching(model, rigid, state_out)
         if rigid is not None and jointed is None:
@@ -142,7 +142,7 @@ class XPBDIntegrator:
             model.xpbd_scratch = Scratch(model)
         return model.xpbd_scratch
 
-    def _detect_rigid_contacts(self, model, predicted):
+    def _detect_rigid_contacts(self, model, state, predicted, dt):
         """The rigid contact table, or None when nothing can touch.
 
         Detection is at the predicted poses: at those of the start of the step, the contact of a rolling body lags
@@ -150,11 +150,11 @@ class XPBDIntegrator:
         """
         if not model.body_count or not model.shape_count:
             return None
-        contacts = rigid_contacts(model)
+        contacts = rigid_contacts(model, state)
         if not contacts.pair_count:
             return None
         if self.refresh_rigid_contacts:
-            collide_in_step(model, predicted)
+            collide_in_step(model, predicted, dt)
         return contacts
 
     def _predict(self, model, scratch, state_in, state_out, dt):
@@ -279,7 +279,7 @@ class XPBDIntegrator:
                 contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                 model.shape_materials.mu, model.friction_rules, model.body_com, model.body_inv_mass, model.body_inertia,
                 model.body_inv_inertia, ResponseTable() if jointed is None else jointed.responses, contacts.points,
-                contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
+                contacts.allowed, contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
         )  # fmt: skip
