@@ -162,8 +162,6 @@ class GeomReader:
         if id(asset) not in self._shapes:
             self._shapes[id(asset)] = height_field(document, asset)
         shape = self._shapes[id(asset)]
-        if shape is None:
-            self._warn(element, "height fields from pictures are not supported; left out")
         return shape, shape, _no_volume
 
     def _mesh(self, document, element, values):

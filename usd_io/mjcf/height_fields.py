@@ -1,6 +1,8 @@
-"""Height field assets: numbers written out in the model, or MuJoCo's binary file."""
+"""Height field assets: numbers written out in the model, MuJoCo's binary file, or a PNG picture."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
@@ -14,11 +16,11 @@ from usd_io.xml.element import Element
 MOST_POINTS = 4_000_000
 
 
-def height_field(document: Document, element: Element) -> HeightFieldShape | None:
-    """The shape of an ``hfield`` asset; None for one that is read from a picture.
+def height_field(document: Document, element: Element) -> HeightFieldShape:
+    """The shape of an ``hfield`` asset.
 
     Raises:
-        SceneError: Sizes or numbers of rows that do not fit.
+        SceneError: Sizes or numbers of rows that do not fit, a broken file, a picture where Pillow is not installed.
     """
     size = numbers(element, "size", count=4)
     if size is None or (size <= 0.0).any():
@@ -26,9 +28,9 @@ def height_field(document: Document, element: Element) -> HeightFieldShape | Non
             f"{element.where} size", f"got {element.attributes.get('size')!r}", expected="four positive numbers"
         )
     if "file" in element.attributes:
-        grid = _binary(document, element)
-        if grid is None:
-            return None
+        file = document.file(element.attributes["file"], element.where, subfolder=document.compiler.meshdir)
+        # Pictures have their first row at the top, which is far away.
+        grid = _picture(element, file)[::-1] if file.suffix.lower() == ".png" else _binary(element, file)
     else:
         # Rows are written as a map is drawn, the far one first.
         grid = _written_out(element)[::-1]
@@ -55,10 +57,38 @@ def _written_out(element: Element) -> np.ndarray:
     return heights.reshape(rows, columns)
 
 
-def _binary(document: Document, element: Element) -> np.ndarray | None:
-    file = document.file(element.attributes["file"], element.where, subfolder=document.compiler.meshdir)
-    if file.suffix.lower() == ".png":
-        return None
+def _picture(element: Element, file: Path) -> np.ndarray:
+    """Heights by the brightness of a picture's first channel in 256 levels, as MuJoCo takes them."""
+    try:
+        from PIL import Image  # Part of the extra `[view]`, and few models need it.
+    except ImportError:
+        raise SceneError(
+            element.where, f"{file.name} is a picture, and Pillow is not installed", expected="Pillow",
+            next_step="run: pip install pillow",
+        ) from None  # fmt: skip
+    try:
+        with Image.open(file, formats=("PNG",)) as image:
+            columns, rows = image.size
+            if min(rows, columns) < 2 or rows * columns > MOST_POINTS:
+                raise SceneError(
+                    element.where, f"{file.name} has {columns} x {rows} pixels",
+                    expected=f"2 or more each way, at most {MOST_POINTS} in all",
+                )  # fmt: skip
+            if image.mode.startswith("I"):  # 16 bits
+                return np.asarray(image, np.int64) // 256.0
+            return np.asarray(image.convert("RGB"), np.float64)[..., 0]
+    except SceneError:
+        raise
+    # Broken pictures raise errors of many kinds.
+    except Exception as error:
+        raise SceneError(
+            element.where,
+            f"{file.name} cannot be read ({' '.join(str(error).split())[:120]})",
+            expected="a PNG picture",
+        ) from None
+
+
+def _binary(element: Element, file: Path) -> np.ndarray:
     data = file.read_bytes()
     if len(data) < 8:
         raise SceneError(element.where, f"{file.name} holds {len(data)} bytes", expected="rows, columns and heights")
