@@ -14,6 +14,9 @@ IGNORED: dict[str, dict[str, str]] = {
     "joint": {
         "solreflimit": SOFTNESS,
         "solimplimit": SOFTNESS,
+        "solreffriction": SOFTNESS,
+        "solimpfriction": SOFTNESS,
+        "margin": "margins of joint limits are not used: limits push where they are reached",
         "springdamper": "springs given by time and damping ratio are not simulated; give stiffness and damping",
         "actuatorfrcrange": "the force range of all actuators of a joint is not applied",
         "actuatorgravcomp": "gravity compensation is not simulated",
@@ -31,6 +34,10 @@ ACTUATOR = {
 }
 
 
+POLYNOMIAL = ("stiffness", "damping")
+"""Of joints; the first number is the coefficient of the linear force, the others of higher powers."""
+
+
 def name_ignored(root: Element, warn: Callable[[Element, str], None]) -> None:
     """Warns about every attribute of the table in a model, defaults included."""
     for element in root.walk():
@@ -38,3 +45,7 @@ def name_ignored(root: Element, warn: Callable[[Element, str], None]) -> None:
         for name, message in table.items():
             if element.attributes.get(name, "none") not in ("none", "0", "false"):
                 warn(element, message)
+        if element.tag == "joint":
+            for name in POLYNOMIAL:
+                if any(word.strip("0.") for word in element.attributes.get(name, "").split()[1:]):
+                    warn(element, f"{name} that grows with the motion is not simulated, only its linear part")

@@ -40,7 +40,7 @@ from usd_io.xml.element import Element
 from usd_io.xml.names import PathNames
 
 SECTIONS = frozenset(
-    "compiler option size visual statistic default asset worldbody contact actuator equality keyframe custom extension include".split()
+    "compiler option size visual statistic default asset worldbody contact actuator equality keyframe custom include".split()
 )
 
 
@@ -178,6 +178,10 @@ class MjcfReading:
         if group.kind in ("ball", "free"):
             for name, attribute in (("damping", "damping"), ("stiffness", "stiffness"), ("friction", "frictionloss"), ("armature", "armature")):  # fmt: skip
                 setattr(record, name, number(joint.element, attribute, 0.0, low=0.0, source=joint.values))
+            if record.friction > 0.0:
+                self.warn(
+                    joint.element, "dry friction of ball and free joints acts along the parent's axes, not the body's"
+                )
             if group.kind == "ball":
                 limits = joint_range(joint)
                 record.angle_limit = None if limits is None else float(joint.document.compiler.angle(limits[1]))
@@ -233,8 +237,9 @@ class MjcfReading:
                     "sensor": "sensors are not simulated",
                     "tendon": "tendons are not simulated",
                     "deformable": "deformables of MJCF are not simulated",
+                    "extension": "plugins are not simulated",
                 }.get(section.tag, f"<{section.tag}> is not known; left out")
-                if section.children or section.tag not in ("sensor", "tendon", "deformable"):
+                if section.children or section.tag not in ("sensor", "tendon", "deformable", "extension"):
                     self.warn(section, what)
 
 

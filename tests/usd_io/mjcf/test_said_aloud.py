@@ -19,6 +19,13 @@ def read(tmp_path, body: str, rest: str = ""):
         ('springdamper="0.2 0.5"', "", "damping ratio"),
         ("", '<actuator><position joint="j" kp="4" forcerange="0 4"/></actuator>', "uneven force range"),
         ("", '<equality><joint joint1="j" joint2="j"/></equality>', "to itself"),
+        ('stiffness="1 2"', "", "linear part"),
+        ('margin=".1"', "", "margins of joint limits"),
+        ("", '<extension><plugin plugin="mujoco.elasticity.cable"/></extension>', "plugins"),
+        ("", '<tendon><fixed><joint joint="j" coef="1"/></fixed></tendon>', "tendons"),
+        ("", '<sensor><jointpos joint="j"/><jointvel joint="j"/></sensor>', "sensors"),
+        ("", '<deformable><flex name="f" dim="1" body="b b" element="0 1"/></deformable>', "deformables"),
+        ('type="ball" frictionloss=".1"', "", "along the parent's axes"),
     ],
 )
 def test_a_warning_names_it(tmp_path, joint, rest, said):
