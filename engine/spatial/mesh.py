@@ -89,8 +89,7 @@ class Mesh:
         if self._is_built_by_kernels():
             parts = parts_from_kernels(self.points, self.indices)
         else:
-            positions, triangles = self.points.numpy(), self.indices.numpy().reshape(-1, 3)
-            parts = parts_from_host(positions, triangles, self._group_numbers)
+            parts = parts_from_host(self.points, self.indices, self._group_numbers)
         self._level_starts, self._roots = parts.level_starts, parts.roots
         self._child, self._nodes, self._parents = parts.child, parts.nodes, parts.parents
         self._packet_faces, self._packets = parts.packet_faces, parts.packets

@@ -90,8 +90,9 @@ def parts_from_kernels(points: Any, indices: Any) -> MeshParts:
                      **_named(find_features(points, indices)))  # fmt: skip
 
 
-def parts_from_host(positions: np.ndarray, triangles: np.ndarray, groups: np.ndarray | None) -> MeshParts:
-    """The parts of a mesh, made by NumPy, with a subtree for each group if there are any."""
+def parts_from_host(points: Any, indices: Any, groups: np.ndarray | None) -> MeshParts:
+    """The parts of a mesh, its tree made by NumPy, with a subtree for each group if there are any."""
+    positions, triangles = points.numpy(), indices.numpy().reshape(-1, 3)
     corners = positions[triangles]
     lower, upper, roots = corners.min(axis=1), corners.max(axis=1), None
     if groups is None:
@@ -103,10 +104,14 @@ def parts_from_host(positions: np.ndarray, triangles: np.ndarray, groups: np.nda
     packet_faces = np.ascontiguousarray(tree.order[np.minimum(first + np.arange(LEAF_SIZE), end - 1)])
     packets = np.zeros((len(packet_faces), PACKET_ROWS, LANES), np.float32)
     packets[:, PACKET_FACE_ROW] = packet_faces.view(np.float32)
-    topology = mesh_topology(positions, triangles)
-    features = (en.array(a, dtype=en.int32) for a in (topology.feature_ids, topology.starts, topology.items))
+    features = find_features(points, indices) if points.device.is_cuda else _host_features(positions, triangles)
     return MeshParts(**_tree_arrays(tree), packet_faces=en.array(packet_faces, dtype=en.int32),
                      packets=en.array(packets, dtype=en.float32), **_named(features), roots=roots)  # fmt: skip
+
+
+def _host_features(positions: np.ndarray, triangles: np.ndarray) -> list[Any]:
+    topology = mesh_topology(positions, triangles)
+    return [en.array(a, dtype=en.int32) for a in (topology.feature_ids, topology.starts, topology.items)]
 
 
 def _tree_arrays(tree: BvhTree) -> dict[str, Any]:
