@@ -243,6 +243,8 @@ class _Reverse(ReverseMemory):
                     (self.reverse_if if i.op == "if" else self.reverse_loop)(i, scope)
             elif i.op in ("load", "store", "atomic", "custom", "alloca"):
                 getattr(self, "reverse_" + i.op)(i, scope)
+            elif i.op == "barrier":
+                self.b.effect("barrier", None, (self.get(i.args[0], scope),))
 
     def reverse_op(self, i: ir.Instr, g: ir.Value, scope: Scope) -> None:
         operation = _Operation(self, i, scope, g)

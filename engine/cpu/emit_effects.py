@@ -120,6 +120,9 @@ class Effects:
             else:
                 self.put(f"icmp ne i32 {wide}, 0" if t == "i1" else f"trunc i32 {wide} to {t}", r)
 
+    def emit_barrier(self, i: ir.Instr) -> None:
+        """Threads run one after the other: there is nobody to wait for."""
+
     def emit_print(self, i: ir.Instr) -> None:
         text = self.m.string(i.attr)
         self.m.declare("printf", "i32 @printf(ptr, ...)")

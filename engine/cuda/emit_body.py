@@ -109,6 +109,9 @@ class Body(Operations):
     def emit_zero_memory(self, i: ir.Instr, pad: str) -> None:
         self.lines.append(f"{pad}for (int k = 0; k < {i.attr}; ++k) {self.ref(i.args[0])}[k] = 0;")
 
+    def emit_barrier(self, i: ir.Instr, pad: str) -> None:
+        self.lines.append(f"{pad}sync_lanes({self.ref(i.args[0])});")
+
     def emit_tape_push(self, i: ir.Instr, pad: str) -> None:
         self.lines.append(f"{pad}char* const {self.name(i)} = tape_push(&tape, {i.attr}, err, 1);")
 

@@ -53,6 +53,7 @@ class Source:
         self.uses_tape = any(i.op == "tape_push" for i in ir.walk(kernel.body))
         if self.uses_tape:
             self.checks.append(_TAPE_FULL)
+        self.has_barriers = any(i.op == "barrier" for f in everything for i in ir.walk(f.body))
         self.has_prints = any(i.op == "print" for f in everything for i in ir.walk(f.body))
         #: whether results depend on the order of the threads: sums of floats, and what atomics on floats return
         self.has_float_atomics = any(_depends_on_order(f) for f in everything)

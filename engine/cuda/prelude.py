@@ -82,6 +82,10 @@ template <class A> __device__ __forceinline__ bool equal(A a, A b) { return a ==
 __device__ __forceinline__ bool equal(half_t a, half_t b) { return a.bits == b.bits || from_half(a) == from_half(b); }
 template <class A> __device__ __forceinline__ A atomic_cas(char* p, A e, A n) { return atomic_any<A>(p, [e, n](A o) { return equal(o, e) ? n : o; }); }
 extern "C" __device__ int printf(const char*, ...);
+__device__ __forceinline__ void sync_lanes(int width) {
+  if (width > 32) __syncthreads();
+  else __syncwarp((0xffffffffu >> (32 - width)) << (threadIdx.x & (32 - width)));
+}
 // A node of a graph is brought to the GPU while the one before ends, and waits here for what that has written.
 __device__ __forceinline__ void wait_for_kernel_before() {
 #if __CUDA_ARCH__ >= 900

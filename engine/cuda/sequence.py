@@ -108,7 +108,9 @@ class Sequence:
 def may_be_job(code: Any, total: int) -> bool:
     """Whether a launch can be part of a sequence: small, nothing reported back, no code that has blocks of its own."""
     module = code.module
-    return total <= MOST_THREADS and not (module.natives or code.errors is not None or code.observed or code.is_serial)
+    return total <= MOST_THREADS and not (
+        module.natives or module.has_barriers or code.errors is not None or code.observed or code.is_serial
+    )
 
 
 def joins(code: Any, total: int, data: bytes, is_plain: bool) -> bool:

@@ -233,19 +233,9 @@ _op("offset", 2, None)  # address plus a number of bytes
 
 #: Operations that read or write memory, report or call; never folded, never moved.
 #: `tape_push` and `tape_pop` give the address of a frame (attr: bytes) on a stack of the thread; autodiff emits them.
-EFFECTS = {
-    "load",
-    "store",
-    "atomic",
-    "alloca",
-    "print",
-    "check",
-    "call",
-    "native",
-    "tape_push",
-    "tape_pop",
-    "zero_memory",
-}
+#: `barrier`: the threads of a group, of as many as its operand says, wait for each other.
+EFFECTS = {"load", "store", "atomic", "alloca", "print", "check", "call", "native", "tape_push", "tape_pop",
+           "zero_memory", "barrier"}  # fmt: skip
 STRUCTURED = {"if", "for", "while"}
 #: Cheap pure operations that may run although their branch is not taken.
 _COSTLY = {"div", "mod", "pow", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",

@@ -154,6 +154,17 @@ def _format(t: T.ScalarType) -> str:
     return _FORMAT.get(t.name) or ("%g" if t.is_float else "%u" if t.family == "uint" else "%d")
 
 
+@builtin("sync_lanes", "Control", kernel_only=True)
+def _sync_lanes(c: Expressions, width: Val) -> None:
+    """Lets `width` neighbouring threads wait for each other, and see what the others have written.
+
+    Threads `width * k` to `width * k + width - 1` of a one-dimensional launch are a group; all of them have to come
+    here. `width` is a power of two up to 32, or the launch's `block_dim`. On a CPU threads run one after the other, so
+    there `width` has to be 1.
+    """
+    c.b.effect("barrier", None, (c.emit.cast(c.emit.integer("width", width).value, T.int32),))
+
+
 @builtin("print", "Printing", kernel_only=True)
 def _print(c: Expressions, *values: Any) -> None:
     """Prints values and text on one line."""

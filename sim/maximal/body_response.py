@@ -7,11 +7,28 @@ sweeps as the robot is heavier than its foot.
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
 from sim.featherstone.outward import BodyTable
-from sim.featherstone.scratch import get3
 from sim.maximal.clusters import ClusterTable
-from sim.maximal.items import ARM, MOVE_A, MOVE_L, node_at, row_item
-from sim.maximal.joint_rows import unit_vector
-from sim.maximal.respond import add_impulse, gather_inward, move_nodes, spread_outward
+from sim.maximal.items import (
+    ADDED_A,
+    ADDED_H,
+    ADDED_M,
+    ANCHOR,
+    ARM,
+    AXIS_A,
+    AXIS_L,
+    INVERSE,
+    PUSH_A,
+    PUSH_L,
+    ROW_WORDS,
+    get3,
+    get_matrix,
+    get_symmetric,
+    node_at,
+    put_matrix,
+    put_symmetric,
+    row_item,
+)
+from sim.maximal.respond import add_impulse, move_nodes
 
 
 @en.struct
@@ -59,11 +76,11 @@ def mark_touching(
 
 @en.kernel
 def lay_lone_responses(
-    clusters: ClusterTable,
     body_q: en.array(dtype=en.transform),
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
     responses: ResponseTable,
+    touching: en.array(dtype=int),
 ):
     """Responses of bodies on their own; those in clusters that touch something get theirs afterwards."""
     b = en.tid()
@@ -73,98 +90,88 @@ def lay_lone_responses(
     responses.ll[b] = en.identity(3) * body_inv_mass[b]
     responses.parts[b] = 1.0
     responses.wrench[b] = en.spatial_vector(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    touching[b] = 0
 
 
 @en.func
-def climb(clusters: ClusterTable, first: int, k: int, steps: int) -> int:
-    """The node that many steps above a node."""
-    at = int(k)
-    for _ in range(steps):
-        at = clusters.ancestor[first + at]
-    return at
+def response_elsewhere(aa: en.mat33, al: en.mat33, ll: en.mat33, arm: en.vec3):
+    """The parts al and ll of a response about a point that ``arm`` leads to; aa stays."""
+    S = en.skew(arm)
+    turned = aa * S
+    return turned + al, ll + en.transpose(al) * S - S * al - S * turned
 
 
 @en.func
-def respond_on_path(
+def respond_alone(
     clusters: ClusterTable,
-    cluster: int,
-    lanes: int,
-    k: int,
+    position: int,
     used: en.array(dtype=int),
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
 ):
-    """Displacement of a node under the impulse on it; only it and what stands above need to be asked."""
-    first = clusters.first[cluster]
-    base = clusters.node_base[cluster]
-    lane = clusters.lane[cluster]
-    at = int(k)
-    depth = 0
-    while at >= 0:
-        up = clusters.ancestor[first + at]
-        above = -1
-        if up >= 0:
-            above = node_at(base, lane, up, lanes)
-            depth = depth + 1
-        row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + at], lanes)
-        gather_inward(words, node_at(base, lane, at, lanes), above, rows, row, used[first + at], lanes)
-        at = up
-    for down in range(depth + 1):
-        here = climb(clusters, first, k, depth - down)
-        above = -1
-        if clusters.ancestor[first + here] >= 0:
-            above = node_at(base, lane, clusters.ancestor[first + here], lanes)
-        row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + here], lanes)
-        spread_outward(words, node_at(base, lane, here, lanes), above, rows, row, used[first + here], lanes, 0.0)
+    """How a node yields to an impulse on it alone, about its anchor: as its ancestor does, and then along its rows.
+
+    A row of axis s, push u and inverse g lets (1 - g s u^T) through of what is below it, and adds g s s^T.
+    """
+    here = node_at(position)
+    aa = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    al = aa * 1.0
+    ll = aa * 1.0
+    above = clusters.ancestor[position]
+    if above >= 0:
+        up = node_at(above)
+        aa = get_symmetric(words, up + ADDED_A)
+        arm = get3(words, here + ANCHOR) - get3(words, up + ANCHOR)
+        al, ll = response_elsewhere(aa, get_matrix(words, up + ADDED_H), get_symmetric(words, up + ADDED_M), arm)
+    row = row_item(clusters.row_at[position])
+    for i in range(used[position]):
+        at = row + i * ROW_WORDS
+        s_a = get3(rows, at + AXIS_A)
+        s_l = get3(rows, at + AXIS_L)
+        u_a = get3(rows, at + PUSH_A)
+        u_l = get3(rows, at + PUSH_L)
+        g = rows[at + INVERSE]
+        v_a = aa * u_a + al * u_l
+        v_l = en.transpose(al) * u_a + ll * u_l
+        own = g + g * g * (en.dot(u_a, v_a) + en.dot(u_l, v_l))
+        aa = aa - (en.outer(s_a, v_a) + en.outer(v_a, s_a)) * g + en.outer(s_a, s_a) * own
+        al = al - (en.outer(s_a, v_l) + en.outer(v_a, s_l)) * g + en.outer(s_a, s_l) * own
+        ll = ll - (en.outer(s_l, v_l) + en.outer(v_l, s_l)) * g + en.outer(s_l, s_l) * own
+    return aa, al, ll
 
 
 @en.kernel
 def lay_responses_in_clusters(
     clusters: ClusterTable,
-    lanes: int,
-    three: int,
-    bodies: BodyTable,
-    frame: en.array(dtype=en.transform),
+    width: int,
     touching: en.array(dtype=int),
     used: en.array(dtype=int),
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
     responses: ResponseTable,
 ):
-    """Responses of the bodies of a cluster that touch something."""
-    cluster = en.tid()
-    first = clusters.first[cluster]
-    count = clusters.first[cluster + 1] - first
-    zero = en.vec3(0.0, 0.0, 0.0)
+    """Responses of the bodies of clusters that touch something, nodes of one depth at a time."""
+    thread = en.tid()
+    cluster = thread // width
+    lane = thread - cluster * width
     parts = 0.0
-    for k in range(count):
-        parts = parts + float(touching[clusters.body[first + k]])
-    for k in range(count):
-        b = clusters.body[first + k]
-        if touching[b] != 0:
-            here = node_at(clusters.node_base[cluster], clusters.lane[cluster], k, lanes)
-            center = en.transform_point(frame[b], bodies.com[b])
-            arm = get3(words, here + ARM * lanes, lanes)
-            aa = responses.aa[b]
-            al = responses.al[b]
-            ll = responses.ll[b]
-            for i in range(three):
-                add_impulse(words, here, lanes, center, unit_vector(i), zero)
-                respond_on_path(clusters, cluster, lanes, k, used, words, rows)
-                turn = get3(words, here + MOVE_A * lanes, lanes)
-                for m in range(3):
-                    aa[m, i] = turn[m]
-                add_impulse(words, here, lanes, center, zero, unit_vector(i))
-                respond_on_path(clusters, cluster, lanes, k, used, words, rows)
-                turn = get3(words, here + MOVE_A * lanes, lanes)
-                move = get3(words, here + MOVE_L * lanes, lanes) + en.cross(turn, arm)
-                for m in range(3):
-                    al[m, i] = turn[m]
-                    ll[m, i] = move[m]
-            responses.aa[b] = aa
-            responses.al[b] = al
-            responses.ll[b] = ll
-            responses.parts[b] = parts
+    for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
+        parts = parts + float(touching[clusters.body[position]])
+    if parts > 0.0:
+        for level in range(clusters.level[cluster], clusters.level[cluster + 1]):
+            for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
+                here = node_at(position)
+                aa, al, ll = respond_alone(clusters, position, used, words, rows)
+                put_symmetric(words, here + ADDED_A, aa)
+                put_matrix(words, here + ADDED_H, al)
+                put_symmetric(words, here + ADDED_M, ll)
+                b = clusters.body[position]
+                al, ll = response_elsewhere(aa, al, ll, get3(words, here + ARM))
+                responses.aa[b] = aa
+                responses.al[b] = al
+                responses.ll[b] = ll
+                responses.parts[b] = parts
+            en.sync_lanes(width)
 
 
 @en.func
@@ -178,7 +185,7 @@ def response_along(responses: ResponseTable, b: int, arm: en.vec3, n: en.vec3) -
 @en.kernel
 def hand_on_impulses(
     clusters: ClusterTable,
-    lanes: int,
+    width: int,
     bodies: BodyTable,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
@@ -196,23 +203,24 @@ def hand_on_impulses(
 
     Without ``moving`` only velocities change.
     """
-    cluster = en.tid()
-    first = clusters.first[cluster]
+    thread = en.tid()
+    cluster = thread // width
+    lane = thread - cluster * width
     pushed = False
-    for k in range(clusters.first[cluster + 1] - first):
-        b = clusters.body[first + k]
-        torque = en.spatial_top(responses.wrench[b])
-        force = en.spatial_bottom(responses.wrench[b])
-        if en.dot(torque, torque) + en.dot(force, force) > 0.0:
-            pushed = True
-            here = node_at(clusters.node_base[cluster], clusters.lane[cluster], k, lanes)
-            add_impulse(words, here, lanes, en.transform_point(frame[b], bodies.com[b]), torque, force)
-            responses.wrench[b] = en.spatial_vector(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
+        wrench = responses.wrench[clusters.body[position]]
+        pushed = pushed or en.dot(wrench, wrench) > 0.0
+    en.sync_lanes(width)
     if pushed:
-        for at in range(first, clusters.first[cluster + 1]):
-            body_q[clusters.body[at]] = body_q0[clusters.body[at]]
-            body_qd[clusters.body[at]] = body_qd0[clusters.body[at]]
-        move_nodes(clusters, cluster, lanes, used, bodies.com, dt, words, rows, body_q, body_qd)
+        for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+            b = clusters.body[position]
+            wrench = responses.wrench[b]
+            center = en.transform_point(frame[b], bodies.com[b])
+            add_impulse(words, node_at(position), center, en.spatial_top(wrench), en.spatial_bottom(wrench))
+            responses.wrench[b] = en.spatial_vector(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+            body_q[b] = body_q0[b]
+            body_qd[b] = body_qd0[b]
+        move_nodes(clusters, cluster, lane, width, used, bodies.com, dt, words, rows, body_q, body_qd)
         if not moving:
-            for at in range(first, clusters.first[cluster + 1]):
-                body_q[clusters.body[at]] = body_q0[clusters.body[at]]
+            for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+                body_q[clusters.body[position]] = body_q0[clusters.body[position]]

@@ -8,7 +8,6 @@ import engine as en
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.joint_forces import JointForceTable
 from sim.featherstone.outward import BodyTable
-from sim.featherstone.scratch import get3
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.dense import factor_six, solve_six
 from sim.maximal.items import (
@@ -24,6 +23,7 @@ from sim.maximal.items import (
     MOVE_L,
     RESPONSE,
     ROW_WORDS,
+    get3,
     node_at,
 )
 from sim.maximal.joint_rows import (
@@ -47,12 +47,12 @@ ROWS_OF_CLOSURE = 6
 
 
 @en.func
-def node_of(clusters: ClusterTable, cluster: int, lanes: int, body: int) -> int:
+def node_of(clusters: ClusterTable, body: int) -> int:
     """First word of a body's node, -1 for the world and kinematic bodies."""
     node = -1
     if body >= 0:
         if clusters.place[body] >= 0:
-            node = node_at(clusters.node_base[cluster], clusters.lane[cluster], clusters.place[body], lanes)
+            node = node_at(clusters.place[body])
     return node
 
 
@@ -67,16 +67,15 @@ def push_apart(
     words: en.array(dtype=float),
     child: int,
     parent: int,
-    lanes: int,
     anchor: en.vec3,
     turn: en.vec3,
     push: en.vec3,
 ):
     """Adds an impulse to the child's node and the opposite one to the parent's."""
     if child >= 0:
-        add_impulse(words, child, lanes, anchor, turn, push)
+        add_impulse(words, child, anchor, turn, push)
     if parent >= 0:
-        add_impulse(words, parent, lanes, anchor, -turn, -push)
+        add_impulse(words, parent, anchor, -turn, -push)
 
 
 @en.func
@@ -84,7 +83,6 @@ def displacement_along(
     words: en.array(dtype=float),
     child: int,
     parent: int,
-    lanes: int,
     anchor: en.vec3,
     a: en.vec3,
     l: en.vec3,
@@ -92,13 +90,13 @@ def displacement_along(
     """How far the child's node has moved against the parent's along a row."""
     x = 0.0
     if child >= 0:
-        turn = get3(words, child + MOVE_A * lanes, lanes)
-        arm = anchor - get3(words, child + ANCHOR * lanes, lanes)
-        x = en.dot(a, turn) + en.dot(l, get3(words, child + MOVE_L * lanes, lanes) + en.cross(turn, arm))
+        turn = get3(words, child + MOVE_A)
+        arm = anchor - get3(words, child + ANCHOR)
+        x = en.dot(a, turn) + en.dot(l, get3(words, child + MOVE_L) + en.cross(turn, arm))
     if parent >= 0:
-        turn = get3(words, parent + MOVE_A * lanes, lanes)
-        arm = anchor - get3(words, parent + ANCHOR * lanes, lanes)
-        x = x - en.dot(a, turn) - en.dot(l, get3(words, parent + MOVE_L * lanes, lanes) + en.cross(turn, arm))
+        turn = get3(words, parent + MOVE_A)
+        arm = anchor - get3(words, parent + ANCHOR)
+        x = x - en.dot(a, turn) - en.dot(l, get3(words, parent + MOVE_L) + en.cross(turn, arm))
     return x
 
 
@@ -149,15 +147,15 @@ def lay_closure_rows(
     row = c * CLOSURE_WORDS
     if j >= 0:
         measure_start(joints, j, body_q0, body_qd0, bodies.com, joint_q0, q, qd)
-    count = lay_joint_rows(table, constraints, c, frame, body_q, q, True, closed, row, 1)
-    lay_compliant_laws(table, constraints, c, body_q, count, dt, closed, row, 1)
+    count = lay_joint_rows(table, constraints, c, frame, body_q, q, True, closed, row)
+    lay_compliant_laws(table, constraints, c, body_q, count, dt, closed, row)
     if j >= 0 and table.type[c] != DISTANCE:
-        lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, closed, row, 1)
+        lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, closed, row)
     free = dof_count(table, c)
     for i in range(free, six):
         at = row + i * ROW_WORDS
         rigid = constraints.linear_compliance[c] <= 0.0
-        a = get3(closed, at + AXIS_A, 1)
+        a = get3(closed, at + AXIS_A)
         if en.dot(a, a) > 0.5:
             rigid = constraints.angular_compliance[c] <= 0.0
         if rigid:
@@ -170,7 +168,6 @@ def lay_responses(
     c: int,
     clusters: ClusterTable,
     cluster: int,
-    lanes: int,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
     words: en.array(dtype=float),
@@ -181,17 +178,17 @@ def lay_responses(
     """How far each row of a closure moves under a unit impulse along each other one, trees yielding as they do."""
     base = c * CLOSURE_WORDS
     anchor = closure_anchor(table, c, frame)
-    child = node_of(clusters, cluster, lanes, table.child[c])
-    parent = node_of(clusters, cluster, lanes, table.parent[c])
+    child = node_of(clusters, table.child[c])
+    parent = node_of(clusters, table.parent[c])
     for i in range(six):
         at = base + i * ROW_WORDS
-        push_apart(words, child, parent, lanes, anchor, get3(closed, at + AXIS_A, 1), get3(closed, at + AXIS_L, 1))
-        respond(clusters, cluster, lanes, used, 0.0, words, rows)
+        push_apart(words, child, parent, anchor, get3(closed, at + AXIS_A), get3(closed, at + AXIS_L))
+        respond(clusters, cluster, 0, 1, used, 0.0, words, rows)
         for k in range(six):
             to = base + k * ROW_WORDS
-            a = get3(closed, to + AXIS_A, 1)
-            l = get3(closed, to + AXIS_L, 1)
-            closed[base + RESPONSE + 6 * k + i] = displacement_along(words, child, parent, lanes, anchor, a, l)
+            a = get3(closed, to + AXIS_A)
+            l = get3(closed, to + AXIS_L)
+            closed[base + RESPONSE + 6 * k + i] = displacement_along(words, child, parent, anchor, a, l)
 
 
 @en.kernel
@@ -203,7 +200,6 @@ def prepare_closures(
     joint_of: en.array(dtype=int),
     bodies: BodyTable,
     clusters: ClusterTable,
-    lanes: int,
     body_q0: en.array(dtype=en.transform),
     body_qd0: en.array(dtype=en.spatial_vector),
     joint_q0: en.array(dtype=float),
@@ -229,7 +225,7 @@ def prepare_closures(
                 joints, forces, table, constraints, c, joint_of[c], bodies, body_q0, body_qd0, joint_q0, act, applied, dt,
                 body_q, frame, q, qd, q_mid, closed, six,
             )  # fmt: skip
-            lay_responses(table, c, clusters, cluster, lanes, frame, used, words, rows, closed, six)
+            lay_responses(table, c, clusters, cluster, frame, used, words, rows, closed, six)
         else:
             closed[c * CLOSURE_WORDS + APPLIED] = 0.0
 
@@ -269,8 +265,8 @@ def ask_rows(
     anchor = closure_anchor(table, c, frame)
     for i in range(six):
         at = base + i * ROW_WORDS
-        a = get3(closed, at + AXIS_A, 1)
-        l = get3(closed, at + AXIS_L, 1)
+        a = get3(closed, at + AXIS_A)
+        l = get3(closed, at + AXIS_L)
         e = en.dot(a, e_a) + en.dot(l, e_l)
         extra = closed[at + EXTRA]
         own = own_response(table.child[c], bodies, body_inv_mass, body_inv_inertia, frame, anchor, a, l)
@@ -309,7 +305,6 @@ def solve_closures(
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
     clusters: ClusterTable,
-    lanes: int,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
     dt: float,
@@ -339,9 +334,9 @@ def solve_closures(
                 at = base + i * ROW_WORDS
                 impulse = asked[6 * c + i]
                 closed[at + APPLIED] = closed[at + APPLIED] + impulse
-                turn = turn + get3(closed, at + AXIS_A, 1) * impulse
-                push = push + get3(closed, at + AXIS_L, 1) * impulse
-            child = node_of(clusters, cluster, lanes, table.child[c])
-            parent = node_of(clusters, cluster, lanes, table.parent[c])
-            push_apart(words, child, parent, lanes, closure_anchor(table, c, frame), turn, push)
-            move_nodes(clusters, cluster, lanes, used, bodies.com, dt, words, rows, body_q, body_qd)
+                turn = turn + get3(closed, at + AXIS_A) * impulse
+                push = push + get3(closed, at + AXIS_L) * impulse
+            child = node_of(clusters, table.child[c])
+            parent = node_of(clusters, table.parent[c])
+            push_apart(words, child, parent, closure_anchor(table, c, frame), turn, push)
+            move_nodes(clusters, cluster, 0, 1, used, bodies.com, dt, words, rows, body_q, body_qd)

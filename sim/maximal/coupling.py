@@ -28,10 +28,9 @@ def coordinate(
 
 
 @en.func
-def row_of_dof(clusters: ClusterTable, cluster: int, lanes: int, joints: JointTable, j: int, i: int) -> int:
+def row_of_dof(clusters: ClusterTable, joints: JointTable, j: int, i: int) -> int:
     """First word of the row of a degree of freedom of a tree's joint."""
-    at = clusters.first[cluster] + clusters.place[joints.child[j]]
-    return row_item(clusters.row_base[cluster], clusters.lane[cluster], clusters.row_at[at] + i, lanes)
+    return row_item(clusters.row_at[clusters.place[joints.child[j]]] + i)
 
 
 @en.kernel
@@ -41,7 +40,6 @@ def solve_couplings(
     couplings: CouplingTable,
     bodies: BodyTable,
     clusters: ClusterTable,
-    lanes: int,
     used: en.array(dtype=int),
     q: en.array(dtype=float),
     dt: float,
@@ -57,30 +55,30 @@ def solve_couplings(
         if kinds[c] < 0:
             j = couplings.joint[c, 0]
             k = couplings.joint[c, 1]
-            follower = row_of_dof(clusters, cluster, lanes, joints, j, couplings.dof[c, 0])
+            follower = row_of_dof(clusters, joints, j, couplings.dof[c, 0])
             leader = -1
             s = 0.0
             if k >= 0:
-                leader = row_of_dof(clusters, cluster, lanes, joints, k, couplings.dof[c, 1])
+                leader = row_of_dof(clusters, joints, k, couplings.dof[c, 1])
                 s = coordinate(joints, k, couplings.dof[c, 1], body_q, q)
             aim = 0.0
             slope = 0.0
             for back in range(5):
                 slope = slope * s + aim
                 aim = aim * s + couplings.coef[c, 4 - back]
-            rows[follower + DRIVE * lanes] = 1.0
+            rows[follower + DRIVE] = 1.0
             if leader >= 0:
-                rows[leader + DRIVE * lanes] = -slope
-            respond(clusters, cluster, lanes, used, 0.0, words, rows)
-            response = rows[follower + SHIFT * lanes]
+                rows[leader + DRIVE] = -slope
+            respond(clusters, cluster, 0, 1, used, 0.0, words, rows)
+            response = rows[follower + SHIFT]
             if leader >= 0:
-                response = response - slope * rows[leader + SHIFT * lanes]
+                response = response - slope * rows[leader + SHIFT]
             softness = couplings.compliance[c] / (dt * dt)
             spent = closed[c * CLOSURE_WORDS + APPLIED]
             error = coordinate(joints, j, couplings.dof[c, 0], body_q, q) - aim
             impulse = -(error + softness * spent) / en.max(response + softness, 1.0e-12)
             closed[c * CLOSURE_WORDS + APPLIED] = spent + impulse
-            rows[follower + DRIVE * lanes] = impulse
+            rows[follower + DRIVE] = impulse
             if leader >= 0:
-                rows[leader + DRIVE * lanes] = -slope * impulse
-            move_nodes(clusters, cluster, lanes, used, bodies.com, dt, words, rows, body_q, body_qd)
+                rows[leader + DRIVE] = -slope * impulse
+            move_nodes(clusters, cluster, 0, 1, used, bodies.com, dt, words, rows, body_q, body_qd)

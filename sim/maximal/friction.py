@@ -8,9 +8,8 @@ to more than the friction slide with just the friction.
 import engine as en
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.outward import BodyTable
-from sim.featherstone.scratch import get3
 from sim.maximal.clusters import ClusterTable
-from sim.maximal.items import ARM, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, node_at, row_item
+from sim.maximal.items import ARM, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, get3, node_at, row_item
 from sim.maximal.joint_rows import dof_count, rate_of_dof, relative_place
 from sim.maximal.measure import present_rates
 from sim.maximal.release import lay_inertia, release_nodes
@@ -20,13 +19,13 @@ LEAST_SPEED = en.constant(1.0e-5)
 
 
 @en.func
-def lay_friction(friction: float, speed: float, dt: float, rows: en.array(dtype=float), row: int, lanes: int):
+def lay_friction(friction: float, speed: float, dt: float, rows: en.array(dtype=float), row: int):
     """Adds dry friction [N or N m] to the law of a row that moves with ``speed`` where the step begins."""
     if friction > 0.0:
         grip = dt * friction / en.max(en.abs(speed), LEAST_SPEED)
-        rows[row + FRICTION * lanes] = dt * dt * friction
-        rows[row + GRIP * lanes] = grip
-        rows[row + EXTRA * lanes] = rows[row + EXTRA * lanes] + grip
+        rows[row + FRICTION] = dt * dt * friction
+        rows[row + GRIP] = grip
+        rows[row + EXTRA] = rows[row + EXTRA] + grip
 
 
 @en.func
@@ -38,23 +37,22 @@ def lay_frictions(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Adds dry friction to the laws of a joint's degrees of freedom."""
     start = joints.qd_start[j]
     for i in range(dof_count(joints, j)):
-        lay_friction(friction[start + i], qd[start + i], dt, rows, row + i * ROW_WORDS * lanes, lanes)
+        lay_friction(friction[start + i], qd[start + i], dt, rows, row + i * ROW_WORDS)
 
 
 @en.func
-def let_slide(y: float, rows: en.array(dtype=float), row: int, lanes: int):
+def let_slide(y: float, rows: en.array(dtype=float), row: int):
     """Turns a grip on the displacement y that is stronger than friction into the friction."""
-    grip = rows[row + GRIP * lanes]
-    most = rows[row + FRICTION * lanes]
+    grip = rows[row + GRIP]
+    most = rows[row + FRICTION]
     if grip * en.abs(y) > most:
-        rows[row + EXTRA * lanes] = rows[row + EXTRA * lanes] - grip
-        rows[row + GRIP * lanes] = 0.0
-        rows[row + GIVEN * lanes] = rows[row + GIVEN * lanes] - en.sign(y) * most
+        rows[row + EXTRA] = rows[row + EXTRA] - grip
+        rows[row + GRIP] = 0.0
+        rows[row + GIVEN] = rows[row + GIVEN] - en.sign(y) * most
 
 
 @en.kernel
@@ -62,7 +60,7 @@ def settle_friction(
     joints: JointTable,
     bodies: BodyTable,
     clusters: ClusterTable,
-    lanes: int,
+    width: int,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
     frame: en.array(dtype=en.transform),
@@ -72,20 +70,18 @@ def settle_friction(
     rows: en.array(dtype=float),
 ):
     """Lets joints slide that cannot hold, and releases the cluster's rows anew."""
-    cluster = en.tid()
-    first = clusters.first[cluster]
-    lane = clusters.lane[cluster]
-    for k in range(clusters.first[cluster + 1] - first):
-        b = clusters.body[first + k]
-        j = clusters.joint[first + k]
-        here = node_at(clusters.node_base[cluster], lane, k, lanes)
-        lay_inertia(
-            words, here, lanes, get3(words, here + ARM * lanes, lanes), frame[b], bodies.mass[b], bodies.inertia[b]
-        )
+    thread = en.tid()
+    cluster = thread // width
+    lane = thread - cluster * width
+    for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+        b = clusters.body[position]
+        j = clusters.joint[position]
+        here = node_at(position)
+        lay_inertia(words, here, get3(words, here + ARM), frame[b], bodies.mass[b], bodies.inertia[b])
         if j >= 0:
-            row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
+            row = row_item(clusters.row_at[position])
             X = relative_place(joints, j, body_q)
             turning, sliding = present_rates(joints, j, X, body_q, body_qd, bodies.com)
             for i in range(dof_count(joints, j)):
-                let_slide(dt * rate_of_dof(joints, j, i, turning, sliding), rows, row + i * ROW_WORDS * lanes, lanes)
-    release_nodes(clusters, cluster, lanes, used, words, rows)
+                let_slide(dt * rate_of_dof(joints, j, i, turning, sliding), rows, row + i * ROW_WORDS)
+    release_nodes(clusters, cluster, lane, width, used, words, rows)

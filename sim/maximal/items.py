@@ -1,12 +1,12 @@
 """Scratch numbers of a cluster's nodes and of its joints' rows: what stands where.
 
 A node's numbers are along the world's axes about the origin of the child's joint frame where the step begins, its
-anchor; words of an item are ``lanes`` apart, as in `sim.featherstone.scratch`.
+anchor.
 """
 
 import engine as en
 
-NODE_SIZE = 45
+NODE_SIZE = 66
 ROW_SIZE = 21
 CLOSURE_SIZE = 6 * ROW_SIZE + 72
 NODE_WORDS = en.constant(NODE_SIZE)
@@ -14,7 +14,7 @@ ROW_WORDS = en.constant(ROW_SIZE)
 
 # Words of a node: its anchor [m], the way from there to the centre of mass [m], the articulated inertia left after all
 # rows were released, the impulse that its children hand down [kg m^2, kg m], the displacement that the joint's errors
-# ask for, and the displacement found [rad, m].
+# ask for, the displacement found [rad, m], and what the node adds to its ancestor: inertia about that anchor.
 ANCHOR = en.constant(0)
 ARM = en.constant(3)
 INERTIA_A = en.constant(6)
@@ -26,6 +26,9 @@ ERROR_A = en.constant(33)
 ERROR_L = en.constant(36)
 MOVE_A = en.constant(39)
 MOVE_L = en.constant(42)
+ADDED_A = en.constant(45)
+ADDED_H = en.constant(51)
+ADDED_M = en.constant(60)
 
 # Words of a closure: six rows, how each responds to an impulse along each other one, room for a factor of that.
 CLOSURE_WORDS = en.constant(CLOSURE_SIZE)
@@ -52,12 +55,60 @@ STOP = en.constant(20)
 
 
 @en.func
-def node_at(base: int, lane: int, item: int, lanes: int) -> int:
-    """First word of a node's item."""
-    return (base + item * lanes) * NODE_WORDS + lane
+def node_at(position: int) -> int:
+    """First word of the item of the node at a position."""
+    return position * NODE_WORDS
 
 
 @en.func
-def row_item(base: int, lane: int, item: int, lanes: int) -> int:
+def row_item(row: int) -> int:
     """First word of a row's item."""
-    return (base + item * lanes) * ROW_WORDS + lane
+    return row * ROW_WORDS
+
+
+@en.func
+def get3(words: en.array(dtype=float), at: int) -> en.vec3:
+    return en.vec3(words[at], words[at + 1], words[at + 2])
+
+
+@en.func
+def put3(words: en.array(dtype=float), at: int, v: en.vec3):
+    words[at] = v[0]
+    words[at + 1] = v[1]
+    words[at + 2] = v[2]
+
+
+@en.func
+def get_symmetric(words: en.array(dtype=float), at: int) -> en.mat33:
+    xx = words[at]
+    xy = words[at + 1]
+    xz = words[at + 2]
+    yy = words[at + 3]
+    yz = words[at + 4]
+    zz = words[at + 5]
+    return en.mat33(xx, xy, xz, xy, yy, yz, xz, yz, zz)
+
+
+@en.func
+def put_symmetric(words: en.array(dtype=float), at: int, m: en.mat33):
+    words[at] = m[0, 0]
+    words[at + 1] = m[0, 1]
+    words[at + 2] = m[0, 2]
+    words[at + 3] = m[1, 1]
+    words[at + 4] = m[1, 2]
+    words[at + 5] = m[2, 2]
+
+
+@en.func
+def get_matrix(words: en.array(dtype=float), at: int) -> en.mat33:
+    return en.mat33(
+        words[at], words[at + 1], words[at + 2], words[at + 3], words[at + 4], words[at + 5], words[at + 6],
+        words[at + 7], words[at + 8],
+    )  # fmt: skip
+
+
+@en.func
+def put_matrix(words: en.array(dtype=float), at: int, m: en.mat33):
+    for i in range(3):
+        for k in range(3):
+            words[at + 3 * i + k] = m[i, k]

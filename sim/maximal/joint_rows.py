@@ -10,8 +10,7 @@ from sim.articulation.joint_motion import BALL, is_free
 from sim.articulation.joint_table import JointTable
 from sim.articulation.joint_types import JOINT_DISTANCE, JOINT_FREE
 from sim.featherstone.row_geometry import swing_excess
-from sim.featherstone.scratch import get3, put3
-from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, DRIVE, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, STOP
+from sim.maximal.items import APPLIED, AXIS_A, AXIS_L, DRIVE, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, STOP, get3, put3
 
 DISTANCE = en.constant(JOINT_DISTANCE)
 FREE = en.constant(JOINT_FREE)
@@ -250,16 +249,16 @@ def dof_count(joints: JointTable, j: int) -> int:
 
 
 @en.func
-def put_row(rows: en.array(dtype=float), row: int, lanes: int, a: en.vec3, l: en.vec3):
-    put3(rows, row + AXIS_A * lanes, lanes, a)
-    put3(rows, row + AXIS_L * lanes, lanes, l)
-    rows[row + EXTRA * lanes] = 0.0
-    rows[row + GIVEN * lanes] = 0.0
-    rows[row + APPLIED * lanes] = 0.0
-    rows[row + DRIVE * lanes] = 0.0
-    rows[row + FRICTION * lanes] = 0.0
-    rows[row + GRIP * lanes] = 0.0
-    rows[row + STOP * lanes] = 0.0
+def put_row(rows: en.array(dtype=float), row: int, a: en.vec3, l: en.vec3):
+    put3(rows, row + AXIS_A, a)
+    put3(rows, row + AXIS_L, l)
+    rows[row + EXTRA] = 0.0
+    rows[row + GIVEN] = 0.0
+    rows[row + APPLIED] = 0.0
+    rows[row + DRIVE] = 0.0
+    rows[row + FRICTION] = 0.0
+    rows[row + GRIP] = 0.0
+    rows[row + STOP] = 0.0
 
 
 @en.func
@@ -270,27 +269,26 @@ def lay_free_rows(
     q: en.array(dtype=float),
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Writes the axes of the degrees of freedom at the coordinates q; ``turn`` is the parent's joint frame."""
     zero = en.vec3(0.0, 0.0, 0.0)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     kind = joints.type[j]
     if is_free(kind) or kind == BALL:
         for i in range(3):
             e = en.quat_rotate(turn, unit_vector(i))
-            put_row(rows, row + i * step, lanes, e, zero)
+            put_row(rows, row + i * step, e, zero)
             if is_free(kind):
-                put_row(rows, row + (3 + i) * step, lanes, zero, e)
+                put_row(rows, row + (3 + i) * step, zero, e)
     else:
         axis = joints.axis_start[j]
         linear = joints.axis_dim[j, 0]
         for i in range(linear):
-            put_row(rows, row + i * step, lanes, zero, en.quat_rotate(turn, joints.axis[axis + i]))
+            put_row(rows, row + i * step, zero, en.quat_rotate(turn, joints.axis[axis + i]))
         r = turn
         for i in range(joints.axis_dim[j, 1]):
             a = joints.axis[axis + linear + i]
-            put_row(rows, row + (linear + i) * step, lanes, en.quat_rotate(r, a), zero)
+            put_row(rows, row + (linear + i) * step, en.quat_rotate(r, a), zero)
             r = r * en.quat_from_axis_angle(a, q[joints.q_start[j] + linear + i])
 
 
@@ -300,20 +298,19 @@ def lay_distance_rows(
     p: en.vec3,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Three rotations, the two translations across the line between the points, and the one along it."""
     zero = en.vec3(0.0, 0.0, 0.0)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     n = en.vec3(1.0, 0.0, 0.0)
     if en.length(p) > 1.0e-9:
         n = en.normalize(p)
     across = perpendicular(n)
     for i in range(3):
-        put_row(rows, row + i * step, lanes, en.quat_rotate(turn, unit_vector(i)), zero)
-    put_row(rows, row + 3 * step, lanes, zero, en.quat_rotate(turn, across))
-    put_row(rows, row + 4 * step, lanes, zero, en.quat_rotate(turn, en.cross(n, across)))
-    put_row(rows, row + 5 * step, lanes, zero, en.quat_rotate(turn, n))
+        put_row(rows, row + i * step, en.quat_rotate(turn, unit_vector(i)), zero)
+    put_row(rows, row + 3 * step, zero, en.quat_rotate(turn, across))
+    put_row(rows, row + 4 * step, zero, en.quat_rotate(turn, en.cross(n, across)))
+    put_row(rows, row + 5 * step, zero, en.quat_rotate(turn, n))
 
 
 @en.func
@@ -324,11 +321,10 @@ def lay_ball_rows(
     r: en.quat,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Turns the rows of a ball joint at rotation r so that stops stand in the way of what leads out of its range."""
     zero = en.vec3(0.0, 0.0, 0.0)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     over, beyond = ball_excess(constraints, j, r)
     if en.length(over) > 0.0 or en.length(beyond) > 0.0:
         n = en.normalize(over + beyond)
@@ -340,27 +336,27 @@ def lay_ball_rows(
             if en.length(across) > 1.0e-3 * en.length(beyond):
                 u = en.normalize(across)
                 both = True
-        put_row(rows, row, lanes, en.quat_rotate(turn, u), zero)
-        put_row(rows, row + step, lanes, en.quat_rotate(turn, n), zero)
-        put_row(rows, row + 2 * step, lanes, en.quat_rotate(turn, en.cross(u, n)), zero)
-        rows[row + step + STOP * lanes] = 1.0
+        put_row(rows, row, en.quat_rotate(turn, u), zero)
+        put_row(rows, row + step, en.quat_rotate(turn, n), zero)
+        put_row(rows, row + 2 * step, en.quat_rotate(turn, en.cross(u, n)), zero)
+        rows[row + step + STOP] = 1.0
         if both:
-            rows[row + 2 * step + STOP * lanes] = 1.0
+            rows[row + 2 * step + STOP] = 1.0
 
 
 @en.func
-def turn_ball_laws(turn: en.quat, dt: float, rows: en.array(dtype=float), row: int, lanes: int):
+def turn_ball_laws(turn: en.quat, dt: float, rows: en.array(dtype=float), row: int):
     """Gives the rows of a ball joint, however they are turned, the laws of its degrees of freedom."""
-    step = ROW_WORDS * lanes
-    given = en.vec3(rows[row + GIVEN * lanes], rows[row + step + GIVEN * lanes], rows[row + 2 * step + GIVEN * lanes])
-    extra = en.vec3(rows[row + EXTRA * lanes], rows[row + step + EXTRA * lanes], rows[row + 2 * step + EXTRA * lanes])
+    step = ROW_WORDS
+    given = en.vec3(rows[row + GIVEN], rows[row + step + GIVEN], rows[row + 2 * step + GIVEN])
+    extra = en.vec3(rows[row + EXTRA], rows[row + step + EXTRA], rows[row + 2 * step + EXTRA])
     for i in range(3):
         at = row + i * step
-        b = en.quat_rotate_inv(turn, get3(rows, at + AXIS_A * lanes, lanes))
-        rows[at + GIVEN * lanes] = en.dot(b, given)
-        rows[at + EXTRA * lanes] = b[0] * b[0] * extra[0] + b[1] * b[1] * extra[1] + b[2] * b[2] * extra[2]
-        if rows[at + STOP * lanes] > 0.0:
-            rows[at + EXTRA * lanes] = dt * dt / STOP_COMPLIANCE
+        b = en.quat_rotate_inv(turn, get3(rows, at + AXIS_A))
+        rows[at + GIVEN] = en.dot(b, given)
+        rows[at + EXTRA] = b[0] * b[0] * extra[0] + b[1] * b[1] * extra[1] + b[2] * b[2] * extra[2]
+        if rows[at + STOP] > 0.0:
+            rows[at + EXTRA] = dt * dt / STOP_COMPLIANCE
 
 
 @en.func
@@ -373,22 +369,21 @@ def lay_locked_rows(
     angular: bool,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ) -> int:
     """Writes the axes of locked translations and rotations where wanted; returns how many."""
     zero = en.vec3(0.0, 0.0, 0.0)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     count = 0
     if linear:
         for i in range(locked_linear(joints, j)):
-            put_row(rows, row + count * step, lanes, zero, en.quat_rotate(turn, linear_direction(joints, j, i)))
+            put_row(rows, row + count * step, zero, en.quat_rotate(turn, linear_direction(joints, j, i)))
             count = count + 1
     if angular:
         first = 0.0
         if locked_angular(joints, j) == 1:
             first = q[joints.q_start[j] + joints.axis_dim[j, 0]]
         for i in range(locked_angular(joints, j)):
-            put_row(rows, row + count * step, lanes, en.quat_rotate(turn, angular_direction(joints, j, first, i)), zero)
+            put_row(rows, row + count * step, en.quat_rotate(turn, angular_direction(joints, j, first, i)), zero)
             count = count + 1
     return count
 

@@ -4,7 +4,6 @@ import engine as en
 from sim.articulation.inverse import joint_angles
 from sim.articulation.joint_motion import BALL
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.scratch import get3, put3
 from sim.maximal.items import (
     APPLIED,
     AXIS_A,
@@ -16,6 +15,8 @@ from sim.maximal.items import (
     GIVEN,
     ROW_WORDS,
     STOP,
+    get3,
+    put3,
 )
 from sim.maximal.joint_rows import (
     DISTANCE,
@@ -62,7 +63,6 @@ def measure_drives(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """What the laws of the degrees of freedom give at the present velocities, beyond what was applied already.
 
@@ -70,20 +70,20 @@ def measure_drives(
     themselves would count as acceleration.
     """
     turning, sliding = present_rates(joints, j, X, body_q, body_qd, body_com)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     for i in range(dof_count(joints, j)):
         at = row + i * step
         y = dt * rate_of_dof(joints, j, i, turning, sliding)
         if joints.type[j] == BALL:
             # rows of a ball joint may be turned, and stops among them know places instead of rates
-            b = en.quat_rotate_inv(parent_turn(joints, j, frame), get3(rows, at + AXIS_A * lanes, lanes))
+            b = en.quat_rotate_inv(parent_turn(joints, j, frame), get3(rows, at + AXIS_A))
             y = dt * en.dot(b, turning)
-            if rows[at + STOP * lanes] > 0.0:
+            if rows[at + STOP] > 0.0:
                 over, beyond = ball_excess(constraints, j, en.transform_get_rotation(X))
                 y = en.dot(b, over + beyond)
-        drive = rows[at + GIVEN * lanes] - rows[at + EXTRA * lanes] * y - rows[at + APPLIED * lanes]
-        rows[at + DRIVE * lanes] = drive
-        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] + drive
+        drive = rows[at + GIVEN] - rows[at + EXTRA] * y - rows[at + APPLIED]
+        rows[at + DRIVE] = drive
+        rows[at + APPLIED] = rows[at + APPLIED] + drive
 
 
 @en.func
@@ -109,15 +109,14 @@ def measure_springs(
     e_l: en.vec3,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """What the springs of locked rows give for an error, beyond what was applied already."""
     for i in range(dof_count(joints, j), count):
-        at = row + i * ROW_WORDS * lanes
-        e = en.dot(get3(rows, at + AXIS_A * lanes, lanes), e_a) + en.dot(get3(rows, at + AXIS_L * lanes, lanes), e_l)
-        drive = -rows[at + EXTRA * lanes] * e - rows[at + APPLIED * lanes]
-        rows[at + DRIVE * lanes] = drive
-        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] + drive
+        at = row + i * ROW_WORDS
+        e = en.dot(get3(rows, at + AXIS_A), e_a) + en.dot(get3(rows, at + AXIS_L), e_l)
+        drive = -rows[at + EXTRA] * e - rows[at + APPLIED]
+        rows[at + DRIVE] = drive
+        rows[at + APPLIED] = rows[at + APPLIED] + drive
 
 
 @en.func
@@ -132,19 +131,18 @@ def measure_errors(
     here: int,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """How far the bodies are from what the joint allows: to be undone at once where it is rigid, else by its springs."""
     e_a, e_l = error_in_world(joints, constraints, j, X, frame)
-    measure_springs(joints, j, count, e_a, e_l, rows, row, lanes)
+    measure_springs(joints, j, count, e_a, e_l, rows, row)
     if constraints.linear_compliance[j] > 0.0:
         e_l = e_l * 0.0
     if constraints.angular_compliance[j] > 0.0:
         e_a = e_a * 0.0
     if joints.type[j] == DISTANCE and count == 6:
         e_l = e_l * 0.0
-    put3(words, here + ERROR_A * lanes, lanes, -e_a)
-    put3(words, here + ERROR_L * lanes, lanes, -e_l)
+    put3(words, here + ERROR_A, -e_a)
+    put3(words, here + ERROR_L, -e_l)
 
 
 @en.func
@@ -162,9 +160,8 @@ def measure_joint_rows(
     here: int,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Writes drives and errors of a tree joint for the next sweep."""
     X = relative_place(joints, j, body_q)
-    measure_drives(joints, constraints, j, X, frame, body_q, body_qd, body_com, dt, rows, row, lanes)
-    measure_errors(joints, constraints, j, count, X, frame, words, here, rows, row, lanes)
+    measure_drives(joints, constraints, j, X, frame, body_q, body_qd, body_com, dt, rows, row)
+    measure_errors(joints, constraints, j, count, X, frame, words, here, rows, row)

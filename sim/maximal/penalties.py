@@ -2,8 +2,7 @@
 
 import engine as en
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.scratch import get3
-from sim.maximal.items import AXIS_A, AXIS_L, EXTRA, GIVEN, ROW_WORDS
+from sim.maximal.items import AXIS_A, AXIS_L, EXTRA, GIVEN, ROW_WORDS, get3
 from sim.maximal.joint_rows import DISTANCE, ConstraintTable, dof_count, joint_error, parent_turn, relative_place
 from sim.maximal.relative import relative_velocity_at
 
@@ -23,7 +22,6 @@ def lay_penalties(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Gives the locked rows of a joint their impulses; ``stiffness`` and ``damping`` hold (linear, angular) a joint."""
     turn = parent_turn(joints, j, body_q0)
@@ -34,12 +32,12 @@ def lay_penalties(
     if joints.type[j] == DISTANCE and en.length(e_l) == 0.0:
         v = v * 0.0
     for i in range(dof_count(joints, j), count):
-        at = row + i * ROW_WORDS * lanes
-        a = get3(rows, at + AXIS_A * lanes, lanes)
-        l = get3(rows, at + AXIS_L * lanes, lanes)
+        at = row + i * ROW_WORDS
+        a = get3(rows, at + AXIS_A)
+        l = get3(rows, at + AXIS_L)
         force = -stiffness[j, 0] * en.dot(l, e_l) - damping[j, 0] * en.dot(l, v)
         torque = -stiffness[j, 1] * en.dot(a, e_a) - damping[j, 1] * en.dot(a, w)
-        rows[at + GIVEN * lanes] = dt * dt * (force + torque)
+        rows[at + GIVEN] = dt * dt * (force + torque)
 
 
 @en.func
@@ -51,10 +49,9 @@ def lay_springs(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Makes the locked rows of a joint springs that the sweep solves for; ``stiffness`` as in ``lay_penalties``."""
     for i in range(dof_count(joints, j), count):
-        at = row + i * ROW_WORDS * lanes
-        l = get3(rows, at + AXIS_L * lanes, lanes)
-        rows[at + EXTRA * lanes] = dt * dt * en.where(en.dot(l, l) > 0.5, stiffness[j, 0], stiffness[j, 1])
+        at = row + i * ROW_WORDS
+        l = get3(rows, at + AXIS_L)
+        rows[at + EXTRA] = dt * dt * en.where(en.dot(l, l) > 0.5, stiffness[j, 0], stiffness[j, 1])

@@ -43,6 +43,8 @@ WIDEST_TURN = en.constant(0.5)
 def choose_frames(
     clusters: ClusterTable,
     cluster: int,
+    lane: int,
+    width: int,
     body_q0: en.array(dtype=en.transform),
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
@@ -53,7 +55,7 @@ def choose_frames(
     fastest = 0.0
     for at in range(clusters.first[cluster], clusters.first[cluster + 1]):
         fastest = en.max(fastest, en.length(en.spatial_top(body_qd[clusters.body[at]])))
-    for at in range(clusters.first[cluster], clusters.first[cluster + 1]):
+    for at in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
         b = clusters.body[at]
         if fastest * dt > WIDEST_TURN:
             frame[b] = body_q[b]
@@ -72,28 +74,25 @@ def lay_joint_rows(
     every_row: bool,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ) -> int:
     """Writes the rows of a joint and returns how many; a rope in use leaves out the one along it."""
     turn = parent_turn(joints, j, frame)
     count = 0
     if joints.type[j] == DISTANCE:
-        lay_distance_rows(turn, en.transform_get_translation(relative_place(joints, j, frame)), rows, row, lanes)
+        lay_distance_rows(turn, en.transform_get_translation(relative_place(joints, j, frame)), rows, row)
         p = en.transform_get_translation(relative_place(joints, j, body_q))
         count = 6
         rigid = constraints.linear_compliance[j] <= 0.0 and not every_row
         if rigid and distance_error(constraints, j, p) != 0.0:
             count = 5
     else:
-        lay_free_rows(joints, j, turn, q, rows, row, lanes)
+        lay_free_rows(joints, j, turn, q, rows, row)
         if joints.type[j] == BALL:
-            lay_ball_rows(
-                constraints, j, turn, en.transform_get_rotation(relative_place(joints, j, body_q)), rows, row, lanes
-            )
+            lay_ball_rows(constraints, j, turn, en.transform_get_rotation(relative_place(joints, j, body_q)), rows, row)
         free = dof_count(joints, j)
         linear = every_row or constraints.linear_compliance[j] > 0.0
         angular = every_row or constraints.angular_compliance[j] > 0.0
-        count = free + lay_locked_rows(joints, j, turn, q, linear, angular, rows, row + free * ROW_WORDS * lanes, lanes)
+        count = free + lay_locked_rows(joints, j, turn, q, linear, angular, rows, row + free * ROW_WORDS)
     return count
 
 
@@ -110,7 +109,6 @@ def lay_dof_laws(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """The law of each degree of freedom, of drives, limits, springs, damping, friction and armature.
 
@@ -118,12 +116,12 @@ def lay_dof_laws(
     end, dt^2 x = y - dt u with the rate u at its start. So the impulse is dt^2 given + extra dt u - extra y.
     """
     advance_joint(joints, j, q, qd, 0.5 * dt, q_mid)
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     start = joints.qd_start[j]
     for i in range(dof_count(joints, j)):
         given, extra = joint_force(joints, forces, j, i, q_mid, qd, act, applied, dt)
-        rows[row + i * step + EXTRA * lanes] = extra
-        rows[row + i * step + GIVEN * lanes] = dt * (dt * given + extra * qd[start + i])
+        rows[row + i * step + EXTRA] = extra
+        rows[row + i * step + GIVEN] = dt * (dt * given + extra * qd[start + i])
 
 
 @en.func
@@ -136,10 +134,9 @@ def lay_compliant_laws(
     dt: float,
     rows: en.array(dtype=float),
     row: int,
-    lanes: int,
 ):
     """Locked rows that are there because the joint is compliant: springs, implicit in the step."""
-    step = ROW_WORDS * lanes
+    step = ROW_WORDS
     free = dof_count(joints, j)
     linear = locked_linear(joints, j)
     if constraints.linear_compliance[j] <= 0.0:
@@ -153,7 +150,7 @@ def lay_compliant_laws(
             p = en.transform_get_translation(relative_place(joints, j, body_q))
             if distance_error(constraints, j, p) == 0.0:
                 stiffness = 0.0
-        rows[row + (free + i) * step + EXTRA * lanes] = stiffness
+        rows[row + (free + i) * step + EXTRA] = stiffness
 
 
 @en.func
@@ -183,7 +180,7 @@ def prepare_clusters(penalty: bool):
         constraints: ConstraintTable,
         bodies: BodyTable,
         clusters: ClusterTable,
-        lanes: int,
+        width: int,
         body_q0: en.array(dtype=en.transform),
         body_qd0: en.array(dtype=en.spatial_vector),
         joint_q0: en.array(dtype=float),
@@ -205,46 +202,46 @@ def prepare_clusters(penalty: bool):
         words: en.array(dtype=float),
         rows: en.array(dtype=float),
     ):
-        cluster = en.tid()
-        first = clusters.first[cluster]
-        base = clusters.node_base[cluster]
-        lane = clusters.lane[cluster]
-        choose_frames(clusters, cluster, body_q0, body_q, body_qd, dt, frame)
-        for k in range(clusters.first[cluster + 1] - first):
-            b = clusters.body[first + k]
-            j = clusters.joint[first + k]
+        thread = en.tid()
+        cluster = thread // width
+        lane = thread - cluster * width
+        choose_frames(clusters, cluster, lane, width, body_q0, body_q, body_qd, dt, frame)
+        en.sync_lanes(width)
+        for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+            b = clusters.body[position]
+            j = clusters.joint[position]
             anchor = en.transform_point(frame[b], bodies.com[b])
-            row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
+            row = row_item(clusters.row_at[position])
             count = 6
             if j < 0:
                 for i in range(3):
                     e = unit_vector(i)
-                    put_row(rows, row + i * ROW_WORDS * lanes, lanes, e, e * 0.0)
-                    put_row(rows, row + (3 + i) * ROW_WORDS * lanes, lanes, e * 0.0, e)
+                    put_row(rows, row + i * ROW_WORDS, e, e * 0.0)
+                    put_row(rows, row + (3 + i) * ROW_WORDS, e * 0.0, e)
             else:
                 anchor = en.transform_point(frame[b], en.transform_get_translation(joints.X_c[j]))
                 measure_start(joints, j, body_q0, body_qd0, bodies.com, joint_q0, q, qd)
                 on_springs = False
                 if en.static(penalty):
                     on_springs = sprung[j] != 0
-                count = lay_joint_rows(joints, constraints, j, frame, body_q, q, on_springs, rows, row, lanes)
+                count = lay_joint_rows(joints, constraints, j, frame, body_q, q, on_springs, rows, row)
                 if joints.type[j] != DISTANCE:
-                    lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, rows, row, lanes)
+                    lay_dof_laws(joints, forces, j, q, qd, q_mid, act, applied, dt, rows, row)
                     if joints.type[j] == BALL:
-                        turn_ball_laws(parent_turn(joints, j, frame), dt, rows, row, lanes)
-                    lay_frictions(joints, j, friction, qd, dt, rows, row, lanes)
+                        turn_ball_laws(parent_turn(joints, j, frame), dt, rows, row)
+                    lay_frictions(joints, j, friction, qd, dt, rows, row)
                 if on_springs and explicit == 0:
-                    lay_springs(joints, j, count, stiffness, dt, rows, row, lanes)
+                    lay_springs(joints, j, count, stiffness, dt, rows, row)
                 elif on_springs:
                     lay_penalties(
                         joints, constraints, j, anchor, body_q0, body_qd0, bodies.com, count, stiffness, damping, dt,
-                        rows, row, lanes,
+                        rows, row,
                     )  # fmt: skip
                 else:
-                    lay_compliant_laws(joints, constraints, j, body_q, count, dt, rows, row, lanes)
-            used[first + k] = count
-            here = node_at(base, lane, k, lanes)
-            lay_node(words, here, lanes, anchor, frame[b], bodies.com[b], bodies.mass[b], bodies.inertia[b])
-        release_nodes(clusters, cluster, lanes, used, words, rows)
+                    lay_compliant_laws(joints, constraints, j, body_q, count, dt, rows, row)
+            used[position] = count
+            here = node_at(position)
+            lay_node(words, here, anchor, frame[b], bodies.com[b], bodies.mass[b], bodies.inertia[b])
+        release_nodes(clusters, cluster, lane, width, used, words, rows)
 
     return prepare

@@ -2,11 +2,13 @@
 
 Impulses are positional [kg m, kg m^2] and displacements are small changes of the bodies' poses [m, rad], the velocities
 changing by the same over dt. The trees' response is exact, so one sweep leaves only what is not linear.
+
+A cluster is the work of ``width`` neighbouring threads; the calling one is its ``lane``. Nodes of one depth are served at
+the same time, and each sums what its children hand it in their order, so the result does not depend on ``width``.
 """
 
 import engine as en
 from sim.articulation.joint_motion import rotation_step
-from sim.featherstone.scratch import get3, get_matrix, get_symmetric, put3
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import (
     ANCHOR,
@@ -30,98 +32,108 @@ from sim.maximal.items import (
     ROW_WORDS,
     SHIFT,
     TORQUE,
+    get3,
+    get_matrix,
+    get_symmetric,
     node_at,
+    put3,
     row_item,
 )
 
 
 @en.func
-def add_impulse(words: en.array(dtype=float), node: int, lanes: int, point: en.vec3, turn: en.vec3, push: en.vec3):
+def add_impulse(words: en.array(dtype=float), node: int, point: en.vec3, turn: en.vec3, push: en.vec3):
     """Adds an impulse (turn, and push at a world point) on a node's body to what its trees will respond to."""
-    arm = point - get3(words, node + ANCHOR * lanes, lanes)
+    arm = point - get3(words, node + ANCHOR)
     # The recursion counts what bodies lack, hence the signs.
-    at = node + TORQUE * lanes
-    put3(words, at, lanes, get3(words, at, lanes) - turn - en.cross(arm, push))
-    at = node + FORCE * lanes
-    put3(words, at, lanes, get3(words, at, lanes) - push)
+    at = node + TORQUE
+    put3(words, at, get3(words, at) - turn - en.cross(arm, push))
+    at = node + FORCE
+    put3(words, at, get3(words, at) - push)
 
 
 @en.func
 def gather_inward(
+    clusters: ClusterTable,
+    position: int,
+    used: en.array(dtype=int),
     words: en.array(dtype=float),
-    here: int,
-    above: int,
     rows: en.array(dtype=float),
-    row: int,
-    count: int,
-    lanes: int,
 ):
-    """Hands a node's impulse to its ancestor, less what its joint's rows yield. Drives of the rows are given."""
-    n = get3(words, here + TORQUE * lanes, lanes)
-    f = get3(words, here + FORCE * lanes, lanes)
-    step = ROW_WORDS * lanes
+    """Sums what a node's children hand it, and leaves for its ancestor what its joint's rows do not yield to.
+
+    Drives of the rows are given.
+    """
+    here = node_at(position)
+    n = get3(words, here + TORQUE)
+    f = get3(words, here + FORCE)
+    for child in range(clusters.child_first[position], clusters.child_last[position]):
+        n = n + get3(words, node_at(child) + TORQUE)
+        f = f + get3(words, node_at(child) + FORCE)
+    count = used[position]
+    row = row_item(clusters.row_at[position])
     for back in range(count):
-        at = row + (count - 1 - back) * step
-        held = en.dot(get3(rows, at + AXIS_A * lanes, lanes), n) + en.dot(get3(rows, at + AXIS_L * lanes, lanes), f)
-        drive = rows[at + DRIVE * lanes] - held
-        rows[at + DRIVE * lanes] = drive
-        x = drive * rows[at + INVERSE * lanes]
-        n = n + get3(rows, at + PUSH_A * lanes, lanes) * x
-        f = f + get3(rows, at + PUSH_L * lanes, lanes) * x
+        at = row + (count - 1 - back) * ROW_WORDS
+        held = en.dot(get3(rows, at + AXIS_A), n) + en.dot(get3(rows, at + AXIS_L), f)
+        drive = rows[at + DRIVE] - held
+        rows[at + DRIVE] = drive
+        x = drive * rows[at + INVERSE]
+        n = n + get3(rows, at + PUSH_A) * x
+        f = f + get3(rows, at + PUSH_L) * x
+    above = clusters.ancestor[position]
     if above >= 0:
-        e_a = get3(words, here + ERROR_A * lanes, lanes)
-        e_l = get3(words, here + ERROR_L * lanes, lanes)
-        A = get_symmetric(words, here + INERTIA_A * lanes, lanes)
-        H = get_matrix(words, here + INERTIA_H * lanes, lanes)
-        M = get_symmetric(words, here + INERTIA_M * lanes, lanes)
+        e_a = get3(words, here + ERROR_A)
+        e_l = get3(words, here + ERROR_L)
+        A = get_symmetric(words, here + INERTIA_A)
+        H = get_matrix(words, here + INERTIA_H)
+        M = get_symmetric(words, here + INERTIA_M)
         n = n + A * e_a + H * e_l
         f = f + en.transpose(H) * e_a + M * e_l
-        arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
-        at = above + TORQUE * lanes
-        put3(words, at, lanes, get3(words, at, lanes) + n + en.cross(arm, f))
-        at = above + FORCE * lanes
-        put3(words, at, lanes, get3(words, at, lanes) + f)
+        arm = get3(words, here + ANCHOR) - get3(words, node_at(above) + ANCHOR)
+        put3(words, here + TORQUE, n + en.cross(arm, f))
+        put3(words, here + FORCE, f)
 
 
 @en.func
 def spread_outward(
-    words: en.array(dtype=float),
-    here: int,
-    above: int,
-    rows: en.array(dtype=float),
-    row: int,
-    count: int,
-    lanes: int,
+    clusters: ClusterTable,
+    position: int,
+    used: en.array(dtype=int),
     real: float,
+    words: en.array(dtype=float),
+    rows: en.array(dtype=float),
 ):
     """A node's displacement from that of its ancestor; what its rows apply is noted, and its impulses are spent.
 
     ``real`` is 0 for a question what would happen, of which no row takes note.
     """
+    here = node_at(position)
     zero = en.vec3(0.0, 0.0, 0.0)
-    a = get3(words, here + ERROR_A * lanes, lanes)
-    l = get3(words, here + ERROR_L * lanes, lanes)
+    a = get3(words, here + ERROR_A)
+    l = get3(words, here + ERROR_L)
+    above = clusters.ancestor[position]
     if above >= 0:
-        arm = get3(words, here + ANCHOR * lanes, lanes) - get3(words, above + ANCHOR * lanes, lanes)
-        turn = get3(words, above + MOVE_A * lanes, lanes)
+        up = node_at(above)
+        arm = get3(words, here + ANCHOR) - get3(words, up + ANCHOR)
+        turn = get3(words, up + MOVE_A)
         a = a + turn
-        l = l + get3(words, above + MOVE_L * lanes, lanes) + en.cross(turn, arm)
-    step = ROW_WORDS * lanes
-    for i in range(count):
-        at = row + i * step
-        held = en.dot(get3(rows, at + PUSH_A * lanes, lanes), a) + en.dot(get3(rows, at + PUSH_L * lanes, lanes), l)
-        x = (rows[at + DRIVE * lanes] - held) * rows[at + INVERSE * lanes]
-        a = a + get3(rows, at + AXIS_A * lanes, lanes) * x
-        l = l + get3(rows, at + AXIS_L * lanes, lanes) * x
-        rows[at + APPLIED * lanes] = rows[at + APPLIED * lanes] - rows[at + EXTRA * lanes] * x * real
-        rows[at + DRIVE * lanes] = 0.0
-        rows[at + SHIFT * lanes] = x
-    put3(words, here + MOVE_A * lanes, lanes, a)
-    put3(words, here + MOVE_L * lanes, lanes, l)
-    put3(words, here + TORQUE * lanes, lanes, zero)
-    put3(words, here + FORCE * lanes, lanes, zero)
-    put3(words, here + ERROR_A * lanes, lanes, zero)
-    put3(words, here + ERROR_L * lanes, lanes, zero)
+        l = l + get3(words, up + MOVE_L) + en.cross(turn, arm)
+    row = row_item(clusters.row_at[position])
+    for i in range(used[position]):
+        at = row + i * ROW_WORDS
+        held = en.dot(get3(rows, at + PUSH_A), a) + en.dot(get3(rows, at + PUSH_L), l)
+        x = (rows[at + DRIVE] - held) * rows[at + INVERSE]
+        a = a + get3(rows, at + AXIS_A) * x
+        l = l + get3(rows, at + AXIS_L) * x
+        rows[at + APPLIED] = rows[at + APPLIED] - rows[at + EXTRA] * x * real
+        rows[at + DRIVE] = 0.0
+        rows[at + SHIFT] = x
+    put3(words, here + MOVE_A, a)
+    put3(words, here + MOVE_L, l)
+    put3(words, here + TORQUE, zero)
+    put3(words, here + FORCE, zero)
+    put3(words, here + ERROR_A, zero)
+    put3(words, here + ERROR_L, zero)
 
 
 @en.func
@@ -147,38 +159,34 @@ def displace_body(
 def respond(
     clusters: ClusterTable,
     cluster: int,
-    lanes: int,
+    lane: int,
+    width: int,
     used: en.array(dtype=int),
     real: float,
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
 ):
     """Displacements of all nodes of a cluster under the impulses, drives and errors that are written down."""
-    first = clusters.first[cluster]
-    count = clusters.first[cluster + 1] - first
-    base = clusters.node_base[cluster]
-    row_base = clusters.row_base[cluster]
-    lane = clusters.lane[cluster]
-    for back in range(count):
-        k = count - 1 - back
-        above = -1
-        if clusters.ancestor[first + k] >= 0:
-            above = node_at(base, lane, clusters.ancestor[first + k], lanes)
-        row = row_item(row_base, lane, clusters.row_at[first + k], lanes)
-        gather_inward(words, node_at(base, lane, k, lanes), above, rows, row, used[first + k], lanes)
-    for k in range(count):
-        above = -1
-        if clusters.ancestor[first + k] >= 0:
-            above = node_at(base, lane, clusters.ancestor[first + k], lanes)
-        row = row_item(row_base, lane, clusters.row_at[first + k], lanes)
-        spread_outward(words, node_at(base, lane, k, lanes), above, rows, row, used[first + k], lanes, real)
+    first = clusters.level[cluster]
+    last = clusters.level[cluster + 1]
+    en.sync_lanes(width)
+    for back in range(last - first):
+        level = last - 1 - back
+        for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
+            gather_inward(clusters, position, used, words, rows)
+        en.sync_lanes(width)
+    for level in range(first, last):
+        for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
+            spread_outward(clusters, position, used, real, words, rows)
+        en.sync_lanes(width)
 
 
 @en.func
 def move_nodes(
     clusters: ClusterTable,
     cluster: int,
-    lanes: int,
+    lane: int,
+    width: int,
     used: en.array(dtype=int),
     body_com: en.array(dtype=en.vec3),
     dt: float,
@@ -188,11 +196,10 @@ def move_nodes(
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """Lets a cluster respond, and moves its bodies."""
-    respond(clusters, cluster, lanes, used, 1.0, words, rows)
-    first = clusters.first[cluster]
-    for k in range(clusters.first[cluster + 1] - first):
-        here = node_at(clusters.node_base[cluster], clusters.lane[cluster], k, lanes)
-        turn = get3(words, here + MOVE_A * lanes, lanes)
-        move = get3(words, here + MOVE_L * lanes, lanes) + en.cross(turn, get3(words, here + ARM * lanes, lanes))
-        b = clusters.body[first + k]
+    respond(clusters, cluster, lane, width, used, 1.0, words, rows)
+    for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+        here = node_at(position)
+        turn = get3(words, here + MOVE_A)
+        move = get3(words, here + MOVE_L) + en.cross(turn, get3(words, here + ARM))
+        b = clusters.body[position]
         displace_body(b, turn, move, body_com[b], dt, body_q, body_qd)

@@ -45,8 +45,8 @@ class JointScratch:
     def __init__(self, model, penalty: bool):
         self.penalty = penalty
         self.clusters = Clusters(model, penalty)
-        self.words = en.zeros(max(1, self.clusters.node_items * NODE_SIZE), dtype=float)
-        self.rows = en.zeros(max(1, self.clusters.row_items * ROW_SIZE), dtype=float)
+        self.words = en.zeros(max(1, self.clusters.node_count * NODE_SIZE), dtype=float)
+        self.rows = en.zeros(max(1, self.clusters.row_count * ROW_SIZE), dtype=float)
         self.used = en.zeros(max(1, len(self.clusters.table.body)), dtype=int)
         self.has_friction = bool((model.joint_friction.numpy() > 0.0).any())
         self.sprung = None
@@ -74,16 +74,16 @@ class JointScratch:
             dt: Step [s].
             springs: Whether penalty springs are explicit (0 or 1), their stiffness and damping, (linear, angular) a joint.
         """
-        clusters = self.clusters
+        clusters, width = self.clusters, self.clusters.width(model.device)
         if not clusters.count:
             return
         en.copy(self.frame, state_in.body_q)
         en.launch(
             prepare_clusters(self.penalty),
-            dim=clusters.count,
+            dim=clusters.count * width,
             inputs=[
                 model.joint_table, joint_force_table(model), constraint_table(model), body_table(model), clusters.table,
-                clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
+                width, state_in.body_q, state_in.body_qd, state_in.joint_q,
                 model.joint_act if control is None else control.joint_act, applied_forces(model, state_in, control),
                 model.joint_friction, self.sprung, *springs, dt, state_out.body_q, state_out.body_qd,
             ],
@@ -99,7 +99,7 @@ class JointScratch:
             dim=clusters.count,
             inputs=[
                 model.joint_table, joint_force_table(model), closures.table, closures.constraints, closures.joint,
-                body_table(model), clusters.table, clusters.lanes, state_in.body_q, state_in.body_qd, state_in.joint_q,
+                body_table(model), clusters.table, state_in.body_q, state_in.body_qd, state_in.joint_q,
                 model.joint_act if control is None else control.joint_act, applied_forces(model, state_in, control),
                 dt, state_out.body_q, self.frame, self.used, ROWS_OF_CLOSURE,
             ],
@@ -117,7 +117,7 @@ class JointScratch:
             dim=clusters.count,
             inputs=[
                 closures.table, closures.constraints, closures.joint, body_table(model), model.body_inv_mass,
-                model.body_inv_inertia, clusters.table, clusters.lanes, self.frame, self.used, dt,
+                model.body_inv_inertia, clusters.table, self.frame, self.used, dt,
                 ROWS_OF_CLOSURE,
             ],
             outputs=[self.words, self.rows, self.closed, self.asked, self.scale, *moved],
@@ -128,19 +128,19 @@ class JointScratch:
                 dim=clusters.count,
                 inputs=[
                     model.joint_table, closures.table.type, closures.couplings, body_table(model), clusters.table,
-                    clusters.lanes, self.used, self.q, dt,
+                    self.used, self.q, dt,
                 ],
                 outputs=[self.words, self.rows, self.closed, *moved],
             )  # fmt: skip
 
     def settle_friction(self, model, state_out, dt: float) -> None:
         """Lets joints slide whose dry friction would have to be larger than it can be, for the sweeps to come."""
-        clusters = self.clusters
+        clusters, width = self.clusters, self.clusters.width(model.device)
         en.launch(
             settle_friction,
-            dim=clusters.count,
+            dim=clusters.count * width,
             inputs=[
-                model.joint_table, body_table(model), clusters.table, clusters.lanes, state_out.body_q,
+                model.joint_table, body_table(model), clusters.table, width, state_out.body_q,
                 state_out.body_qd, self.frame, self.used, dt,
             ],
             outputs=[self.words, self.rows],
@@ -160,7 +160,12 @@ class JointScratch:
     def weigh_touching(self, model, contacts, state_out) -> None:
         """Finds how the bodies that touch something yield."""
         clusters, responses = self.clusters, self.responses
-        self._touching.zero_()
+        en.launch(
+            lay_lone_responses,
+            dim=model.body_count,
+            inputs=[state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses],
+            outputs=[self._touching],
+        )
         en.launch(
             mark_touching,
             dim=contacts.capacity,
@@ -170,19 +175,12 @@ class JointScratch:
             ],
             outputs=[self._touching],
         )  # fmt: skip
-        en.launch(
-            lay_lone_responses,
-            dim=model.body_count,
-            inputs=[clusters.table, state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses],
-        )
+        width = clusters.width(model.device)
         en.launch(
             lay_responses_in_clusters,
-            dim=clusters.count,
-            inputs=[
-                clusters.table, clusters.lanes, 3, body_table(model), self.frame, self._touching, self.used, self.words,
-                self.rows, responses,
-            ],
-        )  # fmt: skip
+            dim=clusters.count * width,
+            inputs=[clusters.table, width, self._touching, self.used, self.words, self.rows, responses],
+        )
 
     def remember(self, state_out) -> None:
         """Keeps where the bodies are before a sweep over contacts."""
@@ -191,12 +189,12 @@ class JointScratch:
 
     def hand_on(self, model, state_out, dt: float, *, moving: bool = True) -> None:
         """Lets the clusters respond to what the sweep pushed; without ``moving`` only by their velocities."""
-        clusters = self.clusters
+        clusters, width = self.clusters, self.clusters.width(model.device)
         en.launch(
             hand_on_impulses,
-            dim=clusters.count,
+            dim=clusters.count * width,
             inputs=[
-                clusters.table, clusters.lanes, body_table(model), self.frame, self.used, *self._before, dt, moving, self.words,
+                clusters.table, width, body_table(model), self.frame, self.used, *self._before, dt, moving, self.words,
                 self.rows, self.responses,
             ],
             outputs=[state_out.body_q, state_out.body_qd],

@@ -284,12 +284,12 @@ class SemiImplicitIntegrator:
         jointed.follow(model, state_in, state_out)
 
     def _move_by_joints(self, model, jointed, springs, state_out, dt):
-        clusters = jointed.clusters
+        clusters, width = jointed.clusters, jointed.clusters.width(model.device)
         en.launch(
             pull_joints,
-            dim=clusters.count,
+            dim=clusters.count * width,
             inputs=[
-                model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
+                model.joint_table, constraint_table(model), body_table(model), clusters.table, width,
                 jointed.sprung, springs[0], jointed.frame, jointed.used, dt,
             ],
             outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],

@@ -16,12 +16,12 @@ from sim.maximal.respond import move_nodes
 
 
 @en.func
-def drive_penalties(joints: JointTable, j: int, count: int, rows: en.array(dtype=float), row: int, lanes: int):
+def drive_penalties(joints: JointTable, j: int, count: int, rows: en.array(dtype=float), row: int):
     """Hands the impulses of a joint's springs to the sweep."""
     for i in range(dof_count(joints, j), count):
-        at = row + i * ROW_WORDS * lanes
-        rows[at + DRIVE * lanes] = rows[at + GIVEN * lanes] - rows[at + APPLIED * lanes]
-        rows[at + APPLIED * lanes] = rows[at + GIVEN * lanes]
+        at = row + i * ROW_WORDS
+        rows[at + DRIVE] = rows[at + GIVEN] - rows[at + APPLIED]
+        rows[at + APPLIED] = rows[at + GIVEN]
 
 
 @en.kernel
@@ -30,7 +30,7 @@ def pull_joints(
     constraints: ConstraintTable,
     bodies: BodyTable,
     clusters: ClusterTable,
-    lanes: int,
+    width: int,
     sprung: en.array(dtype=int),
     explicit: int,
     frame: en.array(dtype=en.transform),
@@ -42,25 +42,25 @@ def pull_joints(
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """Moves the bodies of a cluster by what its joints do within the step."""
-    cluster = en.tid()
-    first = clusters.first[cluster]
-    lane = clusters.lane[cluster]
-    for k in range(clusters.first[cluster + 1] - first):
-        j = clusters.joint[first + k]
+    thread = en.tid()
+    cluster = thread // width
+    lane = thread - cluster * width
+    for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+        j = clusters.joint[position]
         if j >= 0:
-            row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
-            here = node_at(clusters.node_base[cluster], lane, k, lanes)
+            row = row_item(clusters.row_at[position])
+            here = node_at(position)
             if sprung[j] != 0:
                 X = relative_place(joints, j, body_q)
-                measure_drives(joints, constraints, j, X, frame, body_q, body_qd, bodies.com, dt, rows, row, lanes)
+                measure_drives(joints, constraints, j, X, frame, body_q, body_qd, bodies.com, dt, rows, row)
                 if explicit != 0:
-                    drive_penalties(joints, j, used[first + k], rows, row, lanes)
+                    drive_penalties(joints, j, used[position], rows, row)
                 else:
                     e_a, e_l = error_in_world(joints, constraints, j, X, frame)
-                    measure_springs(joints, j, used[first + k], e_a, e_l, rows, row, lanes)
+                    measure_springs(joints, j, used[position], e_a, e_l, rows, row)
             else:
                 measure_joint_rows(
-                    joints, constraints, j, used[first + k], frame, body_q, body_qd, bodies.com, dt, words, here, rows,
-                    row, lanes,
+                    joints, constraints, j, used[position], frame, body_q, body_qd, bodies.com, dt, words, here, rows,
+                    row,
                 )  # fmt: skip
-    move_nodes(clusters, cluster, lanes, used, bodies.com, dt, words, rows, body_q, body_qd)
+    move_nodes(clusters, cluster, lane, width, used, bodies.com, dt, words, rows, body_q, body_qd)

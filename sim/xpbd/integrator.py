@@ -256,13 +256,13 @@ class XPBDIntegrator:
         )  # fmt: skip
 
     def _solve_joints(self, model, jointed, state_out, dt):
-        clusters = jointed.clusters
+        clusters, width = jointed.clusters, jointed.clusters.width(model.device)
         if clusters.count:
             en.launch(
                 solve_joints,
-                dim=clusters.count,
+                dim=clusters.count * width,
                 inputs=[
-                    model.joint_table, constraint_table(model), body_table(model), clusters.table, clusters.lanes,
+                    model.joint_table, constraint_table(model), body_table(model), clusters.table, width,
                     jointed.frame, jointed.used, dt,
                 ],
                 outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],

@@ -16,7 +16,7 @@ def solve_joints(
     constraints: ConstraintTable,
     bodies: BodyTable,
     clusters: ClusterTable,
-    lanes: int,
+    width: int,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
     dt: float,
@@ -26,16 +26,14 @@ def solve_joints(
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """One sweep: measures what the joints of a cluster ask for at the present poses, and gives it to them."""
-    cluster = en.tid()
-    first = clusters.first[cluster]
-    lane = clusters.lane[cluster]
-    for k in range(clusters.first[cluster + 1] - first):
-        j = clusters.joint[first + k]
+    thread = en.tid()
+    cluster = thread // width
+    lane = thread - cluster * width
+    for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+        j = clusters.joint[position]
         if j >= 0:
-            here = node_at(clusters.node_base[cluster], lane, k, lanes)
-            row = row_item(clusters.row_base[cluster], lane, clusters.row_at[first + k], lanes)
             measure_joint_rows(
-                joints, constraints, j, used[first + k], frame, body_q, body_qd, bodies.com, dt, words, here, rows,
-                row, lanes,
+                joints, constraints, j, used[position], frame, body_q, body_qd, bodies.com, dt, words, node_at(position),
+                rows, row_item(clusters.row_at[position]),
             )  # fmt: skip
-    move_nodes(clusters, cluster, lanes, used, bodies.com, dt, words, rows, body_q, body_qd)
+    move_nodes(clusters, cluster, lane, width, used, bodies.com, dt, words, rows, body_q, body_qd)
