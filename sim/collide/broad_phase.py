@@ -4,9 +4,10 @@ import engine as en
 from sim.collide.shape_types import PLANE
 
 
-@en.kernel
-def mark_near_pairs(
-    pair_shapes: en.array2d(dtype=int),
+@en.func
+def is_near(
+    a: int,
+    b: int,
     shape_type: en.array(dtype=int),
     shape_scale: en.array(dtype=en.vec3),
     X_ws: en.array(dtype=en.transform),
@@ -14,15 +15,11 @@ def mark_near_pairs(
     upper_w: en.array(dtype=en.vec3),
     reach: float,
     ignored_shape: int,
-    near: en.array(dtype=int),
-):
-    """near[pair] = 1 if the bounds come closer than `reach`; an infinite plane is tested as a half space.
+) -> bool:
+    """Whether the bounds of two shapes come closer than `reach`; an infinite plane b is tested as a half space.
 
     `ignored_shape` is the ground plane while it is switched off, else -1.
     """
-    pair = en.tid()
-    a = pair_shapes[pair, 0]
-    b = pair_shapes[pair, 1]
     la = lower_w[a]
     ua = upper_w[a]
     lb = lower_w[b]
@@ -40,7 +37,62 @@ def mark_near_pairs(
             gap = en.max(gap, below)
         else:
             gap = below
-    near[pair] = en.where(gap < reach and b != ignored_shape, 1, 0)
+    return gap < reach and b != ignored_shape
+
+
+@en.kernel
+def mark_near_pairs(
+    pair_shapes: en.array2d(dtype=int),
+    shape_type: en.array(dtype=int),
+    shape_scale: en.array(dtype=en.vec3),
+    X_ws: en.array(dtype=en.transform),
+    lower_w: en.array(dtype=en.vec3),
+    upper_w: en.array(dtype=en.vec3),
+    reach: float,
+    ignored_shape: int,
+    near: en.array(dtype=int),
+):
+    """near[pair] = 1 for near pairs, else 0."""
+    pair = en.tid()
+    a = pair_shapes[pair, 0]
+    b = pair_shapes[pair, 1]
+    is_in_reach = is_near(a, b, shape_type, shape_scale, X_ws, lower_w, upper_w, reach, ignored_shape)
+    near[pair] = en.where(is_in_reach, 1, 0)
+
+
+@en.kernel
+def place_near_pairs(
+    pair_shapes: en.array2d(dtype=int),
+    shape_type: en.array(dtype=int),
+    shape_scale: en.array(dtype=en.vec3),
+    X_ws: en.array(dtype=en.transform),
+    lower_w: en.array(dtype=en.vec3),
+    upper_w: en.array(dtype=en.vec3),
+    reach: float,
+    ignored_shape: int,
+    pair_count: int,
+    kind_of_pair: en.array(dtype=int),
+    pair_slot: en.array(dtype=int),
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    previous_slot: en.array(dtype=int),
+    wanted: en.array(dtype=int),
+    kind: en.array(dtype=int),
+    points: en.array(dtype=int),
+):
+    """What `list_near_pairs` does, with a slot for every pair: those that are not near have no kernel and no points."""
+    pair = en.tid()
+    a = pair_shapes[pair, 0]
+    b = pair_shapes[pair, 1]
+    is_in_reach = is_near(a, b, shape_type, shape_scale, X_ws, lower_w, upper_w, reach, ignored_shape)
+    active_pair[pair] = pair
+    previous_slot[pair] = pair_slot[pair]
+    pair_slot[pair] = en.where(is_in_reach, pair, -1)
+    kind[pair] = en.where(is_in_reach, kind_of_pair[pair], -1)
+    points[pair] = 0
+    if pair == 0:
+        active_count[0] = pair_count
+        wanted[0] = 0
 
 
 @en.kernel

@@ -1,8 +1,79 @@
-"""Groups of bodies that can touch each other but none of another group: what a Gauss-Seidel solver may do in parallel."""
+"""Groups of bodies that can touch each other but none of another group, and what of a group's contacts may run at once.
+
+A Gauss-Seidel solver may serve islands in parallel. Within an island, a contact waits for those before it that share a
+body with it, and for no others: contacts in turns, with the result of one after the other in the order of their slots.
+"""
 
 import numpy as np
 
 import engine as en
+from engine.taping import active_tape
+from sim.collide.contact_points import PointTable
+
+LANES, MOST_LANES = 32, 256
+"""Threads that share an island on a GPU: those of a warp, or of a block where some island is large and islands are few."""
+
+_LARGE = 512  # pairs of an island
+_FEW = 256  # islands
+_NOBODY = en.constant(2147483647)
+
+
+@en.struct
+class IslandTable:
+    """The contacts of each island that have points, in turns.
+
+    first, count: per island, its first entry and how many there are; turns: in how many turns they run. open: the last
+    turn that left some over. slot, turn: per entry, the contact's slot and its turn. claim: per body, lowest slot that
+    wants it.
+    """
+
+    first: en.array(dtype=int)
+    count: en.array(dtype=int)
+    turns: en.array(dtype=int)
+    open: en.array(dtype=int)
+    slot: en.array(dtype=int)
+    turn: en.array(dtype=int)
+    claim: en.array(dtype=int)
+
+
+class IslandOrder:
+    """In which order the contacts of islands are solved, and by how many threads.
+
+    Attributes:
+        table: `IslandTable`, of the contacts when `sort` was called.
+        width: Threads that share an island.
+    """
+
+    def __init__(self, model, contacts):
+        """Makes room for the islands and slots of some `RigidContacts`."""
+        islands, slots = max(contacts.island_count, 1), contacts.capacity
+        self.width, self.capacity = 1, slots
+        largest = contacts.pairs.largest_island
+        self._most = MOST_LANES if largest > _LARGE and contacts.island_count <= _FEW else LANES
+        self.table = IslandTable()
+        for name, n in (("first", islands), ("count", islands), ("turns", islands), ("open", islands),
+                        ("slot", slots), ("turn", slots)):  # fmt: skip
+            setattr(self.table, name, en.zeros(n, dtype=int))
+        self.table.claim = en.full(max(model.body_count, 1), 2**31 - 1, dtype=int)
+
+    @property
+    def block_dim(self) -> int | None:
+        """Threads of a block that launches have to ask for."""
+        return MOST_LANES if self.width == MOST_LANES else None
+
+    def sort(self, model, contacts) -> None:
+        """Lists the contacts that have points and gives them their turns."""
+        self.width = self._most if model.device.is_cuda and active_tape() is None else 1
+        en.launch(
+            order_contacts,
+            dim=contacts.island_count * self.width,
+            inputs=[
+                self.width, contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes,
+                model.shape_body, contacts.points,
+            ],
+            outputs=[self.table],
+            block_dim=self.block_dim,
+        )  # fmt: skip
 
 
 def pair_islands(body_a: np.ndarray, body_b: np.ndarray, body_count: int) -> np.ndarray:
@@ -40,3 +111,77 @@ def first_slot_from(pair: int, active_count: int, active_pair: en.array(dtype=in
         else:
             high = middle
     return low
+
+
+@en.kernel
+def order_contacts(
+    width: int,
+    island_start: en.array(dtype=int),
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    points: PointTable,
+    islands: IslandTable,
+):
+    """Lists an island's contacts; in each turn those run that have the lowest slot of all left at both their bodies."""
+    thread = en.tid()
+    island = thread // width
+    lane = thread - island * width
+    first = first_slot_from(island_start[island], active_count[0], active_pair)
+    last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
+    if lane == 0:
+        islands.first[island] = first
+        islands.count[island] = 0
+        islands.turns[island] = 1
+        islands.open[island] = 0
+    en.sync_lanes(width)
+    for slot in range(first + lane, last, width):
+        if points.count[slot] > 0:
+            # where an entry stands decides which lane serves it, not when
+            at = first + en.atomic_add(islands.count, island, 1)
+            islands.slot[at] = slot
+            islands.turn[at] = en.where(width > 1, -1, 0)
+    if width > 1:
+        en.sync_lanes(width)
+        last = first + islands.count[island]
+        turn = 0
+        while islands.open[island] == turn and last > first:
+            for at in range(first + lane, last, width):
+                if islands.turn[at] < 0:
+                    slot = islands.slot[at]
+                    a = shape_body[pair_shapes[active_pair[slot], 0]]
+                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    if a >= 0:
+                        en.atomic_min(islands.claim, a, slot)
+                    if b >= 0:
+                        en.atomic_min(islands.claim, b, slot)
+            en.sync_lanes(width)
+            for at in range(first + lane, last, width):
+                if islands.turn[at] < 0:
+                    slot = islands.slot[at]
+                    a = shape_body[pair_shapes[active_pair[slot], 0]]
+                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    mine = True
+                    if a >= 0:
+                        mine = islands.claim[a] == slot
+                    if b >= 0:
+                        mine = mine and islands.claim[b] == slot
+                    if mine:
+                        islands.turn[at] = turn
+                    else:
+                        islands.open[island] = turn + 1
+            en.sync_lanes(width)
+            for at in range(first + lane, last, width):
+                if islands.turn[at] < 0 or islands.turn[at] == turn:
+                    slot = islands.slot[at]
+                    a = shape_body[pair_shapes[active_pair[slot], 0]]
+                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    if a >= 0:
+                        islands.claim[a] = _NOBODY
+                    if b >= 0:
+                        islands.claim[b] = _NOBODY
+            en.sync_lanes(width)
+            turn = turn + 1
+        if lane == 0:
+            islands.turns[island] = turn

@@ -5,7 +5,7 @@ import numpy as np
 import engine as en
 from engine.capture import NotRecorded
 from sim.collide.body_lists import number_near_pairs
-from sim.collide.broad_phase import list_near_pairs, mark_near_pairs
+from sim.collide.broad_phase import list_near_pairs, mark_near_pairs, place_near_pairs
 from sim.collide.islands import pair_islands
 from sim.collide.shapes import ShapePlacement
 from sim.geometry.integer_order import stable_order
@@ -18,6 +18,7 @@ class ListedPairs:
         count: Number of candidates.
         shapes: Candidate pairs (a, b), int [count, 2].
         kind: Number of each pair's kernel.
+        largest_island: Most pairs of an island.
         island_start: First pair of each island (see `sim.collide.islands`) and the number of pairs, [island_count + 1].
         active_count: Number of pairs that are near, shape [1].
         active_pair: Pair of each slot.
@@ -38,6 +39,8 @@ class ListedPairs:
         n = max(self.count, 1)
         self.shapes = en.array(pairs if len(pairs) else np.zeros((1, 2), dtype=np.int32), dtype=int)
         self.kind = en.array(kinds if len(pairs) else np.zeros(1, dtype=np.int32), dtype=int)
+        self._kind_if_near = en.zeros_like(self.kind)
+        self.largest_island = int(np.diff(starts).max(initial=0))
         self.slot = en.array(np.full(n, -1, dtype=np.int32), dtype=int)
         self.active_count = en.zeros(1, dtype=int)
         self.wanted = en.zeros(1, dtype=int)
@@ -53,17 +56,38 @@ class ListedPairs:
 
     def find(self, model, placement: ShapePlacement, reach: float) -> None:
         """Lists the pairs whose bounds come closer than `reach` [m]."""
-        geo = model.shape_geo
-        en.launch(
-            mark_near_pairs,
-            dim=self.count,
-            inputs=[
-                self.shapes, geo.type, geo.scale, placement.X_ws, placement.lower_w, placement.upper_w, reach,
-                -1 if model.ground else model.ground_shape,
-            ],
-            outputs=[self._near],
-        )  # fmt: skip
+        test = self._test(model, placement, reach)
+        en.launch(mark_near_pairs, dim=self.count, inputs=test, outputs=[self._near])
         self.number(model.device.is_cuda)
+
+    def find_in_place(self, model, placement: ShapePlacement, reach: float, points):
+        """What `find` does where there are slots for all pairs: each has one of its own, and nobody counts the near ones.
+
+        On a GPU that costs less, for who need not go through all slots of a body.
+
+        Args:
+            model: The model.
+            placement: Where the shapes are.
+            reach: Distance of bounds [m].
+            points: Number of points of each slot, which becomes 0, int [capacity].
+
+        Returns:
+            Number of the kernel of each pair, -1 for those that are not near.
+        """
+        en.launch(
+            place_near_pairs,
+            dim=self.count,
+            inputs=[*self._test(model, placement, reach), self.count, self.kind],
+            outputs=[
+                self.slot, self.active_count, self.active_pair, self.previous_slot, self.wanted, self._kind_if_near,
+                points,
+            ],
+        )  # fmt: skip
+        return self._kind_if_near
+
+    def _test(self, model, placement: ShapePlacement, reach: float) -> list:
+        geo, bounds = model.shape_geo, [placement.X_ws, placement.lower_w, placement.upper_w]
+        return [self.shapes, geo.type, geo.scale, *bounds, reach, -1 if model.ground else model.ground_shape]
 
     def number(self, parallel: bool) -> None:
         """Numbers the near pairs; by one thread, or `parallel` with the same result."""

@@ -12,6 +12,7 @@ from sim.collide.body_lists import BodyLists, key_pair_sides
 from sim.collide.contact_geometry import ContactGeometry
 from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
 from sim.collide.convex_pairs import collide_convex
+from sim.collide.islands import IslandOrder
 from sim.collide.listed_pairs import ListedPairs
 from sim.collide.pair_table import PairTable
 from sim.collide.plane_pairs import collide_plane
@@ -116,6 +117,15 @@ class RigidContacts:
         self.body_entry = en.zeros(2 * c, dtype=int)
         self._lists: BodyLists | None = None
         self.wrench = en.zeros(2 * c, dtype=en.spatial_vector)
+        self._order: IslandOrder | None = None
+
+    def in_order(self, model) -> IslandOrder:
+        """The contacts of the last detection sorted for solvers that serve one after the other."""
+        if self._order is None:
+            with NotRecorded():
+                self._order = IslandOrder(model, self)
+        self._order.sort(model, self)
+        return self._order
 
     @property
     def pair_shapes(self):
@@ -147,11 +157,13 @@ class RigidContacts:
         return max(int(self.pairs.wanted.numpy()[0]) - self.capacity, 0)
 
     def find(
-        self, model, placement: ShapePlacement, body_q, margin: float, elapsed: float = 0.0, grow: bool = True
-    ) -> None:
+        self, model, placement: ShapePlacement, body_q, margin: float, elapsed: float = 0.0, *, grow: bool = True,
+        by_body: bool = True,
+    ) -> None:  # fmt: skip
         """Detects all contacts closer than `margin` [m] and carries over what they remember, `elapsed` [s] later.
 
-        With `grow`, room is made for all pairs that are near, on the CPU outside of graphs.
+        With `grow`, room is made for all pairs that are near, on the CPU outside of graphs. Without `by_body`,
+        `body_start` and `body_entry` stay as they are.
         """
         en.launch(
             keep_points,
@@ -161,14 +173,7 @@ class RigidContacts:
         )
         if len(self._pairs.corners):
             en.launch(keep_corners_of_slots, dim=self.capacity, inputs=[self._pairs])
-        self.pairs.find(model, placement, margin)
-        if grow and model.device.is_cpu and recording_of(model.device) is None:
-            wanted = int(self.pairs.wanted.numpy()[0])
-            if wanted > self.capacity:
-                self._make_room(wanted + wanted // 2)
-                self.pairs.find(model, placement, margin)
-        else:
-            en.launch(tell_overflow, dim=1, inputs=[self.capacity, self.pairs.wanted], outputs=[self._told])
+        self._find_pairs(model, placement, margin, grow, by_body)
         geometry = self.geometry.placed(placement)
         for kind, kernel in enumerate(self.kernels):
             inputs = [kind, self._pairs, *geometry, body_q, margin, self.points]
@@ -194,7 +199,24 @@ class RigidContacts:
             ],
             outputs=[self.slip],
         )  # fmt: skip
-        self.list_by_body(model, model.device.is_cuda)
+        if by_body:
+            self.list_by_body(model, model.device.is_cuda)
+
+    def _find_pairs(self, model, placement, margin: float, grow: bool, by_body: bool) -> None:
+        """Near pairs; those of a list keep their places where that is cheaper."""
+        pairs = self.pairs
+        if model.device.is_cuda and not by_body and isinstance(pairs, ListedPairs) and self.capacity == pairs.count:
+            self._pairs.kind = pairs.find_in_place(model, placement, margin, self.points.count)
+            return
+        pairs.find(model, placement, margin)
+        if grow and model.device.is_cpu and recording_of(model.device) is None:
+            wanted = int(pairs.wanted.numpy()[0])
+            if wanted > self.capacity:
+                self._make_room(wanted + wanted // 2)
+                pairs.find(model, placement, margin)
+        else:
+            en.launch(tell_overflow, dim=1, inputs=[self.capacity, pairs.wanted], outputs=[self._told])
+        self._pairs.kind = pairs.kind
 
     def list_by_body(self, model, parallel: bool) -> None:
         """Lists the active slots of each body; by one thread, or `parallel` with the same result."""

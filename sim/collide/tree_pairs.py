@@ -41,7 +41,7 @@ class TreePairs:
 
     Attributes:
         shapes: Pairs (a, b) of the slots, int [capacity, 2]; `active_pair` numbers them 0, 1, 2, ...
-        kind, island_start, active_count, active_pair, previous_slot, wanted: See `ListedPairs`.
+        kind, island_start, largest_island, active_count, active_pair, previous_slot, wanted: See `ListedPairs`.
         found: Boxes that the searches met, by shape: what the search costs.
     """
 
@@ -90,7 +90,7 @@ class TreePairs:
         self.tests = 0
         first = islands_of(model, region, self._searching)
         self.island_count = len(first)
-        self._island_first = int_array(first)
+        self._island_first, self.largest_island = int_array(first), 4 * int(np.diff([*first, len(group)]).max())
         self.island_start = en.zeros(self.island_count + 1, dtype=int)
         n = max(len(self._searching), 1)
         self._found, self._before = en.zeros(n, dtype=int), en.zeros(n, dtype=int)

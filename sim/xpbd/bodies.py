@@ -5,18 +5,20 @@ dynamics". Corrections are impulses: each changes pose and velocity together, so
 momentum-conserving free flight. Friction is solved at position level inside the Coulomb cone of the accumulated push,
 and what displacement remains while sticking is carried to the next step (`slip`), so resting bodies do not creep.
 
-One thread solves the contacts of an island in pair order: deterministic, and better converged than averaging. Islands, as
-the copies of a replicated scene, share no body and are solved in parallel.
+The contacts of an island are solved in pair order: deterministic, and better converged than averaging. Islands, as the
+copies of a replicated scene, share no body and are solved in parallel; within one, several threads of a GPU serve those
+contacts at the same time that share no body (see `sim.collide.islands`).
 """
 
 from functools import cache
 
 import engine as en
 from sim.collide.contact_points import POINTS, PointTable, to_world
-from sim.collide.islands import first_slot_from
+from sim.collide.islands import IslandTable
 from sim.forces.friction_rules import FrictionRules, pair_friction
 from sim.maximal.body_response import ResponseTable
 from sim.xpbd.body_impulses import (
+    MassTable,
     jointed_weight,
     lone_weight,
     push_jointed_body,
@@ -31,19 +33,115 @@ def solve_rigid_positions(jointed: bool):
     weigh = jointed_weight if jointed else lone_weight
     shove = push_jointed_body if jointed else push_lone_body
 
+    @en.func
+    def weigh_both(
+        a: int,
+        b: int,
+        point: en.vec3,
+        n: en.vec3,
+        body_q: en.array(dtype=en.transform),
+        masses: MassTable,
+        responses: ResponseTable,
+    ) -> float:
+        """How far two bodies yield to each other along n at a world point, per impulse."""
+        w = 0.0
+        if a >= 0:
+            w = w + weigh(a, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
+        if b >= 0:
+            w = w + weigh(b, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
+        return w
+
+    @en.func
+    def shove_both(
+        a: int,
+        b: int,
+        impulse: en.vec3,
+        point: en.vec3,
+        masses: MassTable,
+        responses: ResponseTable,
+        predicted: en.array(dtype=en.transform),
+        dt: float,
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+    ):
+        """Pushes a with the impulse and b with its opposite."""
+        for side in range(2):
+            body = en.where(side == 0, a, b)
+            if body >= 0:
+                shove(
+                    body, impulse * (1.0 - 2.0 * float(side)), point, masses.com, masses.inv_mass, masses.inertia,
+                    masses.inv_inertia, responses, predicted, dt, body_q, body_qd,
+                )  # fmt: skip
+
+    @en.func
+    def solve_point(
+        a: int,
+        b: int,
+        c: int,
+        mu: float,
+        masses: MassTable,
+        responses: ResponseTable,
+        points: PointTable,
+        allowed: float,
+        slip: en.array(dtype=en.vec3),
+        predicted: en.array(dtype=en.transform),
+        dt: float,
+        keep: float,
+        fastest: float,
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+        push: en.array(dtype=float),
+        drag: en.array(dtype=en.vec3),
+    ):
+        n = points.normal[c]
+        pushed = 0.0
+        dragged = en.vec3(0.0, 0.0, 0.0)
+        if keep > 0.0:
+            pushed = push[c]
+            dragged = drag[c]
+        pa = to_world(body_q, a, points.point_a[c])
+        pb = to_world(body_q, b, points.point_b[c])
+        gap = en.dot(n, pa - pb) + allowed
+        if gap < 0.0 or pushed > 0.0:
+            point = (pa + pb) * 0.5
+            if gap < -fastest * dt:
+                # pushes change gap and speed together, so this is the overlap of the step's beginning
+                closed = gap - dt * en.dot(n, relative_velocity(a, b, point, body_q, body_qd, masses.com))
+                gap = gap - en.min(closed + fastest * dt, 0.0)
+            w = weigh_both(a, b, point, n, body_q, masses, responses)
+            if w > 0.0:
+                # the accumulated push never pulls
+                change = en.max(-gap / w, -pushed)
+                pushed = pushed + change
+                shove_both(a, b, n * change, point, masses, responses, predicted, dt, body_q, body_qd)
+                # sliding from the velocities at the contact, not from material points: these would count the cycloid
+                # of a rolling body as sliding
+                moved = slip[c] + relative_velocity(a, b, point, body_q, body_qd, masses.com) * dt
+                moved = moved - n * en.dot(n, moved)
+                distance = en.length(moved)
+                if distance > 1.0e-12:
+                    wt = weigh_both(a, b, point, moved / distance, body_q, masses, responses)
+                    wanted = dragged - moved * (1.0 / en.max(wt, 1.0e-18))
+                    size = en.length(wanted)
+                    limit = mu * pushed
+                    if size > limit:
+                        wanted = wanted * (limit / size)
+                    step = wanted - dragged
+                    dragged = wanted
+                    shove_both(a, b, step, point, masses, responses, predicted, dt, body_q, body_qd)
+        push[c] = pushed
+        drag[c] = dragged
+
     @en.kernel
     def solve(
-        island_start: en.array(dtype=int),
-        active_count: en.array(dtype=int),
+        width: int,
+        islands: IslandTable,
         active_pair: en.array(dtype=int),
         pair_shapes: en.array2d(dtype=int),
         shape_body: en.array(dtype=int),
         shape_mu: en.array(dtype=float),
         friction_rules: FrictionRules,
-        body_com: en.array(dtype=en.vec3),
-        body_inv_mass: en.array(dtype=float),
-        body_inertia: en.array(dtype=en.mat33),
-        body_inv_inertia: en.array(dtype=en.mat33),
+        masses: MassTable,
         responses: ResponseTable,
         points: PointTable,
         allowed: en.array(dtype=float),
@@ -61,128 +159,25 @@ def solve_rigid_positions(jointed: bool):
 
         `fastest` is the speed [m/s] at which overlaps that were there before the step are undone.
         """
-        island = en.tid()
-        first = first_slot_from(island_start[island], active_count[0], active_pair)
-        last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
-        for slot in range(first, last):
-            pair = active_pair[slot]
-            shape_a = pair_shapes[pair, 0]
-            shape_b = pair_shapes[pair, 1]
-            a = shape_body[shape_a]
-            b = shape_body[shape_b]
-            mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
-            for i in range(points.count[slot]):
-                c = slot * POINTS + i
-                n = points.normal[c]
-                pushed = 0.0
-                dragged = en.vec3(0.0, 0.0, 0.0)
-                if keep > 0.0:
-                    pushed = push[c]
-                    dragged = drag[c]
-                pa = to_world(body_q, a, points.point_a[c])
-                pb = to_world(body_q, b, points.point_b[c])
-                gap = en.dot(n, pa - pb) + allowed[slot]
-                if gap < 0.0 or pushed > 0.0:
-                    point = (pa + pb) * 0.5
-                    if gap < -fastest * dt:
-                        # pushes change gap and speed together, so this is the overlap of the step's beginning
-                        closed = gap - dt * en.dot(n, relative_velocity(a, b, point, body_q, body_qd, body_com))
-                        gap = gap - en.min(closed + fastest * dt, 0.0)
-                    w = 0.0
-                    if a >= 0:
-                        w = w + weigh(a, point, n, body_q, body_com, body_inv_mass, body_inv_inertia, responses)
-                    if b >= 0:
-                        w = w + weigh(b, point, n, body_q, body_com, body_inv_mass, body_inv_inertia, responses)
-                    if w > 0.0:
-                        # the accumulated push never pulls
-                        change = en.max(-gap / w, -pushed)
-                        pushed = pushed + change
-                        if a >= 0:
-                            shove(
-                                a,
-                                n * change,
-                                point,
-                                body_com,
-                                body_inv_mass,
-                                body_inertia,
-                                body_inv_inertia,
-                                responses,
-                                predicted,
-                                dt,
-                                body_q,
-                                body_qd,
-                            )
-                        if b >= 0:
-                            shove(
-                                b,
-                                n * (-change),
-                                point,
-                                body_com,
-                                body_inv_mass,
-                                body_inertia,
-                                body_inv_inertia,
-                                responses,
-                                predicted,
-                                dt,
-                                body_q,
-                                body_qd,
-                            )
-
-                        # sliding from the velocities at the contact, not from material points: these would count the
-                        # cycloid of a rolling body as sliding
-                        moved = slip[c] + relative_velocity(a, b, point, body_q, body_qd, body_com) * dt
-                        moved = moved - n * en.dot(n, moved)
-                        distance = en.length(moved)
-                        if distance > 1.0e-12:
-                            t = moved / distance
-                            wt = 0.0
-                            if a >= 0:
-                                wt = wt + weigh(
-                                    a, point, t, body_q, body_com, body_inv_mass, body_inv_inertia, responses
-                                )
-                            if b >= 0:
-                                wt = wt + weigh(
-                                    b, point, t, body_q, body_com, body_inv_mass, body_inv_inertia, responses
-                                )
-                            wanted = dragged - moved * (1.0 / en.max(wt, 1.0e-18))
-                            size = en.length(wanted)
-                            limit = mu * pushed
-                            if size > limit:
-                                wanted = wanted * (limit / size)
-                            step = wanted - dragged
-                            dragged = wanted
-                            if a >= 0:
-                                shove(
-                                    a,
-                                    step,
-                                    point,
-                                    body_com,
-                                    body_inv_mass,
-                                    body_inertia,
-                                    body_inv_inertia,
-                                    responses,
-                                    predicted,
-                                    dt,
-                                    body_q,
-                                    body_qd,
-                                )
-                            if b >= 0:
-                                shove(
-                                    b,
-                                    -step,
-                                    point,
-                                    body_com,
-                                    body_inv_mass,
-                                    body_inertia,
-                                    body_inv_inertia,
-                                    responses,
-                                    predicted,
-                                    dt,
-                                    body_q,
-                                    body_qd,
-                                )
-                push[c] = pushed
-                drag[c] = dragged
+        thread = en.tid()
+        island = thread // width
+        first = islands.first[island] + thread - island * width
+        last = islands.first[island] + islands.count[island]
+        for turn in range(islands.turns[island]):
+            for at in range(first, last, width):
+                if islands.turn[at] == turn:
+                    slot = islands.slot[at]
+                    shape_a = pair_shapes[active_pair[slot], 0]
+                    shape_b = pair_shapes[active_pair[slot], 1]
+                    a = shape_body[shape_a]
+                    b = shape_body[shape_b]
+                    mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
+                    for i in range(points.count[slot]):
+                        solve_point(
+                            a, b, slot * POINTS + i, mu, masses, responses, points, allowed[slot], slip, predicted,
+                            dt, keep, fastest, body_q, body_qd, push, drag,
+                        )  # fmt: skip
+            en.sync_lanes(width)
 
     return solve
 

@@ -9,6 +9,24 @@ HELD = en.constant(1.0e-5)
 """Part of a body's own yielding below which joints are taken to hold it."""
 
 
+@en.struct
+class MassTable:
+    """Per body: centre of mass, inverse mass, inertia and its inverse in the body's frame."""
+
+    com: en.array(dtype=en.vec3)
+    inv_mass: en.array(dtype=float)
+    inertia: en.array(dtype=en.mat33)
+    inv_inertia: en.array(dtype=en.mat33)
+
+
+def mass_table(model) -> MassTable:
+    """The table of a model; its arrays are the model's own."""
+    table = MassTable()
+    for name in ("com", "inv_mass", "inertia", "inv_inertia"):
+        setattr(table, name, getattr(model, f"body_{name}"))
+    return table
+
+
 @en.func
 def relative_velocity(
     a: int,

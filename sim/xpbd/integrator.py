@@ -12,6 +12,7 @@ from sim.maximal.joint_rows import constraint_table
 from sim.maximal.scratch import joint_scratch
 from sim.semi_implicit.bodies import integrate_bodies
 from sim.xpbd.bodies import keep_slip, solve_rigid_positions
+from sim.xpbd.body_impulses import mass_table
 from sim.xpbd.bounces import bounce_rigid_contacts
 from sim.xpbd.colored import solve_colored
 from sim.xpbd.grains import move_grains, separate_grains
@@ -106,6 +107,7 @@ class XPBDIntegrator:
         if jointed is not None:
             jointed.prepare(model, state_in, state_out, control, dt)
         rigid = self._detect_rigid_contacts(model, state_in, state_out, dt)
+        order = None if rigid is None else rigid.in_order(model)
         if rigid is not None and jointed is not None:
             jointed.weigh_touching(model, rigid, state_out)
         if rigid is not None and jointed is None:
@@ -129,9 +131,9 @@ class XPBDIntegrator:
                     self._solve_joints(model, jointed, state_out, dt)
                 jointed.close(model, state_out, dt)
             if rigid is not None:
-                self._solve_rigid_contacts(model, rigid, jointed, state_out, dt, keep)
+                self._solve_rigid_contacts(model, rigid, order, jointed, state_out, dt, keep)
         if rigid is not None:
-            self._finish_rigid_contacts(model, rigid, jointed, state_in, state_out, dt)
+            self._finish_rigid_contacts(model, rigid, order, jointed, state_in, state_out, dt)
         if jointed is not None:
             jointed.follow(model, state_in, state_out)
         if model.particle_count and not (together is not None and together.finishes):
@@ -154,7 +156,7 @@ class XPBDIntegrator:
         if not contacts.pair_count:
             return None
         if self.refresh_rigid_contacts:
-            collide_in_step(model, predicted, dt)
+            collide_in_step(model, predicted, dt, by_body=False)
         return contacts
 
     def _predict(self, model, scratch, state_in, state_out, dt):
@@ -268,34 +270,36 @@ class XPBDIntegrator:
                 outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
             )  # fmt: skip
 
-    def _solve_rigid_contacts(self, model, contacts, jointed, state_out, dt, keep):
+    def _solve_rigid_contacts(self, model, contacts, order, jointed, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         if jointed is not None:
             jointed.remember(state_out)
         en.launch(
             solve_rigid_positions(jointed is not None),
-            dim=contacts.island_count,
+            dim=contacts.island_count * order.width,
             inputs=[
-                contacts.island_start, contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, model.friction_rules, model.body_com, model.body_inv_mass, model.body_inertia,
-                model.body_inv_inertia, ResponseTable() if jointed is None else jointed.responses, contacts.points,
-                contacts.allowed, contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
+                order.width, order.table, contacts.active_pair, contacts.pair_shapes, model.shape_body,
+                model.shape_materials.mu, model.friction_rules, mass_table(model),
+                ResponseTable() if jointed is None else jointed.responses, contacts.points, contacts.allowed,
+                contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
             ],
             outputs=[state_out.body_q, state_out.body_qd, push, drag],
+            block_dim=order.block_dim,
         )  # fmt: skip
         if jointed is not None:
             jointed.hand_on(model, state_out, dt)
 
-    def _finish_rigid_contacts(self, model, contacts, jointed, state_in, state_out, dt):
+    def _finish_rigid_contacts(self, model, contacts, order, jointed, state_in, state_out, dt):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         mat = model.shape_materials
-        pairs = [contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body]
+        pairs = [contacts.active_pair, contacts.pair_shapes, model.shape_body]
         # before the bounce: only until then do the velocities tell how far the bodies moved
         en.launch(
             keep_slip,
             dim=contacts.capacity,
             inputs=[
-                *pairs, mat.mu, model.friction_rules, state_out.body_q, state_out.body_qd, model.body_com, contacts.points,
+                contacts.active_count, *pairs, mat.mu, model.friction_rules, state_out.body_q, state_out.body_qd,
+                model.body_com, contacts.points,
                 rest_speed(model.gravity, dt) * dt, dt, push, drag,
             ],
             outputs=[contacts.slip],
@@ -305,13 +309,14 @@ class XPBDIntegrator:
                 jointed.remember(state_out)
             en.launch(
                 bounce_rigid_contacts(jointed is not None),
-                dim=contacts.island_count,
+                dim=contacts.island_count * order.width,
                 inputs=[
-                    contacts.island_start, *pairs, mat.restitution, state_in.body_qd, *body_masses(model),
+                    order.width, order.table, *pairs, mat.restitution, state_in.body_qd, mass_table(model),
                     ResponseTable() if jointed is None else jointed.responses, contacts.points,
                     self._rest_speed(model, dt), dt,
                 ],
                 outputs=[push, state_out.body_q, state_out.body_qd],
+                block_dim=order.block_dim,
             )  # fmt: skip
             if jointed is not None:
                 jointed.hand_on(model, state_out, dt, moving=False)
