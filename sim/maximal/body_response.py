@@ -28,7 +28,7 @@ from sim.maximal.items import (
     put_symmetric,
     row_item,
 )
-from sim.maximal.respond import add_impulse, move_nodes
+from sim.maximal.respond import add_impulse, keep_nodes, move_nodes
 
 
 @en.struct
@@ -54,7 +54,7 @@ def mark_touching(
     points: PointTable,
     touching: en.array(dtype=int),
 ):
-    """touching[b] = 1 for the bodies of all pairs that overlap."""
+    """touching[b] = 2 for the bodies of all pairs that overlap, 1 for those that are near; 0 before."""
     slot = en.tid()
     if slot < active_count[0]:
         pair = active_pair[slot]
@@ -67,30 +67,32 @@ def mark_touching(
                 points.normal[c], to_world(body_q, a, points.point_a[c]) - to_world(body_q, b, points.point_b[c])
             )
             overlap = overlap or gap < 0.0
-        if overlap:
+        if points.count[slot] > 0:
+            mark = en.where(overlap, 2, 1)
             if a >= 0:
-                touching[a] = 1
+                en.atomic_max(touching, a, mark)
             if b >= 0:
-                touching[b] = 1
+                en.atomic_max(touching, b, mark)
 
 
 @en.kernel
 def lay_lone_responses(
+    place: en.array(dtype=int),
     body_q: en.array(dtype=en.transform),
     body_inv_mass: en.array(dtype=float),
     body_inv_inertia: en.array(dtype=en.mat33),
     responses: ResponseTable,
-    touching: en.array(dtype=int),
 ):
-    """Responses of bodies on their own; those in clusters that touch something get theirs afterwards."""
+    """Responses of bodies that are in no cluster."""
     b = en.tid()
+    if place[b] >= 0:
+        return
     R = en.quat_to_matrix(en.transform_get_rotation(body_q[b]))
     responses.aa[b] = R * body_inv_inertia[b] * en.transpose(R)
     responses.al[b] = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     responses.ll[b] = en.identity(3) * body_inv_mass[b]
     responses.parts[b] = 1.0
     responses.wrench[b] = en.spatial_vector(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    touching[b] = 0
 
 
 @en.func
@@ -144,20 +146,24 @@ def respond_alone(
 def lay_responses_in_clusters(
     clusters: ClusterTable,
     width: int,
-    touching: en.array(dtype=int),
     used: en.array(dtype=int),
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
     responses: ResponseTable,
+    touching: en.array(dtype=int),
 ):
-    """Responses of the bodies of clusters that touch something, nodes of one depth at a time."""
+    """Responses of the bodies of clusters that are near something, nodes of one depth at a time; clears ``touching``."""
     thread = en.tid()
     cluster = thread // width
     lane = thread - cluster * width
+    near = False
     parts = 0.0
     for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
-        parts = parts + float(touching[clusters.body[position]])
-    if parts > 0.0:
+        mark = touching[clusters.body[position]]
+        near = near or mark > 0
+        parts = parts + en.where(mark > 1, 1.0, 0.0)
+    en.sync_lanes(width)
+    if near:
         for level in range(clusters.level[cluster], clusters.level[cluster + 1]):
             for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
                 here = node_at(position)
@@ -170,7 +176,8 @@ def lay_responses_in_clusters(
                 responses.aa[b] = aa
                 responses.al[b] = al
                 responses.ll[b] = ll
-                responses.parts[b] = parts
+                responses.parts[b] = en.max(parts, 1.0)
+                touching[b] = 0
             en.sync_lanes(width)
 
 
@@ -189,8 +196,6 @@ def hand_on_impulses(
     bodies: BodyTable,
     frame: en.array(dtype=en.transform),
     used: en.array(dtype=int),
-    body_q0: en.array(dtype=en.transform),
-    body_qd0: en.array(dtype=en.spatial_vector),
     dt: float,
     moving: bool,
     words: en.array(dtype=float),
@@ -198,10 +203,12 @@ def hand_on_impulses(
     responses: ResponseTable,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
+    kept_q: en.array(dtype=en.transform),
+    kept_qd: en.array(dtype=en.spatial_vector),
 ):
     """Gives a whole cluster the impulses of its contacts: from where it was before these moved bodies of it alone.
 
-    Without ``moving`` only velocities change.
+    That was kept, and where the cluster is then is kept anew. Without ``moving`` only velocities change.
     """
     thread = en.tid()
     cluster = thread // width
@@ -218,9 +225,10 @@ def hand_on_impulses(
             center = en.transform_point(frame[b], bodies.com[b])
             add_impulse(words, node_at(position), center, en.spatial_top(wrench), en.spatial_bottom(wrench))
             responses.wrench[b] = en.spatial_vector(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-            body_q[b] = body_q0[b]
-            body_qd[b] = body_qd0[b]
+            body_q[b] = kept_q[b]
+            body_qd[b] = kept_qd[b]
         move_nodes(clusters, cluster, lane, width, used, bodies.com, dt, words, rows, body_q, body_qd)
         if not moving:
             for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
-                body_q[clusters.body[position]] = body_q0[clusters.body[position]]
+                body_q[clusters.body[position]] = kept_q[clusters.body[position]]
+        keep_nodes(clusters, cluster, lane, width, body_q, body_qd, kept_q, kept_qd)

@@ -203,3 +203,21 @@ def move_nodes(
         move = get3(words, here + MOVE_L) + en.cross(turn, get3(words, here + ARM))
         b = clusters.body[position]
         displace_body(b, turn, move, body_com[b], dt, body_q, body_qd)
+
+
+@en.func
+def keep_nodes(
+    clusters: ClusterTable,
+    cluster: int,
+    lane: int,
+    width: int,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    kept_q: en.array(dtype=en.transform),
+    kept_qd: en.array(dtype=en.spatial_vector),
+):
+    """Copies where the bodies of a cluster are."""
+    for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
+        b = clusters.body[position]
+        kept_q[b] = body_q[b]
+        kept_qd[b] = body_qd[b]

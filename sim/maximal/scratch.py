@@ -39,6 +39,7 @@ class JointScratch:
         has_friction: Whether any joint has dry friction.
         sprung: Which joints are springs, int [joint_count], or None.
         closed: Items of closures; asked, scale: what their rows are to move, and how lightly they move, float.
+        kept: Poses and velocities of the nodes before contacts push them.
         q, qd: Coordinates and rates where the step begins, float; q_mid: coordinates that rates lead to at mid-step.
     """
 
@@ -62,6 +63,8 @@ class JointScratch:
             en.zeros(max(1, 6 * closures), dtype=float),
         )
         self.qd = en.zeros(max(1, model.joint_dof_count), dtype=float)
+        n = max(1, model.body_count)
+        self.kept = en.zeros(n, dtype=en.transform), en.zeros(n, dtype=en.spatial_vector)
 
     def prepare(self, model, state_in, state_out, control, dt: float, springs=(0, None, None)) -> None:
         """Rows, laws and inertias of a step whose free motion stands in ``state_out``.
@@ -77,7 +80,8 @@ class JointScratch:
         clusters, width = self.clusters, self.clusters.width(model.device)
         if not clusters.count:
             return
-        en.copy(self.frame, state_in.body_q)
+        if clusters.node_count < model.body_count:
+            en.copy(self.frame, state_in.body_q)
         en.launch(
             prepare_clusters(self.penalty),
             dim=clusters.count * width,
@@ -154,18 +158,19 @@ class JointScratch:
             setattr(table, name, en.zeros(n, dtype=en.mat33))
         table.parts, table.wrench = en.zeros(n, dtype=float), en.zeros(n, dtype=en.spatial_vector)
         self._touching = en.zeros(n, dtype=int)
-        self._before = en.zeros(n, dtype=en.transform), en.zeros(n, dtype=en.spatial_vector)
         return table
 
     def weigh_touching(self, model, contacts, state_out) -> None:
         """Finds how the bodies that touch something yield."""
         clusters, responses = self.clusters, self.responses
-        en.launch(
-            lay_lone_responses,
-            dim=model.body_count,
-            inputs=[state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses],
-            outputs=[self._touching],
-        )
+        if clusters.node_count < model.body_count:
+            en.launch(
+                lay_lone_responses,
+                dim=model.body_count,
+                inputs=[
+                    clusters.table.place, state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses
+                ],
+            )  # fmt: skip
         en.launch(
             mark_touching,
             dim=contacts.capacity,
@@ -179,13 +184,15 @@ class JointScratch:
         en.launch(
             lay_responses_in_clusters,
             dim=clusters.count * width,
-            inputs=[clusters.table, width, self._touching, self.used, self.words, self.rows, responses],
+            inputs=[clusters.table, width, self.used, self.words, self.rows, responses],
+            outputs=[self._touching],
         )
 
     def remember(self, state_out) -> None:
-        """Keeps where the bodies are before a sweep over contacts."""
-        en.copy(self._before[0], state_out.body_q)
-        en.copy(self._before[1], state_out.body_qd)
+        """Keeps where the bodies are, where more than `solve_joints` and `hand_on` has moved them since these kept it."""
+        if self.clusters.closures.count:
+            en.copy(self.kept[0], state_out.body_q)
+            en.copy(self.kept[1], state_out.body_qd)
 
     def hand_on(self, model, state_out, dt: float, *, moving: bool = True) -> None:
         """Lets the clusters respond to what the sweep pushed; without ``moving`` only by their velocities."""
@@ -194,10 +201,10 @@ class JointScratch:
             hand_on_impulses,
             dim=clusters.count * width,
             inputs=[
-                clusters.table, width, body_table(model), self.frame, self.used, *self._before, dt, moving, self.words,
+                clusters.table, width, body_table(model), self.frame, self.used, dt, moving, self.words,
                 self.rows, self.responses,
             ],
-            outputs=[state_out.body_q, state_out.body_qd],
+            outputs=[state_out.body_q, state_out.body_qd, *self.kept],
         )  # fmt: skip
 
     def follow(self, model, state_in, state_out) -> None:

@@ -267,7 +267,7 @@ class XPBDIntegrator:
                     model.joint_table, constraint_table(model), body_table(model), clusters.table, width,
                     jointed.frame, jointed.used, dt,
                 ],
-                outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd],
+                outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd, *jointed.kept],
             )  # fmt: skip
 
     def _solve_rigid_contacts(self, model, contacts, order, jointed, state_out, dt, keep):

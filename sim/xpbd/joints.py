@@ -7,7 +7,7 @@ from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import node_at, row_item
 from sim.maximal.joint_rows import ConstraintTable
 from sim.maximal.measure import measure_joint_rows
-from sim.maximal.respond import move_nodes
+from sim.maximal.respond import keep_nodes, move_nodes
 
 
 @en.kernel
@@ -24,8 +24,13 @@ def solve_joints(
     rows: en.array(dtype=float),
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
+    kept_q: en.array(dtype=en.transform),
+    kept_qd: en.array(dtype=en.spatial_vector),
 ):
-    """One sweep: measures what the joints of a cluster ask for at the present poses, and gives it to them."""
+    """One sweep: measures what the joints of a cluster ask for at the present poses, and gives it to them.
+
+    Where its bodies are then is kept for `hand_on_impulses`.
+    """
     thread = en.tid()
     cluster = thread // width
     lane = thread - cluster * width
@@ -37,3 +42,4 @@ def solve_joints(
                 rows, row_item(clusters.row_at[position]),
             )  # fmt: skip
     move_nodes(clusters, cluster, lane, width, used, bodies.com, dt, words, rows, body_q, body_qd)
+    keep_nodes(clusters, cluster, lane, width, body_q, body_qd, kept_q, kept_qd)
