@@ -18,7 +18,7 @@ def author_marker(stage: Usd.Stage, record: MarkerRecord) -> None:
     prim = _TABLE.get(record.kind, _lamp)(stage, record)
     prim.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(record.X_bs[:3]).tolist()))
     x, y, z, w = np.asarray(record.X_bs[3:]).tolist()
-    prim.AddOrientOp(UsdGeom.XformOp.PrecisionFloat).Set(Gf.Quatf(w, x, y, z))
+    prim.AddOrientOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Quatd(w, x, y, z))
 
 
 def _site(stage: Usd.Stage, record: MarkerRecord):

@@ -90,7 +90,7 @@ def _author_collider(stage: Usd.Stage, collider: ColliderRecord, root: str, mate
         plane.CreateAxisAttr(collider.shape.axis)
         x, y, z, w = np.asarray(collider.X_bs[3:]).tolist()
         plane.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(collider.X_bs[:3]).tolist()))
-        plane.AddOrientOp(UsdGeom.XformOp.PrecisionFloat).Set(Gf.Quatf(w, x, y, z))
+        plane.AddOrientOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Quatd(w, x, y, z))
         UsdGeom.Imageable(prim).CreatePurposeAttr(UsdGeom.Tokens.guide)
     elif not prim:
         prim = author_shape(stage, collider).GetPrim()

@@ -27,7 +27,7 @@ def author_shape(stage: Usd.Stage, geometry: ColliderRecord | VisualRecord) -> U
     gprim, scale = _TABLE[type(geometry.shape)](stage, geometry.path, geometry.shape)
     gprim.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(geometry.X_bs[:3]).tolist()))
     x, y, z, w = np.asarray(geometry.X_bs[3:]).tolist()
-    gprim.AddOrientOp(UsdGeom.XformOp.PrecisionFloat).Set(Gf.Quatf(w, x, y, z))
+    gprim.AddOrientOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Quatd(w, x, y, z))
     if scale is not None:
         gprim.AddScaleOp().Set(Gf.Vec3f(*scale))
     extent = UsdGeom.Boundable.ComputeExtentFromPlugins(gprim, Usd.TimeCode.Default())

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from pxr import Usd
 
-from sim.geometry.hull import convex_hull
+from sim.geometry.hull import MAX_VERTICES, convex_hull
+from sim.geometry.hull_topology import is_convex
 from usd_io.read.decomposition import can_decompose, convex_parts
 from usd_io.read.mesh import compact
 from usd_io.read.reading import Reading
@@ -57,11 +58,22 @@ def _exact(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Place
 
 
 def _hull(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
-    used = points[np.unique(triangles)]
-    hull = convex_hull(used) or _slab(used, down)
+    compacted, faces = compact(points, triangles)
+    if _is_hull(compacted, faces):
+        # What has been wrapped once, as in a converted robot, stays as it is, to the bit.
+        return MeshShape(compacted.astype(np.float32), faces, True), np.eye(3), np.zeros(3)
+    hull = convex_hull(compacted) or _slab(compacted, down)
     if hull is None:
         return _exact(points, triangles, down)
     return MeshShape(hull[0].astype(np.float32), hull[1], True), np.eye(3), np.zeros(3)
+
+
+def _is_hull(points: np.ndarray, triangles: np.ndarray) -> bool:
+    """Whether a mesh is what ``convex_hull`` makes: few points, none twice, a closed surface that faces outward."""
+    if len(points) > MAX_VERTICES or len(np.unique(points, axis=0)) < len(points) or not is_convex(points, triangles):
+        return False
+    a, b, c = (points[triangles[:, k]] - points.mean(axis=0) for k in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c))) > 0.0
 
 
 def _parts(points: np.ndarray, triangles: np.ndarray, down: np.ndarray) -> Placed:
