@@ -1,55 +1,115 @@
-"""All elements at once: what each would do to its corners, left in slots (`sim.forces.slots`) for the particles to sum."""
+"""All elements at once: what each would do to its corners, left where its particle sums it (`sim.forces.element_table`)."""
 
 from functools import cache
 
+import numpy as np
+
 import engine as en
-from sim.forces.slots import set_slot
+from sim.device_arrays import device_array
+from sim.forces.element_batch import CODES, batch_size, listed_place, numbered_place, one_of, share_of
+from sim.forces.element_table import element_table
+from sim.forces.slots import new_slots, set_slot
 from sim.xpbd.impulses import hinge_impulse, spring_impulse, tetrahedron_impulse, triangle_impulse
+
+FAMILIES = ("spring", "tri", "edge", "tet")
+
+
+class PullBatch:
+    """The elements of one model and the places of their impulses.
+
+    Attributes:
+        slots: Impulses [kg m], and weights in the fourth plane, see `sim.xpbd.impulses`.
+        width, row_start: Where those of each particle are, see `ElementTable`.
+    """
+
+    def __init__(self, model, widest: int):
+        """`widest` is that of `element_table`."""
+        table = element_table(model.particle_count, {f: model._element_indices(f) for f in FAMILIES}, widest)
+        self.width = table.width
+        self.slots = new_slots(table.slot_count, planes=4)
+        self.row_start = device_array(table.row_start, "int32", model.device)
+        self._places = [device_array(getattr(table, family), "int32", model.device) for family in FAMILIES]
+        self._lone = device_array(table.lone, "int32", model.device)
+        self._host = device_array(table.host, "int32", model.device)
+        self._hosting = bool(np.any(table.host >= 0))
+        self._counts = dict(zip(FAMILIES, (model.spring_count, len(table.lone), model.edge_count, model.tet_count)))
+        present = [family for family in FAMILIES if self._counts[family]]
+        # One launch saves a GPU the cost of the others; on a CPU one loop a family has lanes of one kind.
+        self._groups = [present] if model.device.is_cuda else [[family] for family in present]
+
+    def pull(self, model, x0, x, movable, dt: float, weigh: bool, tri_activations, tet_activations) -> None:
+        """Writes all impulses, and the weights if `weigh`, at positions `x` of a step that began at `x0`."""
+        n = self._counts
+        inputs = [
+            model.particle_count, x0, x, movable, dt,
+            n["spring"], model.spring_indices, model.spring_rest_length, model.spring_stiffness, model.spring_damping,
+            n["tri"], self._lone, model.tri_indices, model.tri_poses, tri_activations, model.tri_materials,
+            n["edge"], self._host, model.edge_indices, model.edge_rest_angle, model.edge_rest_length,
+            model.edge_bending_properties,
+            n["tet"], model.tet_indices, model.tet_poses, tet_activations, model.tet_materials,
+            *self._places,
+        ]  # fmt: skip
+        for group in self._groups:
+            springs, lone, edges, tetrahedra = (family in group for family in FAMILIES)
+            hosting = edges and self._hosting
+            kernel = pull_elements(springs, lone, edges, hosting, tetrahedra, weigh, self.width < 0)
+            en.launch(kernel, dim=batch_size(n[family] for family in group), inputs=inputs, outputs=[self.slots])
+
+
+@en.func
+def weight_of(corner: int, a: float, b: float, c: float, d: float) -> float:
+    """The number of corner 0 to 3."""
+    return en.where(corner < 2, en.where(corner == 0, a, b), en.where(corner == 2, c, d))
 
 
 @cache
-def pull_elements(springs: bool, triangles: bool, hinges: bool, tetrahedra: bool, weigh: bool):
-    """Kernel over the elements of the chosen types, one type after the other, as in `sim.forces.element_batch`.
+def pull_elements(springs: bool, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, weigh: bool, by_rows: bool):
+    """Kernel over the elements of the chosen types, one type after the other, as `sim.forces.element_batch.eval_elements`.
 
     With `weigh` the fourth plane of the slots gets the elements' weights.
     """
+    place = listed_place if by_rows else numbered_place
 
     @en.func
-    def leave(slots: en.array2d(dtype=float), s: int, f: en.vec3, weight: float):
-        set_slot(slots, s, f)
-        if en.static(weigh):
-            slots[3, s] = weight
+    def leave(slots: en.array2d(dtype=float), at: int, f: en.vec3, weight: float):
+        if at >= 0:
+            set_slot(slots, at, f)
+            if en.static(weigh):
+                slots[3, at] = weight
 
     @en.kernel
     def pull(
+        particle_count: int,
         x0: en.array(dtype=en.vec3),
         x: en.array(dtype=en.vec3),
         inv_mass: en.array(dtype=float),
         dt: float,
         spring_count: int,
-        spring_base: int,
         spring_indices: en.array(dtype=int),
         spring_rest_length: en.array(dtype=float),
         spring_stiffness: en.array(dtype=float),
         spring_damping: en.array(dtype=float),
-        tri_count: int,
-        tri_base: int,
+        lone_count: int,
+        lone_triangles: en.array(dtype=int),
         tri_indices: en.array2d(dtype=int),
         tri_poses: en.array(dtype=en.mat22),
         tri_activations: en.array(dtype=float),
         tri_materials: en.array2d(dtype=float),
         edge_count: int,
-        edge_base: int,
+        hosted: en.array(dtype=int),
         edge_indices: en.array2d(dtype=int),
         edge_rest_angle: en.array(dtype=float),
         edge_rest_length: en.array(dtype=float),
         edge_properties: en.array2d(dtype=float),
         tet_count: int,
-        tet_base: int,
         tet_indices: en.array2d(dtype=int),
         tet_poses: en.array(dtype=en.mat33),
         tet_activations: en.array(dtype=float),
         tet_materials: en.array2d(dtype=float),
+        spring_place: en.array2d(dtype=int),
+        tri_place: en.array2d(dtype=int),
+        edge_place: en.array2d(dtype=int),
+        tet_place: en.array2d(dtype=int),
         slots: en.array2d(dtype=float),
     ):
         e = en.tid()
@@ -61,41 +121,91 @@ def pull_elements(springs: bool, triangles: bool, hinges: bool, tetrahedra: bool
                     x[i], x[j], x0[i], x0[j], inv_mass[i], inv_mass[j], spring_rest_length[e], spring_stiffness[e],
                     spring_damping[e], dt,
                 )  # fmt: skip
-                leave(slots, spring_base + e, f, weight)
-                leave(slots, spring_base + spring_count + e, -f, weight)
+                leave(slots, place(spring_place, 0, e, i, particle_count), f, weight)
+                leave(slots, place(spring_place, 1, e, j, particle_count), -f, weight)
             e = e - (spring_count + 31) // 32 * 32
-        if en.static(triangles):
-            if e >= 0 and e < tri_count:
-                i = tri_indices[e, 0]
-                j = tri_indices[e, 1]
-                k = tri_indices[e, 2]
-                material = en.vec3(tri_materials[e, 0], tri_materials[e, 1], tri_materials[e, 2])
+        if en.static(lone):
+            if e >= 0 and e < lone_count:
+                t = lone_triangles[e]
+                i = tri_indices[t, 0]
+                j = tri_indices[t, 1]
+                k = tri_indices[t, 2]
+                material = en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2])
                 fj, fk, weight = triangle_impulse(
-                    x[i], x[j], x[k], x0[i], x0[j], x0[k], inv_mass[i], inv_mass[j], inv_mass[k], tri_poses[e],
-                    tri_activations[e], material, dt,
+                    x[i], x[j], x[k], x0[i], x0[j], x0[k], inv_mass[i], inv_mass[j], inv_mass[k], tri_poses[t],
+                    tri_activations[t], material, dt,
                 )  # fmt: skip
-                leave(slots, tri_base + e, -(fj + fk), weight)
-                leave(slots, tri_base + tri_count + e, fj, weight)
-                leave(slots, tri_base + 2 * tri_count + e, fk, weight)
-            e = e - (tri_count + 31) // 32 * 32
+                leave(slots, place(tri_place, 0, e, i, particle_count), -(fj + fk), weight)
+                leave(slots, place(tri_place, 1, e, j, particle_count), fj, weight)
+                leave(slots, place(tri_place, 2, e, k, particle_count), fk, weight)
+            e = e - (lone_count + 31) // 32 * 32
         if en.static(hinges):
             if e >= 0 and e < edge_count:
-                # border edges (a corner of -1) have slots that nobody sums
+                # all loads before the arithmetic: a GPU then waits for memory twice, not six times
                 i = edge_indices[e, 0]
                 j = edge_indices[e, 1]
                 k = edge_indices[e, 2]
                 l = edge_indices[e, 3]
+                p0 = place(edge_place, 0, e, i, particle_count)
+                p1 = place(edge_place, 1, e, j, particle_count)
+                p2 = place(edge_place, 2, e, k, particle_count)
+                p3 = place(edge_place, 3, e, l, particle_count)
+                # border edges have a corner of -1, no bending, and perhaps a triangle
                 length = en.where(en.min(i, j) >= 0, edge_rest_length[e], 0.0)
                 i = en.max(i, 0)
                 j = en.max(j, 0)
-                fi, fj, fk, fl, weight = hinge_impulse(
-                    x[i], x[j], x[k], x[l], x0[i], x0[j], x0[k], x0[l], inv_mass[i], inv_mass[j], inv_mass[k], inv_mass[l],
-                    edge_rest_angle[e], edge_properties[e, 0] * length, edge_properties[e, 1] * length, dt,
-                )  # fmt: skip
-                leave(slots, edge_base + e, fi, weight)
-                leave(slots, edge_base + edge_count + e, fj, weight)
-                leave(slots, edge_base + 2 * edge_count + e, fk, weight)
-                leave(slots, edge_base + 3 * edge_count + e, fl, weight)
+                rest = edge_rest_angle[e]
+                stiffness = edge_properties[e, 0] * length
+                damping = edge_properties[e, 1] * length
+                code = -1
+                if en.static(hosting):
+                    code = hosted[e]
+                xi = x[i]
+                xj = x[j]
+                xk = x[k]
+                xl = x[l]
+                zi = x0[i]
+                zj = x0[j]
+                zk = x0[k]
+                zl = x0[l]
+                wi = inv_mass[i]
+                wj = inv_mass[j]
+                wk = inv_mass[k]
+                wl = inv_mass[l]
+                fi, fj, fk, fl, si = hinge_impulse(
+                    xi, xj, xk, xl, zi, zj, zk, zl, wi, wj, wk, wl, rest, stiffness, damping, dt
+                )
+                sj = si
+                sk = si
+                sl = si
+                if en.static(hosting):
+                    if code >= 0:
+                        t = code // CODES
+                        c0 = code & 3
+                        c1 = (code >> 2) & 3
+                        c2 = (code >> 4) & 3
+                        f1, f2, weight = triangle_impulse(
+                            one_of(c0, xi, xj, xk, xl), one_of(c1, xi, xj, xk, xl), one_of(c2, xi, xj, xk, xl),
+                            one_of(c0, zi, zj, zk, zl), one_of(c1, zi, zj, zk, zl), one_of(c2, zi, zj, zk, zl),
+                            weight_of(c0, wi, wj, wk, wl), weight_of(c1, wi, wj, wk, wl), weight_of(c2, wi, wj, wk, wl),
+                            tri_poses[t], tri_activations[t],
+                            en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]), dt,
+                        )  # fmt: skip
+                        f0 = -(f1 + f2)
+                        fi = fi + share_of(0, c0, c1, c2, f0, f1, f2)
+                        fj = fj + share_of(1, c0, c1, c2, f0, f1, f2)
+                        fk = fk + share_of(2, c0, c1, c2, f0, f1, f2)
+                        fl = fl + share_of(3, c0, c1, c2, f0, f1, f2)
+                        # a triangle has both ends of an edge that takes it along, and one of the opposite corners
+                        sk = sk + weight
+                        sl = sl + weight
+                        first = c0 == 0 or c1 == 0 or c2 == 0
+                        si = si + en.where(first, weight, 0.0)
+                        sj = sj + en.where(first, 0.0, weight)
+                leave(slots, p0, fi, si)
+                leave(slots, p1, fj, sj)
+                leave(slots, p2, fk, sk)
+                leave(slots, p3, fl, sl)
             e = e - (edge_count + 31) // 32 * 32
         if en.static(tetrahedra):
             if e >= 0 and e < tet_count:
@@ -108,9 +218,9 @@ def pull_elements(springs: bool, triangles: bool, hinges: bool, tetrahedra: bool
                     x[i], x[j], x[k], x[l], x0[i], x0[j], x0[k], x0[l], inv_mass[i], inv_mass[j], inv_mass[k], inv_mass[l],
                     tet_poses[e], tet_activations[e], material, dt,
                 )  # fmt: skip
-                leave(slots, tet_base + e, -(fj + fk + fl), weight)
-                leave(slots, tet_base + tet_count + e, fj, weight)
-                leave(slots, tet_base + 2 * tet_count + e, fk, weight)
-                leave(slots, tet_base + 3 * tet_count + e, fl, weight)
+                leave(slots, place(tet_place, 0, e, i, particle_count), -(fj + fk + fl), weight)
+                leave(slots, place(tet_place, 1, e, j, particle_count), fj, weight)
+                leave(slots, place(tet_place, 2, e, k, particle_count), fk, weight)
+                leave(slots, place(tet_place, 3, e, l, particle_count), fl, weight)
 
     return pull

@@ -5,7 +5,9 @@ from functools import cached_property
 import numpy as np
 
 import engine as en
-from sim.forces.slots import new_slots
+from engine.capture import NotRecorded
+from sim.semi_implicit.particles import WIDEST_UNROLLED
+from sim.xpbd.pulls import PullBatch
 from sim.xpbd.sweeps import StiffnessAtRest
 
 
@@ -51,9 +53,10 @@ class Scratch:
         return StiffnessAtRest(self._model)
 
     @cached_property
-    def slots(self):
-        """What elements do to their corners [kg m] and their weights, see `sim.xpbd.impulses`."""
-        return new_slots(self._model.slot_count, planes=4)
+    def batch(self):
+        """What elements do to their corners when all are solved at once."""
+        with NotRecorded():  # may be the first step of a capture
+            return PullBatch(self._model, WIDEST_UNROLLED)
 
     @cached_property
     def stiffness(self):

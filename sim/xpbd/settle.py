@@ -17,10 +17,10 @@ from sim.xpbd.particles import velocity_after
 
 @cache
 def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
-    """Kernel for an adjacency of `width` slots a particle, or compressed rows if `width` is -1.
+    """Kernel for `width` impulses a particle, or rows of their own if it is -1, see `sim.forces.element_table`.
 
     Args:
-        width: Row count of the padded adjacency.
+        width: That of the table.
         shapes: Whether to solve the listed contacts with shapes.
         finish: Whether this is the last sweep of a step, which makes the velocity.
         first: Whether this is the first sweep of a step, which sums the weights and starts from nothing pulled.
@@ -31,6 +31,7 @@ def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
 
     @en.kernel
     def settle(
+        particle_count: int,
         x0: en.array(dtype=en.vec3),
         v0: en.array(dtype=en.vec3),
         predicted: en.array(dtype=en.vec3),
@@ -38,9 +39,7 @@ def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
         scale: float,
         part: float,
         slots: en.array2d(dtype=float),
-        adjacency: en.array2d(dtype=int),
         row_start: en.array(dtype=int),
-        row_slots: en.array(dtype=int),
         radius: en.array(dtype=float),
         ground: en.array(dtype=float),
         ground_on: float,
@@ -103,28 +102,27 @@ def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
         moved = en.vec3(0.0, 0.0, 0.0)
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
-                at = row_slots[r]
-                moved = moved + get_slot(slots, at)
+                moved = moved + get_slot(slots, r)
                 if en.static(first):
-                    weight = weight + slots[3, at]
+                    weight = weight + slots[3, r]
         else:
             for a in range(en.static(n0)):
-                at = adjacency[a, p]
+                at = a * particle_count + p
                 moved = moved + get_slot(slots, at)
                 if en.static(first):
                     weight = weight + slots[3, at]
             for b in range(en.static(n1)):
-                at = adjacency[16 + b, p]
+                at = (16 + b) * particle_count + p
                 moved = moved + get_slot(slots, at)
                 if en.static(first):
                     weight = weight + slots[3, at]
             for c in range(en.static(n2)):
-                at = adjacency[32 + c, p]
+                at = (32 + c) * particle_count + p
                 moved = moved + get_slot(slots, at)
                 if en.static(first):
                     weight = weight + slots[3, at]
             for d in range(en.static(n3)):
-                at = adjacency[48 + d, p]
+                at = (48 + d) * particle_count + p
                 moved = moved + get_slot(slots, at)
                 if en.static(first):
                     weight = weight + slots[3, at]

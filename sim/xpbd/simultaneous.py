@@ -3,14 +3,9 @@
 import engine as en
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
-from sim.forces.element_batch import batch_size
 from sim.forces.particle_forces import activations
-from sim.semi_implicit.particles import WIDEST_UNROLLED
-from sim.xpbd.pulls import pull_elements
 from sim.xpbd.settle import settle_particles
 from sim.xpbd.sweeps import part_of
-
-_FAMILIES = ("spring", "tri", "edge", "tet")
 
 
 class SimultaneousStep:
@@ -49,37 +44,13 @@ class SimultaneousStep:
         self._settle(keep, part_of(iteration, count), iteration == count - 1 and self.finishes)
 
     def _pull(self, keep: float) -> None:
-        model, scratch, base = self.model, self.scratch, self.model.slot_base
-        counts = {family: getattr(model, f"{family}_count") for family in _FAMILIES}
-        present = [family for family in _FAMILIES if counts[family]]
-        # One launch saves a GPU the cost of the others; on a CPU one loop a family has lanes of one kind.
-        groups = [present] if model.device.is_cuda else [[family] for family in present]
-        inputs = [
-            self.state_in.particle_q, self.state_out.particle_q, scratch.movable, self.dt,
-            counts["spring"], base["spring"], model.spring_indices, model.spring_rest_length,
-            model.spring_stiffness, model.spring_damping,
-            counts["tri"], base["tri"], model.tri_indices, model.tri_poses,
-            activations(model, self.control, "tri_activations"), model.tri_materials,
-            counts["edge"], base["edge"], model.edge_indices, model.edge_rest_angle, model.edge_rest_length,
-            model.edge_bending_properties,
-            counts["tet"], base["tet"], model.tet_indices, model.tet_poses,
-            activations(model, self.control, "tet_activations"), model.tet_materials,
-        ]  # fmt: skip
-        for group in groups:
-            en.launch(
-                pull_elements(*(family in group for family in _FAMILIES), keep == 0.0),
-                dim=batch_size(counts[family] for family in group),
-                inputs=inputs,
-                outputs=[scratch.slots],
-            )
+        model, scratch = self.model, self.scratch
+        tri, tet = (activations(model, self.control, f"{name}_activations") for name in ("tri", "tet"))
+        x0, x = self.state_in.particle_q, self.state_out.particle_q
+        scratch.batch.pull(model, x0, x, scratch.movable, self.dt, keep == 0.0, tri, tet)
 
     def _settle(self, keep: float, part: float, finish: bool) -> None:
-        model, scratch = self.model, self.scratch
-        width = model.particle_adjacency.shape[0]
-        if model.particle_adjacency_use_csr or width > WIDEST_UNROLLED:
-            width, table = -1, [None, model.particle_adjacency_offsets, model.particle_adjacency_slots]
-        else:
-            table = [model.particle_adjacency, None, None]
+        model, scratch, batch = self.model, self.scratch, self.scratch.batch
         contacts = self.contacts if self.solves_contacts else None
         ground = self.solves_contacts and model.ground
         geo, mat = model.shape_geo, model.shape_materials
@@ -90,11 +61,11 @@ class SimultaneousStep:
             listed = [contacts.body_start, contacts.count, contacts.shape, contacts.point_b, contacts.normal_b]
             pushes = [contacts.force, scratch.contact_total(contacts), contacts.point]
         en.launch(
-            settle_particles(width, contacts is not None, finish, keep == 0.0),
+            settle_particles(batch.width, contacts is not None, finish, keep == 0.0),
             dim=model.particle_count,
             inputs=[
-                self.state_in.particle_q, self.state_in.particle_qd, scratch.predicted, scratch.movable,
-                1.0 / self.relaxation, part, scratch.slots, *table, model.particle_radius, model.ground_plane,
+                model.particle_count, self.state_in.particle_q, self.state_in.particle_qd, scratch.predicted, scratch.movable,
+                1.0 / self.relaxation, part, batch.slots, batch.row_start, model.particle_radius, model.ground_plane,
                 1.0 if ground else 0.0, model.soft_contact_mu, model.soft_contact_restitution, self.rest_speed,
                 model.particle_adhesion, self.dt, model.particle_max_velocity, keep,
                 q0, qd0, q, qd, *body_masses(model), listed[0], model.shape_body, model.shape_transform, geo.type,
