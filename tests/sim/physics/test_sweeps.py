@@ -125,6 +125,30 @@ def test_an_undamped_net_gains_no_energy_however_stiff(stiffness):
             assert (mass * s0.particle_qd.numpy() ** 2).sum() < 1.02 * began
 
 
+def test_a_hub_of_many_springs_moves_as_colored_sweeps_move_it():
+    """More elements on one particle than a table has rows for."""
+    random, spokes = np.random.default_rng(5), 90
+
+    def make():
+        builder = ModelBuilder(gravity=-2.0)
+        builder.add_particle((0.0, 1.0, 0.0), (0.0, 0.0, 0.0), 1.0)
+        for k in range(spokes):
+            builder.add_particle(np.array([0.0, 1.0, 0.0]) + random.normal(0.0, 1.0, 3), (0.0, 0.0, 0.0), 0.05 * (k % 3))
+            builder.add_spring(0, k + 1, 20.0 + k, 0.1, 0)
+        builder.spring_rest_length[:] = np.asarray(builder.spring_rest_length[:]) * 0.8
+        model = builder.finalize()
+        model.ground = False
+        return model
+
+    model = make()
+    ends = [
+        drop(model, XPBDIntegrator(iterations=12, sweep=sweep), 60, 1.0 / 960) for sweep in ("colored", "simultaneous")
+    ]
+    assert model.xpbd_scratch.batch.width == -1
+    assert np.abs(ends[0] - model.particle_q.numpy()).max() > 0.1
+    assert np.abs(ends[0] - ends[1]).max() < 1e-3
+
+
 def test_auto_takes_colors_only_where_the_step_is_too_long_for_simultaneous_sweeps():
     for dt, order in ((1.0 / 1920, "simultaneous"), (1.0 / 60, "colored")):
         ends = [
