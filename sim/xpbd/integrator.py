@@ -121,8 +121,10 @@ class XPBDIntegrator:
                 else:
                     solve_colored(model, scratch, state_in, state_out, dt, keep, control)
                 self._separate_grains(model, scratch, state_in, state_out)
-                if together is None or not together.solves_contacts:
-                    self._solve_particle_contacts(model, scratch, state_in, state_out, dt, keep)
+                if together is None or not together.solves_ground:
+                    self._solve_particle_ground(model, scratch, state_in, state_out, keep)
+                if together is None or not together.solves_shapes:
+                    self._solve_particle_shapes(model, scratch, state_in, state_out, keep)
                 self._push_bodies_from_particles(model, state_out, dt)
             if jointed is not None:
                 self._solve_joints(model, jointed, state_out, dt)
@@ -214,7 +216,7 @@ class XPBDIntegrator:
         )  # fmt: skip
         en.launch(move_grains, dim=model.particle_count, inputs=[grid.delta], outputs=[state_out.particle_q])
 
-    def _solve_particle_contacts(self, model, scratch, state_in, state_out, dt, keep):
+    def _solve_particle_ground(self, model, scratch, state_in, state_out, keep):
         if model.ground:
             en.launch(
                 solve_particle_ground,
@@ -225,6 +227,8 @@ class XPBDIntegrator:
                 ],
                 outputs=[state_out.particle_q, scratch.ground_push],
             )  # fmt: skip
+
+    def _solve_particle_shapes(self, model, scratch, state_in, state_out, keep):
         contacts = listed_contacts(model)
         if contacts is None:
             return

@@ -12,9 +12,9 @@ class SimultaneousStep:
     """The sweeps of one step over a model whose particles have elements.
 
     Attributes:
-        solves_contacts: Whether `sweep` takes care of ground and shapes: not when loose particles push each other,
-            which comes between elements and contacts.
-        finishes: Whether the last `sweep` makes the velocities: not when bodies answer to what the particles do.
+        solves_ground, solves_shapes: Whether `sweep` takes care of them: not when loose particles push each other, which
+            comes between elements and contacts; nor, on a CPU, of shapes, without which the loop has lanes.
+        finishes: Whether the last `sweep` makes the velocities: not when somebody else still moves particles or bodies.
     """
 
     def __init__(
@@ -34,8 +34,9 @@ class SimultaneousStep:
         self.relaxation = relaxation
         self.model, self.scratch, self.contacts, self.dt = model, scratch, contacts, dt
         self.state_in, self.state_out, self.rest_speed, self.control = state_in, state_out, rest_speed, control
-        self.solves_contacts = particle_grid(model) is None
-        self.finishes = self.solves_contacts and not model.body_count
+        self.solves_ground = particle_grid(model) is None
+        self.solves_shapes = self.solves_ground and model.device.is_cuda
+        self.finishes = self.solves_ground and not model.body_count and (self.solves_shapes or contacts is None)
 
     def sweep(self, iteration: int, count: int) -> None:
         """Moves `state_out.particle_q`; `iteration` counts from 0 to `count` - 1."""
@@ -51,8 +52,8 @@ class SimultaneousStep:
 
     def _settle(self, keep: float, part: float, finish: bool) -> None:
         model, scratch, batch = self.model, self.scratch, self.scratch.batch
-        contacts = self.contacts if self.solves_contacts else None
-        ground = self.solves_contacts and model.ground
+        contacts = self.contacts if self.solves_shapes else None
+        ground = self.solves_ground and model.ground
         geo, mat = model.shape_geo, model.shape_materials
         q0, qd0 = body_state(model, self.state_in)
         q, qd = body_state(model, self.state_out)
