@@ -133,7 +133,9 @@ def test_a_hub_of_many_springs_moves_as_colored_sweeps_move_it():
         builder = ModelBuilder(gravity=-2.0)
         builder.add_particle((0.0, 1.0, 0.0), (0.0, 0.0, 0.0), 1.0)
         for k in range(spokes):
-            builder.add_particle(np.array([0.0, 1.0, 0.0]) + random.normal(0.0, 1.0, 3), (0.0, 0.0, 0.0), 0.05 * (k % 3))
+            builder.add_particle(
+                np.array([0.0, 1.0, 0.0]) + random.normal(0.0, 1.0, 3), (0.0, 0.0, 0.0), 0.05 * (k % 3)
+            )
             builder.add_spring(0, k + 1, 20.0 + k, 0.1, 0)
         builder.spring_rest_length[:] = np.asarray(builder.spring_rest_length[:]) * 0.8
         model = builder.finalize()
