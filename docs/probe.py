@@ -14,6 +14,7 @@ from engine.autodiff.adjoint_rules import RULES
 from engine.errors import EngineError
 from engine.function import Function
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.values import Val
 from engine.library.registry import Builtin, Emit
 from engine.structs import scalar_types
@@ -114,7 +115,7 @@ def _builtin_forms(row: Builtin) -> list[Form]:
                 values.append(Val(t, [ir.Param(name, s) for s in scalar_types(t)]))
                 params += values[-1].comps
             body = ir.Function(row.name, params)
-            builder = ir.Builder(body)
+            builder = Builder(body)
             try:
                 out = row.rule(Emit(builder), *values)
             except Exception:  # whatever a rule raises for types it was not written for is a refusal

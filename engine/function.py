@@ -21,6 +21,7 @@ from engine.errors import EngineError, KernelSyntaxError, KernelTypeError
 from engine.indexed_arrays import IndexedArrayType, indexedarray
 from engine.lang import definitions, ir
 from engine.lang.compiler import Compiler
+from engine.lang.passes import finish
 from engine.lang.source import Source
 from engine.lang.values import ThreadIndexBase, Val, is_number, is_struct, leaves
 from engine.library.registry import RuleError
@@ -262,7 +263,7 @@ class Function:
             max_unroll=module_option(self.function.__module__, "max_unroll"),
         )
         compiled, result = compiler.compile(self.__name__, params, arguments, self._ref_types(values))
-        ir.finish(compiled, check=config.verify_ir)
+        finish(compiled, check=config.verify_ir)
         if self.gradient == "constant":
             compiled.gradient = self.gradient
         elif self.gradient is not None:

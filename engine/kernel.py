@@ -18,7 +18,9 @@ from engine.device import Device
 from engine.errors import EngineError
 from engine.function import call_function, parameter
 from engine.lang import definitions, ir
+from engine.lang.builder import Builder
 from engine.lang.compiler import Compiler
+from engine.lang.passes import finish
 from engine.lang.source import Source
 from engine.lang.values import Val
 from engine.modules import find_kernel, get_module
@@ -172,7 +174,7 @@ class Kernel:
         compiler.tid_params = tids
         compiler.prologue = lambda: [_dense_strides(compiler.b, *each) for each in dense]
         compiled, _ = compiler.compile(self.__name__, params, arguments)
-        ir.finish(compiled, check=config.verify_ir)
+        finish(compiled, check=config.verify_ir)
         return compiled, compiler.tid_arity
 
     def variant(
@@ -249,7 +251,7 @@ class Kernel:
         return arguments.adopt(self, args)
 
 
-def _dense_strides(b: ir.Builder, v: Val, t: ArrayType, row: int | None) -> None:
+def _dense_strides(b: Builder, v: Val, t: ArrayType, row: int | None) -> None:
     """Replaces the strides of a contiguous array by what its shape says, so that the optimiser sees them."""
     if row is not None:
         v.comps[t.ndim] = b.const(row, T.int64)

@@ -25,6 +25,7 @@ from engine.autodiff.errors import GradientError
 from engine.errors import EngineError
 from engine.function import Function, call_function, from_signature, parameter
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.compiler import Compiler
 from engine.lang.rewrite import Cloner, inline
 from engine.lang.source import Source
@@ -150,7 +151,7 @@ class NullAware(Cloner):
         super().instr(i)
 
 
-def emit_gradient(b: ir.Builder, gradient: ir.Function, args: list[ir.Value]) -> list[ir.Value]:
+def emit_gradient(b: Builder, gradient: ir.Function, args: list[ir.Value]) -> list[ir.Value]:
     """Emits the body of a gradient function; returns its results."""
     flat = inline(gradient)
     cloner = NullAware(b)

@@ -13,6 +13,8 @@ from engine import config
 from engine import types as T
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
 from engine.lang import ir
+from engine.lang.builder import Builder
+from engine.lang.passes import verify
 from engine.lang.rewrite import Cloner, same_params
 
 BLOCK = 256
@@ -36,19 +38,17 @@ class DeferredSums:
         self.sites, self.type, self.has_gaps = len(sites), type, has_gaps
         self.function = ir.Function(function.name + "_noted", same_params(function))
         where, amount = ir.Param("sums.where", T.pointer), ir.Param("sums.amount", T.pointer)
-        cloner = _Noting(ir.Builder(self.function), sites, where, amount, type)
+        cloner = _Noting(Builder(self.function), sites, where, amount, type)
         cloner.map = {id(p): q for p, q in zip(function.params, self.function.params)}
         self.function.params += [where, amount]
         cloner.start(self.function.params[0])
         cloner.region(function.body)
         if config.verify_ir:
-            ir.verify(self.function)
+            verify(self.function)
 
 
 class _Noting(Cloner):
-    def __init__(
-        self, builder: ir.Builder, sites: dict[int, int], where: ir.Param, amount: ir.Param, type: T.ScalarType
-    ):
+    def __init__(self, builder: Builder, sites: dict[int, int], where: ir.Param, amount: ir.Param, type: T.ScalarType):
         super().__init__(builder)
         self.sites, self.where, self.amount, self.type = sites, where, amount, type
 

@@ -16,6 +16,8 @@ from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import UNKNOWN
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
+from engine.lang.builder import Builder
+from engine.lang.passes import verify
 from engine.lang.prune import prune
 from engine.lang.rewrite import Cloner, same_params
 
@@ -30,12 +32,12 @@ class Tangent:
     def __init__(self, kernel: Shadowed, groups: set[Any]):
         self.shadowed = kernel.shadowed
         self.function = ir.Function("jvp_" + kernel.function.name, same_params(kernel.function))
-        sweep = _Sweep(ir.Builder(self.function), kernel, Activity(kernel, groups))
+        sweep = _Sweep(Builder(self.function), kernel, Activity(kernel, groups))
         sweep.map = {id(p): q for p, q in zip(kernel.function.params, self.function.params)}
         sweep.region(kernel.function.body)
         prune(self.function)
         if config.verify_ir:
-            ir.verify(self.function)
+            verify(self.function)
 
 
 class _Operation:
@@ -65,7 +67,7 @@ class _Operation:
 
 
 class _Sweep(Cloner):
-    def __init__(self, builder: ir.Builder, kernel: Shadowed, activity: Activity):
+    def __init__(self, builder: Builder, kernel: Shadowed, activity: Activity):
         super().__init__(builder)
         self.kernel, self.roots, self.varied = kernel, kernel.roots, activity.varied
         self.tangents: dict[int, ir.Value] = {}

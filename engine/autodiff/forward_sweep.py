@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine import types as T
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.rewrite import Cloner, same_params
 
 
@@ -19,7 +20,7 @@ class ForwardSweep(Cloner):
 
     def __init__(self, source: ir.Function, working: set[int]):
         self.function = ir.Function("adj_" + source.name, same_params(source))
-        super().__init__(ir.Builder(self.function))
+        super().__init__(Builder(self.function))
         self.working = working
         self.branches: dict[int, ir.Instr] = {}
         self.bodies: dict[int, ir.Region] = {}

@@ -13,6 +13,7 @@ from engine import types as T
 from engine.autodiff.errors import GradientError
 from engine.errors import EngineError, KernelTypeError
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.rewrite import Cloner, inline
 from engine.lang.values import Val
 from engine.library.registry import Emit
@@ -63,7 +64,7 @@ class GradOf:
         function = ir.Function(self.__name__, [ir.Param("x", T.pointer), ir.Param("y", T.pointer)])
         before = caller.b, caller.emit, caller.debug
         fixed, inner, at = [], [], 0
-        caller.b = ir.Builder(function)
+        caller.b = Builder(function)
         caller.emit, caller.debug = Emit(caller.b), False
         try:
             for k, v in enumerate(values):

@@ -21,6 +21,7 @@ from engine.autodiff.memory_roots import HIDDEN, UNKNOWN
 from engine.autodiff.reverse_memory import ZERO, ReverseMemory, Scope
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
+from engine.lang.passes import verify
 from engine.lang.prune import prune
 
 
@@ -53,7 +54,7 @@ class Adjoint:
         self.ordered = work.ordered
         self.adds_atomically = any(i.op == "atomic" and i.type.is_float for i in ir.walk(self.function.body))
         if config.verify_ir:
-            ir.verify(self.function)
+            verify(self.function)
 
 
 class _Operation:

@@ -13,6 +13,7 @@ from engine.autodiff.forward_sweep import Frame
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots
 from engine.autodiff.shadows import Shadowed
 from engine.lang import ir
+from engine.lang.builder import Builder
 
 ZERO = 0.0
 
@@ -46,7 +47,7 @@ class ReverseMemory:
     roots: MemoryRoots
     plain: set[Any]
     own: set[Any]
-    b: ir.Builder
+    b: Builder
     after_params: list[int]
     _after: dict[int, ir.Param]
     get: Callable[[ir.Value, Scope], ir.Value]

@@ -13,6 +13,7 @@ from engine import types as T
 from engine.autodiff.errors import GradientError
 from engine.autodiff.memory_roots import UNKNOWN, MemoryRoots, is_hidden_array
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.rewrite import Cloner, inline, same_params
 
 _NULL = ir.Const(0, T.pointer)
@@ -51,7 +52,7 @@ class Shadowed:
         flat_roots = MemoryRoots(flat, {id(flat.params[k]): g for k, g in groups.items()})
         new = ir.Function(function.name, same_params(flat))
         self.function, self.shadowed = new, shadowed
-        cloner = _Twins(ir.Builder(new), flat_roots, hidden, function.name)
+        cloner = _Twins(Builder(new), flat_roots, hidden, function.name)
         cloner.map = {id(p): q for p, q in zip(flat.params, new.params)}
         for k in shadowed:
             twin = ir.Param(new.params[k].name + ".grad", T.pointer)
@@ -78,7 +79,7 @@ class Shadowed:
 
 
 class _Twins(Cloner):
-    def __init__(self, builder: ir.Builder, roots: MemoryRoots, hidden: bool, name: str):
+    def __init__(self, builder: Builder, roots: MemoryRoots, hidden: bool, name: str):
         super().__init__(builder)
         self.name = name
         self.roots, self.hidden = roots, hidden

@@ -16,6 +16,7 @@ from engine.cpu.lane_shapes import NotInLanes, Shapes
 from engine.cpu.lane_values import LaneValues
 from engine.cpu.llvm_text import llvm_type
 from engine.lang import ir
+from engine.lang.passes import remove_dead
 from engine.lang.rewrite import inline
 
 _TAIL = """!1 = distinct !{!1, !2}
@@ -35,7 +36,7 @@ class LaneModule(Module):
             raise NotInLanes("it has more than two thread indices, or effects")
         self.lanes = lanes
         self.flat = inline(self.kernel)
-        ir.remove_dead(self.flat)
+        remove_dead(self.flat)
         self.innermost = max(tid_arity, 1) - 1
         self.shapes = Shapes(self.flat, self.innermost)
         self.alias_sensitive = self.packs = False

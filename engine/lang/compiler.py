@@ -12,6 +12,7 @@ from engine import types as T
 from engine.array_types import FixedArrayType, FixedValue
 from engine.errors import KernelError, KernelSyntaxError, KernelTypeError
 from engine.lang import exits, ir
+from engine.lang.builder import Builder
 from engine.lang.exits import BROKE, CONTINUED, RESULT, RETURNED
 from engine.lang.expressions import Expressions
 from engine.lang.indexing import is_private
@@ -53,7 +54,7 @@ class Compiler(Expressions, Loops):
         With `refs`, names and types of arguments that go back to the caller, the type is `(result, refs...)`.
         """
         self.function = ir.Function(name, params)
-        self.b = ir.Builder(self.function)
+        self.b = Builder(self.function)
         self.emit = Emit(self.b)
         self.env = dict(arguments)
         self.prologue()

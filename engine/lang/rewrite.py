@@ -9,12 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.lang import ir
+from engine.lang.builder import Builder
 
 
 class Cloner:
     """Re-emits instructions of one function into the builder of another; `map` knows what each value became."""
 
-    def __init__(self, builder: ir.Builder):
+    def __init__(self, builder: Builder):
         self.b = builder
         self.map: dict[int, ir.Value] = {}
 
@@ -120,7 +121,7 @@ class Cloner:
 class Inliner(Cloner):
     """A cloner that replaces calls by the bodies of what they call."""
 
-    def __init__(self, builder: ir.Builder, keep: Callable[[ir.Function], bool], replay: bool):
+    def __init__(self, builder: Builder, keep: Callable[[ir.Function], bool], replay: bool):
         super().__init__(builder)
         self.keep, self.replay = keep, replay
 
@@ -149,7 +150,7 @@ def inline(
     Calls of what `keep` accepts are left as they are.
     """
     new = ir.Function(function.name, same_params(function))
-    cloner = Inliner(ir.Builder(new), keep, replay)
+    cloner = Inliner(Builder(new), keep, replay)
     cloner.map = {id(p): q for p, q in zip(function.params, new.params)}
     cloner.region(function.body)
     new.body.yields = list(cloner.values(function.body.yields))

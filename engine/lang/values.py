@@ -10,6 +10,7 @@ import numpy as np
 from engine import types as T
 from engine.brain_float import BFloat16
 from engine.lang import ir
+from engine.lang.builder import Builder
 
 
 class Val:
@@ -66,7 +67,7 @@ def is_struct(obj: Any) -> bool:
     return not isinstance(obj, type) and hasattr(type(obj), "__engine_struct__")
 
 
-def lift(b: ir.Builder, obj: Any) -> Val | None:
+def lift(b: Builder, obj: Any) -> Val | None:
     """A Python number, vector or struct instance as a constant of the kernel language; None if it is none of these."""
     if isinstance(obj, Val):
         return obj

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from engine import types as T
 from engine.brain_float import to_bits
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.rewrite import Cloner
 
 _BITS = T.uint16
@@ -42,7 +43,7 @@ def _lowered(function: ir.Function, known: dict[int, ir.Function]) -> ir.Functio
         return known[id(function)]
     new = ir.Function(function.name, [ir.Param(p.name, _stored(p.type)) for p in function.params])
     known[id(function)] = new
-    pass_ = _Wide(ir.Builder(new), known)
+    pass_ = _Wide(Builder(new), known)
     pass_.map = {id(p): q for p, q in zip(function.params, new.params)}
     pass_.region(function.body)
     new.body.yields = list(pass_.values(function.body.yields))
@@ -54,7 +55,7 @@ def _stored(t: T.ScalarType) -> T.ScalarType:
 
 
 class _Wide(Cloner):
-    def __init__(self, builder: ir.Builder, known: dict[int, ir.Function]):
+    def __init__(self, builder: Builder, known: dict[int, ir.Function]):
         super().__init__(builder)
         self.known = known
 

@@ -16,6 +16,7 @@ import numpy as np
 from engine import types as T
 from engine.errors import EngineError, KernelTypeError
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.values import Val, lift, lower
 
 #: Other names by which programs know parameters of builtins: builtin → other name → our name.
@@ -147,7 +148,7 @@ class RuleError(Exception):
 class Emit:
     """What a rule works with: the IR builder and the type rules of the language."""
 
-    def __init__(self, builder: ir.Builder):
+    def __init__(self, builder: Builder):
         self.b = builder
 
     # making values ---------------------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ def call_in_python(name: str, args: tuple, kw: dict | None = None) -> Any:
     row = BUILTINS[name]
     if row.kernel_only:
         raise EngineError(f"{name}() works inside kernels only")
-    builder = ir.Builder(ir.Function("python_scope", []))
+    builder = Builder(ir.Function("python_scope", []))
     emit = Emit(builder)
 
     def lifted(a: Any) -> Any:

@@ -21,6 +21,7 @@ from engine.errors import EngineError, KernelTypeError
 from engine.function import Function, parameter
 from engine.indexed_arrays import IndexedArrayType
 from engine.lang import ir
+from engine.lang.builder import Builder
 from engine.lang.values import Val
 from engine.native import text
 from engine.structs import scalar_types
@@ -140,7 +141,7 @@ def _after_brackets(text: str, start: int) -> int | None:
 def _calling(name: str, native: ir.Native, params: list[ir.Param], outs: list[T.ScalarType]) -> ir.Function:
     """A function that does nothing but run native code."""
     function = ir.Function(name, params)
-    b = ir.Builder(function)
+    b = Builder(function)
     function.body.yields = list(b.native(native, tuple(params), outs))
     return function
 

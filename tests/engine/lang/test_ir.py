@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 import engine as en
 from engine import types as T
 from engine.lang import ir
+from engine.lang.builder import Builder
+from engine.lang.passes import VerificationError, verify
 from tests.engine.programs import define
 
 
@@ -17,7 +19,7 @@ def function(*types):
 
 def test_equal_pure_operations_are_made_once():
     f = function(T.float32, T.float32)
-    b = ir.Builder(f)
+    b = Builder(f)
     x, y = f.params
     assert b.op("add", x, y) is b.op("add", x, y)
     assert b.op("mul", x, b.const(1.0, T.float32)) is x
@@ -25,13 +27,13 @@ def test_equal_pure_operations_are_made_once():
 
 
 def test_negative_zero_is_kept_apart_from_zero():
-    b = ir.Builder(function())
+    b = Builder(function())
     assert b.const(-0.0, T.float32) is not b.const(0.0, T.float32)
 
 
 def test_values_of_one_branch_are_not_reused_in_the_other():
     f = function(T.float32, T.bool_)
-    b = ir.Builder(f)
+    b = Builder(f)
     x, c = f.params
     regions = []
     for _ in range(2):
@@ -41,13 +43,13 @@ def test_values_of_one_branch_are_not_reused_in_the_other():
         b.leave(previous)
         regions.append(region)
     f.body.yields = b.structured("if", (c,), tuple(regions), [T.float32])
-    ir.verify(f)
+    verify(f)
 
 
 @pytest.mark.parametrize("fault", ["undefined", "types", "arity", "yields", "loop"])
 def test_verifier_finds_faults(fault):
     f = function(T.float32, T.int32)
-    b = ir.Builder(f)
+    b = Builder(f)
     x, i = f.params
     if fault == "undefined":
         f.body.yields = [ir.Instr("add", T.float32, (x, x))]
@@ -63,8 +65,8 @@ def test_verifier_finds_faults(fault):
         body = ir.Region([ir.Param("i", T.int32), ir.Param("c", T.float32)])
         body.yields = [i]
         b.structured("for", (i, i, i, x), (body,), [T.float32])
-    with pytest.raises(ir.VerificationError):
-        ir.verify(f)
+    with pytest.raises(VerificationError):
+        verify(f)
 
 
 LOOPS = """
