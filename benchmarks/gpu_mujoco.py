@@ -7,19 +7,15 @@ the same file, replay captured graphs and take turns; medians with synchronisati
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-import engine as en
 import sim
 from benchmarks.gpu_robots import Frame, humanoid
+from benchmarks.other_process import Peer, replays
 from benchmarks.sidebyside import save
 
 WORK = [  # worlds, contacts, steps a graph
@@ -31,41 +27,8 @@ WORK = [  # worlds, contacts, steps a graph
 TURNS, REPEATS, STEP = 6, 5, 0.002
 
 
-class Peer:
-    """The other process: asked for seconds, answers them."""
-
-    def __init__(self, robot: Path, where: str, device: str):
-        script = Path(__file__).with_name("mujoco_warp_frames.py")
-        environment = {**os.environ, "PYTHONPATH": where}
-        self.process = subprocess.Popen(
-            [sys.executable, str(script), str(robot), "--device", device],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-        print("peer:", self.answer(), flush=True)
-
-    def answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError("the peer's process ended; its reason stands above")
-        return json.loads(line)
-
-    def seconds(self, worlds: int, contacts: bool, steps: int, repeats: int) -> list[float]:
-        print(worlds, int(contacts), steps, repeats, file=self.process.stdin, flush=True)
-        return self.answer()
-
-
 def ours(robot: Path, worlds: int, contacts: bool, steps: int, device: str) -> Frame:
     return Frame(humanoid(robot, worlds, contacts, device), sim.FeatherstoneIntegrator(), steps, STEP)
-
-
-def replays(frame: Frame, repeats: int) -> list[float]:
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        en.capture_launch(frame.graph)
-        en.synchronize_device(frame.model.device)
-        times.append(time.perf_counter() - began)
-    return times
 
 
 def main() -> None:
@@ -75,7 +38,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    peer, rows = Peer(arguments.robot, arguments.peer, arguments.device), []
+    peer, rows = Peer("mujoco_warp_frames.py", arguments.robot, arguments.peer, arguments.device), []
     for worlds, contacts, steps in WORK:
         began = time.perf_counter()
         frame = ours(arguments.robot, worlds, contacts, steps, arguments.device)

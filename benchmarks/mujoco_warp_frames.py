@@ -11,9 +11,12 @@ import os
 import sys
 import time
 
-import mujoco
-import mujoco_warp as mjw
-import warp as wp
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)  # what the packages and their kernels print must not come between answers
+
+import mujoco  # noqa: E402
+import mujoco_warp as mjw  # noqa: E402
+import warp as wp  # noqa: E402
 
 
 class Worlds:
@@ -57,8 +60,6 @@ def main() -> None:
     parser.add_argument("robot")
     parser.add_argument("--device", default="cuda:0")
     arguments = parser.parse_args()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the packages and their kernels print must not come between answers
     made: dict[tuple, Worlds] = {}
     print(
         json.dumps({"mujoco_warp": getattr(mjw, "__version__", "?"), "warp": wp.__version__}), file=answers, flush=True

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from sim.errors import SimError
+
 
 class Column:
     """A growable array that reads like a list: ``column[i]``, ``len(column)``, ``column.append(row)``.
@@ -41,6 +43,20 @@ class Column:
         """Appends one row."""
         self.grow(1)[0] = row
 
+    def assign(self, rows, where: str) -> None:
+        """Replaces the values of all rows; their number stays.
+
+        Raises:
+            SimError: Another number of rows, or rows of another shape or type; it names ``where``.
+        """
+        view = self.view
+        rows = _as_rows(rows, view, where)
+        if rows.shape != view.shape:
+            raise SimError(
+                where, f"shape {rows.shape}", f"shape {view.shape}; the table grows through the builder's add_… methods"
+            )
+        view[...] = rows
+
     def truncate(self, count: int) -> None:
         """Forgets all rows from ``count`` on."""
         self._count = min(count, self._count)
@@ -70,6 +86,20 @@ class Column:
 
     def __repr__(self) -> str:
         return f"Column({self.view!r})"
+
+
+def _as_rows(rows, view: np.ndarray, where: str) -> np.ndarray:
+    """The rows as an array that the table's type can hold; integers may change their width and sign."""
+    expected = f"{view.dtype} of shape {view.shape}"
+    try:
+        rows = np.asarray(rows)
+    except ValueError:
+        raise SimError(where, "rows of unequal lengths", expected) from None
+    if rows.size and not (
+        np.can_cast(rows.dtype, view.dtype, "same_kind") or (rows.dtype.kind + view.dtype.kind in ("iu", "ui"))
+    ):
+        raise SimError(where, f"{rows.dtype} values", expected)
+    return rows
 
 
 class PairTable:

@@ -113,6 +113,18 @@ class ModelBuilder(
         self.shape_collision_filter_pairs = PairTable()
         self.set_ground_plane()
 
+    def __setattr__(self, name: str, value) -> None:
+        """Assigning to a table replaces its values: ``builder.joint_q = [...]``, one row for each that is there.
+
+        Raises:
+            SimError: Another number of rows, or rows of another shape or type.
+        """
+        column = self.__dict__.get(name)
+        if isinstance(column, Column) and not isinstance(value, Column):
+            column.assign(value, f"ModelBuilder.{name}")
+        else:
+            super().__setattr__(name, value)
+
     @property
     def particle_count(self) -> int:
         """Number of particles so far."""

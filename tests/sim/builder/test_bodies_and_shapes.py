@@ -184,3 +184,33 @@ def test_nan_written_into_a_column_is_found_at_finalize():
     builder.body_q[0, 1] = np.nan
     with pytest.raises(sim.SimError, match=r"body_q\[0, 1\]"):
         builder.finalize()
+
+
+def test_assigning_to_a_table_replaces_its_values():
+    builder = sim.ModelBuilder()
+    builder.add_body()
+    builder.add_body()
+    builder.body_mass = [2, 3.5]
+    builder.body_flags = np.array([1, 0], dtype=np.uint8)
+    assert builder.body_mass.view.tolist() == [2.0, 3.5]
+    other = sim.ModelBuilder()
+    other.add_builder(builder)
+    assert other.body_mass.view.tolist() == [2.0, 3.5] and other.body_flags.view.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "match"),
+    [
+        ([1.0], r"shape \(1,\)"),
+        ([[1.0, 2.0]], r"shape \(1, 2\)"),
+        (["heavy", "light"], "values"),
+        ([[1], [1, 2]], "unequal"),
+    ],
+)
+def test_rows_that_do_not_fit_a_table_are_refused(rows, match):
+    builder = sim.ModelBuilder()
+    builder.add_body(m=1.0)
+    builder.add_body(m=2.0)
+    with pytest.raises(sim.SimError, match=match):
+        builder.body_mass = rows
+    assert builder.body_mass.view.tolist() == [1.0, 2.0]
