@@ -114,8 +114,7 @@ class MeshBatch:
         vertex_alpha = any(
             i.geometry.colors is not None and (i.geometry.colors[:, 3] < 0.999).any() for _, i in self.items
         )
-        texture_alpha = material.texture is not None and material.opacity_threshold <= 0.0
-        texture_alpha = texture_alpha and bool((material.texture.pixels[..., 3] < 250).any())
+        texture_alpha = material.has_see_through_texels
         own_alpha = material.diffuse is None and material.texture is None
         self.transparent = bool(
             material.opacity < 0.999

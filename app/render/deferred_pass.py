@@ -11,7 +11,7 @@ import moderngl
 from app.render.batches import MeshBatch
 from app.render.camera import Camera
 from app.render.material_binder import MaterialBinder
-from app.render.scene import Material
+from app.render.materials import Material
 from app.render.screen_quad import ScreenQuad
 from app.render.shader_source import Programs, set_uniforms
 from app.render.targets import PictureTarget
@@ -27,7 +27,7 @@ class DeferredPass:
 
     def suits(self, batch: MeshBatch, material: Material) -> bool:
         """Whether a batch can be drawn here: what gives off light has no place for it."""
-        return not batch.transparent and not any(material.emissive)
+        return not batch.transparent and not any(material.emissive) and "emissive" not in material.maps
 
     def gather(self, batches: list[MeshBatch], materials: list[Material], target: PictureTarget) -> None:
         """Colour, normal and distance of what is seen, and the depths of `target`; clears them."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.render.camera import Bounds, Camera, pose_matrices
+from app.render.materials import Material
 
 PURPOSES = ("default", "render", "proxy", "guide")
 DEFAULT_GREY = (0.62, 0.63, 0.65)
@@ -134,52 +135,6 @@ class CurvesItem(Item):
     radii: np.ndarray = None
     colors: np.ndarray | None = None
     body: int = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Texture:
-    """An image on a surface.
-
-    Attributes:
-        name: where it came from, for messages and to share it.
-        pixels: [height, width, 4] uint8, top row first.
-        srgb: whether the values are sRGB-encoded (colours) or plain numbers.
-        repeat: whether it repeats, by axis.
-        scale: multiplies what is read, [4].
-        bias: added to it, [4].
-    """
-
-    name: str
-    pixels: np.ndarray
-    srgb: bool = True
-    repeat: tuple[bool, bool] = (True, True)
-    scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
-    bias: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass(eq=False)
-class Material:
-    """The look of a surface, after UsdPreviewSurface.
-
-    Attributes:
-        name: prim path, or "" for the default.
-        diffuse: linear colour, None to show the item's display colour.
-        texture: image in place of the colour.
-        metallic, roughness, opacity: 0 .. 1.
-        emissive: linear colour given off.
-        opacity_threshold: above 0, texels with less opacity are cut out instead of blended.
-        uv_transform: [3, 3] applied to texture coordinates.
-    """
-
-    name: str = ""
-    diffuse: tuple[float, float, float] | None = None
-    texture: Texture | None = None
-    metallic: float = 0.0
-    roughness: float = 0.5
-    opacity: float = 1.0
-    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    opacity_threshold: float = 0.0
-    uv_transform: np.ndarray | None = None
 
 
 @dataclass(eq=False)

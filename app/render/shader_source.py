@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.render.materials import MAPS
+
 if TYPE_CHECKING:
     import moderngl
 
@@ -78,6 +80,8 @@ def _bound(program: moderngl.Program | moderngl.ComputeShader) -> moderngl.Progr
     return program
 
 
+FIRST_MAP = 11
+"""Texture unit of the first of `scene.MAPS`."""
 SAMPLERS = {
     0: "image",
     1: "shadow_map",
@@ -90,6 +94,7 @@ SAMPLERS = {
     8: "splat_places",
     9: "surface_albedo",
     10: "surface_geometry",
+    **{unit: f"{name}_image" for unit, name in enumerate(MAPS, FIRST_MAP)},
 }
 """Texture units."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from app.render.batches import GrainBatch
 from app.render.camera import Bounds, Camera
 from app.render.material_binder import MaterialBinder
-from app.render.scene import Material
+from app.render.materials import Material
 from app.render.screen_quad import ScreenQuad
 from app.render.shader_source import Programs, set_uniforms
 

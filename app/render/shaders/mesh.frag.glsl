@@ -2,7 +2,11 @@
 #include "frame.glsl"
 #include "tone.glsl"
 #include "light.glsl"
+#include "read_maps.glsl"
 #ifdef DEFERRED
+#ifdef NORMAL_MAP
+in vec3 position;
+#endif
 in vec4 normal_away;
 layout(location = 1) out vec4 geometry;
 #else
@@ -21,7 +25,19 @@ uniform vec4 emissive;   // w = 1: an image replaces the colour; 2: it is sRGB-e
 layout(location = 0) out vec4 pixel;
 
 void main() {
-    vec4 albedo = vec4(base.w > 0.5 ? base.rgb : color.rgb, look.z * (base.w > 0.5 ? 1.0 : color.a));
+    vec4 l = look;
+#ifdef OPACITY_MAP
+    l.z = number_of(opacity_image, opacity_uv, opacity_scale, opacity_bias, opacity_pick);
+    if (l.z < l.w) discard;
+    if (l.w > 0.0) l.z = 1.0;
+#endif
+#ifdef METALLIC_MAP
+    l.x = number_of(metallic_image, metallic_uv, metallic_scale, metallic_bias, metallic_pick);
+#endif
+#ifdef ROUGHNESS_MAP
+    l.y = number_of(roughness_image, roughness_uv, roughness_scale, roughness_bias, roughness_pick);
+#endif
+    vec4 albedo = vec4(base.w > 0.5 ? base.rgb : color.rgb, l.z * (base.w > 0.5 ? 1.0 : color.a));
 #ifdef TEXTURED
     {
         vec4 texel = texture(image, uv);
@@ -42,9 +58,15 @@ void main() {
     vec3 n = normalize(normal);
 #endif
     if (gl_FrontFacing == (mirrored < 0.0)) n = -n;
+#ifdef NORMAL_MAP
+    n = bent_normal(n, position);
+#endif
+#ifdef OCCLUSION_MAP
+    albedo.rgb *= mix(1.0, number_of(occlusion_image, occlusion_uv, occlusion_scale, occlusion_bias, occlusion_pick), 0.7);  // of the light all around, which is most of it in the shade
+#endif
     // Variants instead of branches: software GL runs both sides of a branch.
 #if defined(DEFERRED)
-    float both = 32.0 * floor(clamp(look.x, 0.0, 1.0) * 7.0 + 0.5) + floor(clamp(look.y, 0.0, 1.0) * 31.0 + 0.5);
+    float both = 32.0 * floor(clamp(l.x, 0.0, 1.0) * 7.0 + 0.5) + floor(clamp(l.y, 0.0, 1.0) * 31.0 + 0.5);
     pixel = vec4(sqrt(albedo.rgb), both / 255.0);
     geometry = vec4(n, normal_away.w);
 #elif defined(SHOW_NORMALS)
@@ -53,7 +75,12 @@ void main() {
     pixel = vec4(srgb_encoded(albedo.rgb), 1.0);
 #else
     vec3 v = towards_viewer(position);
-    Surface s = Surface(position, n, albedo.rgb, look.x, clamp(look.y, 0.06, 1.0), emissive.rgb);
+    vec3 glow = emissive.rgb;
+#ifdef EMISSIVE_MAP
+    glow = texel_of(emissive_image, emissive_uv, emissive_scale, emissive_bias).rgb;
+    if (emissive_srgb) glow = srgb_decoded(glow);
+#endif
+    Surface s = Surface(position, n, albedo.rgb, l.x, clamp(l.y, 0.06, 1.0), glow);
     vec3 light = lighting(s, v);
     pixel = vec4(shown(light) * albedo.a, albedo.a);
 #endif

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pxr import Ar, Gf, Sdf, Usd, UsdShade
 
-from app.render.scene import Material, Texture
+from app.render.materials import MAPS, ImageMap, Material, Texture
 
 LARGEST_TEXTURE = 4096
 # Inputs of the shaders that are drawn, by what they mean: UsdPreviewSurface, and the common ones of Omniverse.
@@ -20,6 +20,17 @@ INPUTS = {
     "opacity": ("opacity", "opacity_constant"),
     "emissive": ("emissiveColor", "emissive_color"),
     "opacity_threshold": ("opacityThreshold", "opacity_threshold"),
+    "normal": ("normal", "normalmap_texture"),
+    "occlusion": ("occlusion", "ao_texture"),
+}
+# The same, where images have inputs of their own.
+IMAGES = {
+    "roughness": ("roughness", "reflectionroughness_texture"),
+    "metallic": ("metallic", "metallic_texture"),
+    "opacity": ("opacity", "opacity_texture"),
+    "emissive": ("emissiveColor", "emissive_color_texture"),
+    "normal": INPUTS["normal"],
+    "occlusion": INPUTS["occlusion"],
 }
 _WRAPS = {"repeat": True, "mirror": True, "clamp": False, "black": False, "useMetadata": True}
 
@@ -80,39 +91,81 @@ class LookReader:
         emissive = read.value("emissive", None)
         if emissive is not None and read.value_of("enable_emission", True):
             out.emissive = _color(emissive)
+        self._attach_maps(out, look, read, source, material)
         self.materials.append(out)
         return look
 
-    def _attach_texture(self, out: Material, look: Look, node: UsdShade.Shader, material: UsdShade.Material) -> None:
-        reader = _ShaderInputs(node, self._time)
-        asset = reader.value_of("file", None)
-        if isinstance(node, _AssetOnly):
-            asset = node.asset
+    def _attach_maps(
+        self,
+        out: Material,
+        look: Look,
+        read: _ShaderInputs,
+        color: UsdShade.Shader | _AssetOnly | None,
+        material: UsdShade.Material,
+    ) -> None:
+        """The images besides the colour's."""
         path = str(material.GetPath())
+        sees_through = False
+        for name in MAPS:
+            found = read.image(name)
+            if found is None or (name == "emissive" and not read.value_of("enable_emission", True)):
+                continue
+            node, channel = found
+            same = isinstance(node, UsdShade.Shader) and isinstance(color, UsdShade.Shader)
+            if name == "opacity" and same and node.GetPath() == color.GetPath() and channel == 3:
+                sees_through = True  # the alpha of the colour's own image
+                continue
+            texture = self._texture(node, path, colors=name == "emissive")
+            if texture is None:
+                continue
+            uv_name, transform = _texture_coordinates(node, self._time)
+            if out.texture is None and not out.maps:
+                look.uv_name = uv_name
+            elif uv_name != look.uv_name:
+                self.notes.append((path, f"its {name} map has texture coordinates of its own; {look.uv_name} is taken"))
+            out.maps[name] = ImageMap(texture, channel, texture.coordinates(transform))
+        if out.texture is not None and not sees_through and isinstance(color, UsdShade.Shader):
+            # An image's alpha means nothing unless the opacity is connected to it.
+            scale, bias = (*out.texture.scale[:3], 0.0), (*out.texture.bias[:3], 1.0)
+            out.texture = replace(out.texture, scale=scale, bias=bias)
+
+    def _attach_texture(self, out: Material, look: Look, node: UsdShade.Shader, material: UsdShade.Material) -> None:
+        out.texture = self._texture(node, str(material.GetPath()), colors=True)
+        if out.texture is None:
+            fallback = _ShaderInputs(node, self._time).value_of("fallback", None)
+            if out.diffuse is None:
+                out.diffuse = _color(fallback) if fallback is not None else (0.5, 0.5, 0.5)
+        look.uv_name, transform = _texture_coordinates(node, self._time)
+        out.uv_transform = transform if out.texture is None else out.texture.coordinates(transform)
+
+    def _texture(self, node: UsdShade.Shader | _AssetOnly, path: str, *, colors: bool) -> Texture | None:
+        """The image of a node, read once; None, with a note, if it cannot be."""
+        reader = _ShaderInputs(node, self._time)
+        asset = node.asset if isinstance(node, _AssetOnly) else reader.value_of("file", None)
         if asset is None or not (asset.path or asset.resolvedPath):
             self.notes.append((path, "a texture without a file; the material's colour is shown"))
-            return
+            return None
         space = str(reader.value_of("sourceColorSpace", "auto"))
-        wraps = tuple(_WRAPS.get(str(reader.value_of(w, "useMetadata")), True) for w in ("wrapS", "wrapT"))
+        srgb = space == "sRGB" or (colors and space != "raw")
+        wraps = tuple(str(reader.value_of(w, "useMetadata")) for w in ("wrapS", "wrapT"))
         scale = tuple(float(v) for v in reader.value_of("scale", (1.0, 1.0, 1.0, 1.0)))
         bias = tuple(float(v) for v in reader.value_of("bias", (0.0, 0.0, 0.0, 0.0)))
-        key = (asset.resolvedPath or asset.path, space, wraps, scale, bias)
+        key = (asset.resolvedPath or asset.path, srgb, wraps)
         if key not in self._textures:
-            self._textures[key] = self._load(asset, path, space != "raw", wraps, scale, bias, str(key))
-        out.texture = self._textures[key]
-        if out.texture is None:
-            fallback = reader.value_of("fallback", None)
-            out.diffuse = _color(fallback) if fallback is not None else (0.5, 0.5, 0.5)
-        look.uv_name, out.uv_transform = _texture_coordinates(node, self._time)
+            self._textures[key] = self._load(asset, path, srgb, wraps, str(key))
+        found = self._textures[key]
+        return None if found is None else replace(found, scale=scale, bias=bias)
 
-    def _load(self, asset: Sdf.AssetPath, path: str, srgb: bool, wraps, scale, bias, name: str) -> Texture | None:
+    def _load(self, asset: Sdf.AssetPath, path: str, srgb: bool, wraps: tuple[str, ...], name: str) -> Texture | None:
         try:
             pixels = read_image(asset)
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             self.notes.append((path, f"texture {asset.path} cannot be read ({reason}); a plain colour is shown"))
             return None
-        return Texture(name, pixels, srgb, wraps, scale, bias)
+        mirror = [w == "mirror" for w in wraps]
+        repeat = tuple(_WRAPS.get(w, True) for w in wraps)
+        return Texture(name, _mirrored(pixels, mirror), srgb, repeat, spread=tuple(1 + m for m in mirror))
 
 
 def read_image(asset: Sdf.AssetPath) -> np.ndarray:
@@ -186,6 +239,20 @@ class _ShaderInputs:
                         return _AssetOnly(asset)
         return None
 
+    def image(self, meaning: str) -> tuple[UsdShade.Shader | _AssetOnly, int] | None:
+        """The texture node that a property comes from, and which channel of it."""
+        for name in IMAGES[meaning]:
+            for attribute in self._sources(name):
+                if UsdShade.Output.IsOutput(attribute):
+                    node = UsdShade.Shader(attribute.GetPrim())
+                    if node and node.GetIdAttr().Get() == "UsdUVTexture":
+                        return node, max("rgba".find(attribute.GetBaseName()), 0)
+                elif attribute.GetTypeName() == Sdf.ValueTypeNames.Asset:
+                    asset = attribute.Get(self._time)
+                    if asset and asset.path:
+                        return _AssetOnly(asset), 0
+        return None
+
     def primvar_name(self, meaning: str) -> str | None:
         """Name of the primvar that an input reads."""
         for name in INPUTS[meaning]:
@@ -219,6 +286,16 @@ def _texture_coordinates(node: UsdShade.Shader | _AssetOnly, time: Usd.TimeCode)
         name = str(reader.value_of("varname", "st")) or "st"
         break
     return name, transform
+
+
+def _mirrored(pixels: np.ndarray, axes: list[bool]) -> np.ndarray:
+    """The image with its mirror image beside and above, where it wraps so: coordinates then count for half."""
+    for axis, wanted in zip((1, 0), axes, strict=True):
+        if wanted:
+            both = (pixels, np.flip(pixels, axis))
+            # Rows are counted from the top, coordinates from the bottom.
+            pixels = np.concatenate(both if axis else both[::-1], axis)
+    return pixels
 
 
 def _color(value: object) -> tuple[float, float, float]:

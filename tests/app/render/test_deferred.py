@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from app.render.camera import Camera
+from app.render.materials import Material, Texture
 from app.render.options import DrawOptions
 from app.render.renderer import Renderer
-from app.render.scene import Material, PointsItem, RenderScene, Texture
+from app.render.scene import PointsItem, RenderScene
 from tests.app.render.shapes import box, card, still
 
 SIZE = (160, 120)

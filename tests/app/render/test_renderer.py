@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from app.render.scene import CurvesItem, Material, ParticleRange, PointsItem, RenderScene, Texture
+from app.render.materials import Material, Texture
+from app.render.scene import CurvesItem, ParticleRange, PointsItem, RenderScene
 from tests.app.render.shapes import at, box, card, still
 
 SIZE = (120, 100)
