@@ -328,7 +328,9 @@ class Renderer:
     def _surface_program(self, batch: MeshBatch, variant: tuple[str, ...]) -> moderngl.Program:
         """The program that shades a batch, its material set."""
         material = self.scene.materials[batch.material]
-        images = () if "SHOW_NORMALS" in variant else self._binder.variant(material)
+        images = self._binder.variant(material)
+        if "SHOW_NORMALS" in variant:
+            images = tuple(each for each in images if each == "NORMAL_MAP")
         program = self.programs.get("mesh", "mesh", *variant, *images, *self._light_variant)
         self._binder.bind(program, material)
         return program

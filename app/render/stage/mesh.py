@@ -7,10 +7,11 @@ from pxr import Usd, UsdGeom
 
 from app.render.scene import Geometry
 from app.render.stage.normals import corner_normals
-from app.render.stage.primvars import Topology, display_color, mesh_normals, primvar
+from app.render.stage.primvars import Topology, at_corners, display_color, mesh_normals, primvar
+from app.render.stage.subdivision import Cage, crease_edges, subdivide
 
 SUBDIVISION_CREASE = 75.0
-"""A subdivision surface is smooth but for what is sharper than this [degrees]; its cage is drawn."""
+"""A mesh whose file says nothing of subdivision is smooth but for what is sharper than this [degrees]."""
 AUTO_CREASE = 35.0
 """What counts as an edge where a file says nothing of normals and means round things [degrees]."""
 
@@ -46,21 +47,83 @@ def mesh_geometry(
     if not len(points) or not len(counts):
         return None
     holes = np.asarray(mesh.GetHoleIndicesAttr().Get(time) or [], np.int64)
+    uvs, colors = primvar(prim, uv_name, time, 2), display_color(prim, time)
+    if colors is not None and colors[1] == "constant":
+        colors = None
     flip = mesh.GetOrientationAttr().Get(time) == UsdGeom.Tokens.leftHanded
     topology = Topology.fanned(counts, indices, len(points), flip=flip, holes=holes)
     if not len(topology.triangles):
         return None
-    normals = None if dynamic else _normals(prim, mesh, time, points, topology, auto_smooth)
-    uvs = _spread(topology, primvar(prim, uv_name, time, 2))
-    colors = display_color(prim, time)
-    color_values = None if colors is None or colors[1] == "constant" else _spread(topology, colors)
-    out = _split(points, topology, normals, uvs, color_values)
+    parents = None
+    if not dynamic and _is_subdivided(mesh, time) and (counts >= 3).all():
+        cage, sharp = subdivide(_cage(mesh, time, points, counts, indices, {"uvs": uvs, "colors": colors}))
+        parents = np.arange(len(counts)) if cage.parents is None else cage.parents
+        points = cage.points.astype(np.float32)
+        holed = np.flatnonzero(np.isin(parents, holes))
+        topology = Topology.fanned(cage.counts, cage.indices, len(points), flip=flip, holes=holed)
+        uvs, colors = (
+            (cage.values[name].astype(np.float32), "faceVarying") if name in cage.values else None
+            for name in ("uvs", "colors")
+        )
+        normals = _surface_normals(points, topology.triangles, sharp)
+    else:
+        normals = None if dynamic else _normals(prim, mesh, time, points, topology, auto_smooth)
+    out = _split(points, topology, normals, _spread(topology, uvs), _spread(topology, colors))
     if subset_materials:
-        by_face = np.full(topology.face_count, material, np.int32)
+        by_face = np.full(len(counts), material, np.int32)
         for index, faces in subset_materials.items():
             by_face[faces[(faces >= 0) & (faces < len(by_face))]] = index
-        out.materials = by_face[topology.faces]
+        out.materials = (by_face if parents is None else by_face[parents])[topology.faces]
     return out
+
+
+def _is_subdivided(mesh: UsdGeom.Mesh, time: Usd.TimeCode) -> bool:
+    """Whether a file asks for Catmull-Clark. It is also what USD takes where a file says nothing, which most do not mean."""
+    scheme = mesh.GetSubdivisionSchemeAttr()
+    return scheme.HasAuthoredValue() and scheme.Get(time) == UsdGeom.Tokens.catmullClark
+
+
+def _cage(
+    mesh: UsdGeom.Mesh,
+    time: Usd.TimeCode,
+    points: np.ndarray,
+    counts: np.ndarray,
+    indices: np.ndarray,
+    values: dict[str, tuple[np.ndarray, str] | None],
+) -> Cage:
+    """What subdivision starts from; values are spread to the corners of faces."""
+
+    def numbers(attribute: Usd.Attribute, kind: type = float) -> np.ndarray:
+        return np.asarray(attribute.Get(time) or [], kind)
+
+    creases, sharpness = crease_edges(
+        numbers(mesh.GetCreaseIndicesAttr(), np.int64),
+        numbers(mesh.GetCreaseLengthsAttr(), np.int64),
+        numbers(mesh.GetCreaseSharpnessesAttr()),
+    )
+    corners, corner_sharpness = numbers(mesh.GetCornerIndicesAttr()), numbers(mesh.GetCornerSharpnessesAttr())
+    if len(corners) != len(corner_sharpness):
+        corners = corner_sharpness = np.zeros(0)
+    spread = {name: at_corners(*v, counts, indices, len(points)) for name, v in values.items() if v is not None}
+    return Cage(
+        points,
+        counts,
+        indices,
+        creases,
+        sharpness,
+        np.stack([corners, corner_sharpness], axis=1),
+        mesh.GetInterpolateBoundaryAttr().Get(time) == UsdGeom.Tokens.edgeAndCorner,
+        {name: v.astype(float) for name, v in spread.items() if v is not None},
+    )
+
+
+def _surface_normals(points: np.ndarray, triangles: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """Of every corner [3 m, 3]: smooth, but where edges are sharp."""
+    smooth = corner_normals(points, triangles, 180.0)
+    if not sharp.any():
+        return smooth
+    edged = corner_normals(points, triangles, AUTO_CREASE)
+    return np.where(sharp[triangles.ravel()][:, None], edged, smooth)
 
 
 def _spread(topology: Topology, found: tuple[np.ndarray, str] | None) -> np.ndarray | None:

@@ -67,6 +67,20 @@ class Topology:
         return values[index]
 
 
+def at_corners(
+    values: np.ndarray, interpolation: str, counts: np.ndarray, indices: np.ndarray, point_count: int
+) -> np.ndarray | None:
+    """Values [k, w] at every corner of every polygon [corners, w]; None if there are not as many as there must be."""
+    index, expected = {
+        "constant": (np.zeros(len(indices), np.int64), 1),
+        "uniform": (np.repeat(np.arange(len(counts)), counts), len(counts)),
+        "vertex": (indices, point_count),
+        "varying": (indices, point_count),
+        "faceVarying": (np.arange(len(indices)), len(indices)),
+    }.get(interpolation, (None, 0))
+    return None if index is None or len(values) < max(expected, 1) else values[index]
+
+
 def primvar(prim: Usd.Prim, name: str, time: Usd.TimeCode, width: int) -> tuple[np.ndarray, str] | None:
     """Values [k, width] and interpolation of a primvar, inherited ones included; indices are resolved."""
     found = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
