@@ -215,6 +215,7 @@ class Model:
         self.up_axis = 1
         # Scratch arrays of the collision pipeline and the integrators, made when they first see the model.
         self.articulation_scratch = None
+        self.double_tables, self.precise_columns = None, {}
         self.articulation_launches = BoundLaunches()
         self.constraint_scratch = None
         self.actuator_scratch = None

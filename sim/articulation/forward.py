@@ -5,6 +5,7 @@ import numpy as np
 import engine as en
 from sim.articulation.joint_motion import joint_pose, joint_velocity
 from sim.articulation.joint_table import JointTable
+from sim.articulation.precision import precision_of
 from sim.articulation.trees import TreeTable
 from sim.device_arrays import device_array, on_model_device
 
@@ -15,8 +16,9 @@ def eval_fk(model, joint_q, joint_qd, mask, state) -> None:
 
     Args:
         model: The model.
-        joint_q: Coordinates, float [joint_coord_count].
-        joint_qd: Velocities, float [joint_dof_count].
+        joint_q: Coordinates, float or float64 [joint_coord_count]; with float64, the state gets arrays of float64 where it
+            has others.
+        joint_qd: Velocities, in the same precision [joint_dof_count].
         mask: Which articulations to evaluate, bool or int [articulation_count] array or sequence; None means all.
         state: Where the result goes.
     """
@@ -24,10 +26,14 @@ def eval_fk(model, joint_q, joint_qd, mask, state) -> None:
         return
     trees = model.kinematic_trees
     chosen = None if mask is None else device_array(trees_of_mask(model, mask), "int32", model.device)
+    precision = precision_of(model, joint_q)
+    if precision.scalar is en.float64 and state.body_q.dtype is not en.transformd:
+        state.body_q = en.array(state.body_q.numpy(), dtype=en.transformd)
+        state.body_qd = en.array(state.body_qd.numpy(), dtype=en.spatial_vectord)
     en.launch(
-        place_bodies,
+        precision.kernel(place_bodies),
         dim=trees.count,
-        inputs=[model.joint_table, trees.table, chosen, joint_q, joint_qd, model.body_com],
+        inputs=[precision.joints, trees.table, chosen, joint_q, joint_qd, precision.bodies.com],
         outputs=[state.body_q, state.body_qd],
     )
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 import engine as en
+from sim.articulation.precision import PRECISE_COLUMNS
 from sim.builder.actuators import ActuatorBuilder
 from sim.builder.bodies import BodyBuilder
 from sim.builder.cloth import ClothBuilder
@@ -160,12 +161,14 @@ class ModelBuilder(
         """Number of shapes so far (``finalize`` adds the ground plane)."""
         return len(self.shape_body)
 
-    def finalize(self, device=None, requires_grad: bool = False) -> Model:
+    def finalize(self, device=None, requires_grad: bool = False, *, precise: bool = False) -> Model:
         """Makes the model; the builder stays usable and unchanged.
 
         Args:
             device: Where the arrays live; None means the current device.
             requires_grad: Whether to keep gradients of the floating-point arrays.
+            precise: Whether to keep joints and masses in float64 beside the model's float32, for ``eval_fk``,
+                ``eval_mass_matrix`` and their like with coordinates of float64.
 
         Raises:
             SimError: A column holds NaN, infinity or an index out of range.
@@ -176,6 +179,9 @@ class ModelBuilder(
                 self.add_shape_plane(
                     **self._ground, has_ground_collision=False, has_shape_collision=False, name="ground_plane"
                 )
-            return build_model(self, en.get_device(device), requires_grad)
+            model = build_model(self, en.get_device(device), requires_grad)
+            if precise:
+                model.precise_columns = {name: getattr(self, name).view.copy() for name in PRECISE_COLUMNS}
+            return model
         finally:
             undo()

@@ -117,7 +117,7 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("joint_act", "joint_axis"),
     ColumnSpec("joint_q", "joint_coord", (), f64, "float32", moves="joint_position"),
     ColumnSpec("joint_qd", "joint_dof", (), f64, "float32", moves="joint_velocity"),
-    ColumnSpec("joint_armature", "joint_dof"),
+    ColumnSpec("joint_armature", "joint_dof", (), f64, "float32"),
     ColumnSpec("joint_damping", "joint_dof"),
     ColumnSpec("joint_stiffness", "joint_dof"),
     ColumnSpec("joint_spring_ref", "joint_dof"),

@@ -7,11 +7,11 @@ own rows of the model's arrays, as are its coordinates. Scratch is interleaved o
 """
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.copies import CPU_LANES, CopyGroup
 from sim.articulation.joint_table import JointTable
 from sim.articulation.trees import TreeTable
 from sim.featherstone.joint_forces import JointForceTable
-from sim.featherstone.outward import BodyTable
 from sim.featherstone.step import step_tree
 
 

@@ -5,13 +5,13 @@ from functools import partial
 import engine as en
 from engine.taping import active_tape
 from sim.articulation.actuators import applied_forces
+from sim.articulation.body_table import BODY_ARRAYS, body_table
 from sim.articulation.copies import CPU_LANES
 from sim.device_arrays import on_model_device
 from sim.errors import SimError
 from sim.featherstone.constrained_step import constrain_step
 from sim.featherstone.copies import WARP, copies_in_warp, spacing_of, step_copies, step_copies_apart
 from sim.featherstone.joint_forces import FORCE_ARRAYS, joint_force_table
-from sim.featherstone.outward import BODY_ARRAYS, body_table
 from sim.featherstone.scratch import scratch_of
 from sim.featherstone.step import step_trees
 from sim.semi_implicit import SemiImplicitIntegrator

@@ -2,6 +2,7 @@
 
 import engine as en
 from sim.articulation.joint_table import JointTable
+from sim.articulation.precision import precision_of
 from sim.articulation.trees import TreeTable
 from sim.device_arrays import on_model_device
 from sim.featherstone.inward import add_force
@@ -36,23 +37,25 @@ def eval_inverse_dynamics(model, joint_q, joint_qd, joint_qdd, body_f=None, tau=
 
     Args:
         model: The model.
-        joint_q: Coordinates, float [joint_coord_count].
+        joint_q: Coordinates, float or float64 [joint_coord_count]; all other arrays and the result have the same
+            precision.
         joint_qd: Velocities, float [joint_dof_count].
         joint_qdd: Accelerations, float [joint_dof_count].
         body_f: Wrenches on bodies as in ``State.body_f``; None means none.
         tau: Receives the result; None makes a new array.
 
     Returns:
-        Forces [N or N m], float [joint_dof_count].
+        Forces [N or N m], [joint_dof_count].
     """
+    precision = precision_of(model, joint_q)
     if tau is None:
-        tau = en.zeros(model.joint_dof_count, dtype=float)
-    scratch, trees = sweep(model, joint_q, joint_qd, body_f), model.kinematic_trees
+        tau = en.zeros(model.joint_dof_count, dtype=precision.scalar)
+    scratch, trees = sweep(model, precision, joint_q, joint_qd, body_f), model.kinematic_trees
     en.launch(
-        balance_trees,
+        precision.kernel(balance_trees),
         dim=trees.count,
         inputs=[
-            model.joint_table, trees.table, trees.lanes, model.joint_armature, joint_qdd, en.vec3(*model.gravity),
+            precision.joints, trees.table, trees.lanes, precision.armature, joint_qdd, precision.vec3(*model.gravity),
             scratch.joint, scratch.dof,
         ],
         outputs=[tau],
@@ -63,7 +66,7 @@ def eval_inverse_dynamics(model, joint_q, joint_qd, joint_qdd, body_f=None, tau=
 def eval_bias_forces(model, joint_q, joint_qd, body_f=None, tau=None):
     """Coriolis, centrifugal and gravity forces, less what wrenches on bodies give: the forces that hold accelerations
     at zero. Arguments and result as for ``eval_inverse_dynamics``."""
-    at_rest = en.zeros(model.joint_dof_count, dtype=float, device=model.device)
+    at_rest = en.zeros(model.joint_dof_count, dtype=joint_q.dtype, device=model.device)
     return eval_inverse_dynamics(model, joint_q, joint_qd, at_rest, body_f, tau)
 
 

@@ -2,6 +2,7 @@
 
 import engine as en
 from sim.articulation.joint_table import JointTable
+from sim.articulation.precision import precision_of
 from sim.articulation.trees import TreeTable
 from sim.device_arrays import on_model_device
 from sim.featherstone.scratch import ANCHOR, AXIS_A, AXIS_L, POSE, dof_at, get3, get_pose, joint_at
@@ -14,21 +15,21 @@ def eval_jacobian(model, joint_q, J=None):
 
     Args:
         model: The model.
-        joint_q: Coordinates, float [joint_coord_count].
+        joint_q: Coordinates, float or float64 [joint_coord_count]; the result has the same precision.
         J: Receives the result, zeros to begin with; None makes a new array.
 
     Returns:
         Array of shape [body_count, 6, n] with n the most degrees of freedom of a tree; columns in the order of
         ``joint_qd`` within the tree.
     """
-    trees = model.kinematic_trees
+    trees, precision = model.kinematic_trees, precision_of(model, joint_q)
     if J is None:
-        J = en.zeros((model.body_count, 6, int(trees.dof_count.max(initial=0))), dtype=float)
-    scratch = sweep(model, joint_q)
+        J = en.zeros((model.body_count, 6, int(trees.dof_count.max(initial=0))), dtype=precision.scalar)
+    scratch = sweep(model, precision, joint_q)
     en.launch(
-        fill_jacobian,
+        precision.kernel(fill_jacobian),
         dim=trees.count,
-        inputs=[model.joint_table, trees.table, trees.lanes, model.body_com, scratch.joint, scratch.dof],
+        inputs=[precision.joints, trees.table, trees.lanes, precision.bodies.com, scratch.joint, scratch.dof],
         outputs=[J],
     )
     return J

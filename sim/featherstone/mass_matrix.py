@@ -2,6 +2,7 @@
 
 import engine as en
 from sim.articulation.joint_table import JointTable
+from sim.articulation.precision import precision_of
 from sim.articulation.trees import TreeTable
 from sim.device_arrays import on_model_device
 from sim.featherstone.inward import add_inertia
@@ -27,22 +28,22 @@ def eval_mass_matrix(model, joint_q, H=None):
 
     Args:
         model: The model.
-        joint_q: Coordinates, float [joint_coord_count].
+        joint_q: Coordinates, float or float64 [joint_coord_count]; the result has the same precision.
         H: Receives the result; None makes a new array.
 
     Returns:
         Array of shape [tree_count, n, n] with n the most degrees of freedom of a tree; trees are numbered in the order
         of their root joints, rows in the order of ``joint_qd`` within the tree, unused rows are zero.
     """
-    trees = model.kinematic_trees
+    trees, precision = model.kinematic_trees, precision_of(model, joint_q)
     n = int(trees.dof_count.max(initial=0))
     if H is None:
-        H = en.zeros((trees.count, n, n), dtype=float)
-    scratch = sweep(model, joint_q)
+        H = en.zeros((trees.count, n, n), dtype=precision.scalar)
+    scratch = sweep(model, precision, joint_q)
     en.launch(
-        fill_mass_matrix,
+        precision.kernel(fill_mass_matrix),
         dim=trees.count,
-        inputs=[model.joint_table, trees.table, trees.lanes, model.joint_armature, scratch.joint, scratch.dof],
+        inputs=[precision.joints, trees.table, trees.lanes, precision.armature, scratch.joint, scratch.dof],
         outputs=[H],
     )
     return H

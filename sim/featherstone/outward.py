@@ -1,6 +1,7 @@
 """From the roots outward: poses, velocities, joint axes, velocity-product accelerations, body inertias and forces."""
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_motion import BALL, is_free, joint_pose, vec_at
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.scratch import (
@@ -25,25 +26,6 @@ from sim.featherstone.scratch import (
     put_pose,
     put_symmetric,
 )
-
-
-@en.struct
-class BodyTable:
-    """Mass properties of all bodies."""
-
-    mass: en.array(dtype=float)
-    com: en.array(dtype=en.vec3)
-    inertia: en.array(dtype=en.mat33)
-
-
-BODY_ARRAYS = ("body_mass", "body_com", "body_inertia")
-
-
-def body_table(model) -> BodyTable:
-    """The table of a model's bodies."""
-    table = BodyTable()
-    table.mass, table.com, table.inertia = (getattr(model, name) for name in BODY_ARRAYS)
-    return table
 
 
 @en.func

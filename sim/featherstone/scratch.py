@@ -40,21 +40,25 @@ class Scratch:
     """Scratch arrays of a model, made when first needed.
 
     Attributes:
-        joint: Joint items, float.
-        dof: Items of degrees of freedom, float.
+        joint: Joint items, float or float64.
+        dof: Items of degrees of freedom, likewise.
         q: Coordinates at mid-step, float [joint_coord_count]; likewise qd, velocities [joint_dof_count].
     """
 
-    def __init__(self, model):
+    def __init__(self, model, dtype=float):
         trees = model.kinematic_trees
-        self.joint = en.zeros(max(1, trees.joint_items * JOINT_SIZE), dtype=float, device=model.device)
-        self.dof = en.zeros(max(1, trees.dof_items * DOF_SIZE), dtype=float, device=model.device)
+        self.joint = en.zeros(max(1, trees.joint_items * JOINT_SIZE), dtype=dtype, device=model.device)
+        self.dof = en.zeros(max(1, trees.dof_items * DOF_SIZE), dtype=dtype, device=model.device)
         self.q = en.clone(model.joint_q, requires_grad=False)
         self.qd = en.zeros(max(1, model.joint_dof_count), dtype=float, device=model.device)
 
 
-def scratch_of(model) -> Scratch:
-    """The model's scratch."""
+def scratch_of(model, precision=None) -> Scratch:
+    """The model's scratch, in the precision of ``sim.articulation.precision``; None means single."""
+    if precision is not None and precision.scalar is en.float64:
+        if precision.scratch is None:
+            precision.scratch = Scratch(model, en.float64)
+        return precision.scratch
     scratch = model.articulation_scratch
     if scratch is None:
         scratch = model.articulation_scratch = Scratch(model)

@@ -1,13 +1,14 @@
 """One step of every tree, in one kernel: the articulated-body algorithm as a thread walks it."""
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.forward import place_child
 from sim.articulation.joint_motion import advance_joint
 from sim.articulation.joint_table import JointTable
 from sim.articulation.trees import TreeTable
 from sim.featherstone.inward import pass_inward, release_axis
 from sim.featherstone.joint_forces import JointForceTable, joint_force
-from sim.featherstone.outward import BodyTable, visit_outward
+from sim.featherstone.outward import visit_outward
 from sim.featherstone.scratch import (
     ACCEL_A,
     ACCEL_L,

@@ -1,9 +1,10 @@
 """The outward pass on its own: what mass matrix, Jacobian and inverse dynamics start from."""
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_table import JointTable
 from sim.articulation.trees import TreeTable
-from sim.featherstone.outward import BodyTable, body_table, visit_outward
+from sim.featherstone.outward import visit_outward
 from sim.featherstone.scratch import Scratch, dof_at, joint_at, scratch_of
 
 
@@ -32,17 +33,17 @@ def sweep_outward(
         visit_outward(joints, bodies, trees.order[first + k], above, here, dof, lanes, q, qd, wrench, words, dofs)
 
 
-def sweep(model, joint_q, joint_qd=None, body_f=None) -> Scratch:
+def sweep(model, precision, joint_q, joint_qd=None, body_f=None) -> Scratch:
     """Fills the model's scratch for coordinates, velocities (None: at rest) and wrenches (None: none)."""
-    scratch, trees = scratch_of(model), model.kinematic_trees
+    scratch, trees = scratch_of(model, precision), model.kinematic_trees
     if joint_qd is None:
-        joint_qd = en.zeros(max(1, model.joint_dof_count), dtype=float)
+        joint_qd = en.zeros(max(1, model.joint_dof_count), dtype=precision.scalar)
     if body_f is None:
-        body_f = en.zeros(model.body_count, dtype=en.spatial_vector)
+        body_f = en.zeros(model.body_count, dtype=precision.spatial_vector)
     en.launch(
-        sweep_outward,
+        precision.kernel(sweep_outward),
         dim=trees.count,
-        inputs=[model.joint_table, body_table(model), trees.table, trees.lanes, joint_q, joint_qd, body_f],
+        inputs=[precision.joints, precision.bodies, trees.table, trees.lanes, joint_q, joint_qd, body_f],
         outputs=[scratch.joint, scratch.dof],
     )
     return scratch

@@ -5,8 +5,8 @@ sweeps as the robot is heavier than its foot.
 """
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.collide.contact_points import POINTS, PointTable, to_world
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import (
     ADDED_A,

@@ -5,9 +5,9 @@ follow each other. Redundant rows, as of a planar linkage, are found in the fact
 """
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.joint_forces import JointForceTable
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.dense import factor_six, solve_six
 from sim.maximal.items import (

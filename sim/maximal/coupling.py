@@ -1,9 +1,9 @@
 """Couplings of joint coordinates (mimic joints, gears): one row between two degrees of freedom of a cluster."""
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.inverse import joint_angles, nearest_turn
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.outward import BodyTable
 from sim.maximal.closures import CouplingTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import APPLIED, CLOSURE_WORDS, DRIVE, SHIFT, row_item

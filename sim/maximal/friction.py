@@ -6,8 +6,8 @@ to more than the friction slide with just the friction.
 """
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import ARM, EXTRA, FRICTION, GIVEN, GRIP, ROW_WORDS, get3, node_at, row_item
 from sim.maximal.joint_rows import dof_count, rate_of_dof, relative_place

@@ -9,11 +9,11 @@ there the former no longer lead to what joints allow.
 from functools import cache
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.inverse import count_turns, measure_joint
 from sim.articulation.joint_motion import BALL, advance_joint
 from sim.articulation.joint_table import JointTable
 from sim.featherstone.joint_forces import JointForceTable, joint_force
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.friction import lay_frictions
 from sim.maximal.items import EXTRA, GIVEN, ROW_WORDS, node_at, row_item

@@ -7,10 +7,10 @@ import numpy as np
 import engine as en
 from engine.capture import NotRecorded
 from sim.articulation.actuators import applied_forces
+from sim.articulation.body_table import body_table
 from sim.articulation.inverse import follow_joints
 from sim.device_arrays import device_array
 from sim.featherstone.joint_forces import joint_force_table
-from sim.featherstone.outward import body_table
 from sim.maximal.body_response import (
     ResponseTable,
     hand_on_impulses,

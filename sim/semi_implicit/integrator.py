@@ -2,11 +2,11 @@
 
 import engine as en
 from engine.capture import NotRecorded
+from sim.articulation.body_table import body_table
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
-from sim.featherstone.outward import body_table
 from sim.forces.body_contact import count_touching, push_bodies_apart
 from sim.forces.contact_response import rest_speed
 from sim.forces.element_batch import ElementBatch

@@ -6,8 +6,8 @@ dampers, and bound it.
 """
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import APPLIED, DRIVE, GIVEN, ROW_WORDS, node_at, row_item
 from sim.maximal.joint_rows import ConstraintTable, dof_count, relative_place

@@ -1,11 +1,11 @@
 """Extended position based dynamics for particles, cloth, soft bodies and rigid bodies with joints."""
 
 import engine as en
+from sim.articulation.body_table import body_table
 from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, rigid_contacts
 from sim.device_arrays import on_model_device
-from sim.featherstone.outward import body_table
 from sim.forces.contact_response import rest_speed
 from sim.maximal.body_response import ResponseTable
 from sim.maximal.joint_rows import constraint_table

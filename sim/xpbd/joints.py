@@ -1,8 +1,8 @@
 """Joints as position constraints: all joints of a tree at once, exactly, instead of one after the other."""
 
 import engine as en
+from sim.articulation.body_table import BodyTable
 from sim.articulation.joint_table import JointTable
-from sim.featherstone.outward import BodyTable
 from sim.maximal.clusters import ClusterTable
 from sim.maximal.items import node_at, row_item
 from sim.maximal.joint_rows import ConstraintTable

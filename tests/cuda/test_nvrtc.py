@@ -30,6 +30,9 @@ def made_kernels():
     """Kernels that the solvers make to measure, in forms that cover their parts."""
     from sim.collide.particle_contacts import find_candidates
     from sim.collide.signed_distance import meshless_distance, shape_distance
+    from sim.double_precision import in_double
+    from sim.featherstone.inverse_dynamics import balance_trees
+    from sim.featherstone.sweep import sweep_outward
     from sim.forces.element_batch import eval_elements
     from sim.forces.particle_forces import MEMBRANES
     from sim.maximal.prepare import prepare_clusters
@@ -53,6 +56,8 @@ def made_kernels():
         for first in (True, False):
             yield pytest.param(settle_particles(width, True, not first, first), id=f"settle_particles_{width}_{first}")
     yield pytest.param(integrate_particles(18), id="integrate_particles")
+    for kernel in (sweep_outward, balance_trees):
+        yield pytest.param(in_double(kernel), id=f"{kernel.__name__}_double")
     for penalty in (False, True):
         yield pytest.param(prepare_clusters(penalty), id=f"prepare_clusters_{penalty}")
     for jointed in (False, True):

@@ -58,7 +58,7 @@ class Pair:
         builder = sim.ModelBuilder()
         self.bindings = emit(self.record, builder)
         builder.joint_limit_ke.view[:] = builder.joint_limit_kd.view[:] = 0.0
-        self.model = builder.finalize()
+        self.model = builder.finalize(precise=True)
 
     @property
     def real_bodies(self) -> list[int]:
@@ -121,11 +121,11 @@ class Pair:
         self.data.qvel[:] = rng.normal(size=self.mj.nv)
         mujoco.mj_forward(self.mj, self.data)
 
-    def arrays(self):
+    def arrays(self, dtype=float):
         """MuJoCo's configuration and velocities as engine arrays of ours."""
         return (
-            en.array(self.coordinates(), dtype=float, device=self.model.device),
-            en.array(self.to_ours(self.data.qvel), dtype=float, device=self.model.device),
+            en.array(self.coordinates(), dtype=dtype, device=self.model.device),
+            en.array(self.to_ours(self.data.qvel), dtype=dtype, device=self.model.device),
         )
 
 
