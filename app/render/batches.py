@@ -132,6 +132,19 @@ class MeshBatch:
         """Matrices of the instances, float32 [count, 3, 4]."""
         self._rows.write(np.ascontiguousarray(rows, np.float32).tobytes())
 
+    def deform(self, points: np.ndarray) -> None:
+        """Move the points of a mesh that the stage deforms, float32 [n, 3]; normals follow."""
+        geometry = self.items[0][1].geometry
+        geometry.points = points
+        faces = points[geometry.triangles]
+        across = np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0])
+        normals = np.stack(
+            [np.bincount(geometry.triangles.ravel(), np.repeat(across[:, k], 3), len(points)) for k in range(3)], axis=1
+        )
+        lower, upper = points.min(axis=0), points.max(axis=0)
+        self.center, self.half_extent = 0.5 * (lower + upper), 0.5 * (upper - lower)
+        self.write_vertices(np.stack([points, normals], axis=1))
+
     @property
     def row_buffer(self) -> moderngl.Buffer:
         """The GL buffer of the matrices."""
@@ -314,7 +327,7 @@ def make_batches(context: moderngl.Context, scene: RenderScene) -> tuple[list[Me
         if not len(item.geometry.triangles) or not len(item.transforms):
             continue
         for material, triangles in _parts(item):
-            apart = item.particles is not None or _see_through(item, scene, material)
+            apart = item.particles is not None or item.animated or _see_through(item, scene, material)
             key = (id(item.geometry), material, number if apart else -1)
             groups.setdefault(key, []).append(Part(item, number, material, triangles))
     meshes = [MeshBatch(context, parts, scene) for parts in groups.values()]

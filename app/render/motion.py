@@ -121,6 +121,14 @@ class InstanceRows:
         """Where `update` writes when it is given no other place."""
         return en.zeros((self.count, 3), dtype=en.vec4, device=self._device)
 
+    def put(self, first: int, transforms: np.ndarray) -> np.ndarray:
+        """Place instances from `first` on anew, which no body carries; returns their rows [k, 3, 4]. Only on the CPU."""
+        columns = np.asarray(transforms, np.float32)[:, :3, :4]
+        span = slice(first, first + len(columns))
+        self._local.numpy().reshape(-1, 4, 3)[span] = columns.transpose(0, 2, 1)
+        self.rows.numpy().reshape(-1, 3, 4)[span] = columns
+        return columns
+
     def update(self, body_q: en.array, rows: en.array | None = None) -> None:
         """Follow the poses."""
         rows = self.rows if rows is None else rows

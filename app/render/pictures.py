@@ -56,7 +56,8 @@ class PictureRecording:
             NoEncoder: if the output cannot be written.
             UsageError: if there is no such camera.
         """
-        self._settings, self._scene = settings, scene
+        self._settings, self._scene, self._fps = settings, scene, fps
+        self._first_code: float | None = None
         self._renderer = Renderer(lean=False)
         try:
             self._renderer.set_scene(scene)
@@ -83,7 +84,7 @@ class PictureRecording:
         began = perf_counter()
         values = [_some(state.body_q), _some(state.particle_q)]
         if any(self._renderer.placement.can_stay(v) for v in values):
-            self._renderer.update(*values)
+            self._renderer.update(*values, self._stage_code(time_code))
             self._ahead = (time_code, self._draw(time_code))
         self.seconds += perf_counter() - began
 
@@ -101,7 +102,7 @@ class PictureRecording:
         """
         began = perf_counter()
         self.frame_count += 1
-        self._time_code = time_code
+        self._time_code, stage_code = time_code, self._stage_code(time_code)
         ahead, self._ahead = self._ahead, None
         if isinstance(self._writer, LastPicture):
             # Only the last one is drawn; the arrays are lent.
@@ -110,13 +111,21 @@ class PictureRecording:
             self.direct_count += 1
             self._writer.write(ahead[1])
         else:
-            self._renderer.update(_some(body_q), _some(particle_q))
+            self._renderer.update(_some(body_q), _some(particle_q), stage_code)
             self._writer.write(self._draw(time_code))
         self.seconds += perf_counter() - began
 
+    def _stage_code(self, time_code: float) -> float:
+        """The stage's own time code for one of the run, which counts frames."""
+        if self._first_code is None:
+            self._first_code = time_code
+        return self._scene.time_code((time_code - self._first_code) / self._fps)
+
     def _draw(self, time_code: float) -> np.ndarray:
         if self._moving is not None:
-            self._camera = self._moving.camera(self._renderer.placement.body_q, up=self._scene.up, time_code=time_code)
+            self._camera = self._moving.camera(
+                self._renderer.placement.body_q, up=self._scene.up, time_code=self._stage_code(time_code)
+            )
         self._renderer.draw(self._camera, self._settings.options, self._settings.size)
         return self._renderer.read_pixels()
 
@@ -130,7 +139,7 @@ class PictureRecording:
             return
         try:
             if self._last_rows is not None:
-                self._renderer.update(*self._last_rows)
+                self._renderer.update(*self._last_rows, self._stage_code(self._time_code))
                 self._writer.write(self._draw(self._time_code))
             self._writer.close()
         finally:

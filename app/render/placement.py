@@ -14,7 +14,7 @@ from app.render import cuda_buffers
 from app.render.batches import GrainBatch, MeshBatch
 from app.render.camera import Bounds, pose_matrices
 from app.render.motion import InstanceRows, as_engine
-from app.render.scene import RenderScene
+from app.render.scene import ItemChange, PointsItem, RenderScene
 
 NEIGHBOUR = 4.0
 """Static things up to this many times as large as what moves count for framing; a landscape does not."""
@@ -43,6 +43,10 @@ class Placement:
         for batch in self._rigid:
             batch.first = first
             first += batch.count
+        self._animated: dict[int, list[MeshBatch]] = {}
+        for batch in self._rigid:
+            if batch.items[0][1].animated:  # such items have batches of their own
+                self._animated.setdefault(id(batch.items[0][1]), []).append(batch)
         self._rows = None
         if self._rigid:
             transforms = np.concatenate([b.transforms for b in self._rigid])
@@ -87,6 +91,24 @@ class Placement:
             if not there[1]:
                 self._follow_particles(particle_q)
         self._fresh = False
+        self._measure()
+
+    def follow_stage(self, changes: list[ItemChange]) -> None:
+        """Take what the animation of the stage says; visibility is the renderer's matter."""
+        for change in changes:
+            if isinstance(change.item, PointsItem):
+                for grains in self._grains:
+                    if grains.item is change.item and change.points is not None:
+                        grains.write_positions(change.points)
+                continue
+            for batch in self._animated.get(id(change.item), ()):
+                if change.transforms is not None:
+                    change.item.transforms = batch.transforms = change.transforms
+                    batch.write_rows(self._rows.put(batch.first, change.transforms))
+                if change.points is not None:
+                    batch.deform(change.points)
+                    span = slice(batch.first, batch.first + batch.count)
+                    self._centers[span], self._halves[span] = batch.center, batch.half_extent
         self._measure()
 
     def can_stay(self, values: object | None) -> bool:

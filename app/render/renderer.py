@@ -89,14 +89,26 @@ class Renderer:
         self._shadow.forget()
         self._moved += 1
 
-    def update(self, body_q: object | None = None, particle_q: object | None = None) -> None:
+    def update(
+        self, body_q: object | None = None, particle_q: object | None = None, time_code: float | None = None
+    ) -> None:
         """Take new poses of bodies [n, 7] and positions of particles [n, 3]: NumPy or engine arrays, None if unchanged.
 
-        Arrays on the GPU that draws go from there into what is drawn without visiting the host.
+        Arrays on the GPU that draws go from there into what is drawn without visiting the host. `time_code` lets what the
+        stage itself animates follow.
         """
-        if self.placement is not None:
-            self.placement.update(body_q, particle_q)
-            self._moved += 1
+        if self.placement is None:
+            return
+        self.placement.update(body_q, particle_q)
+        if self.scene.animation is not None and time_code is not None:
+            changes = self.scene.animation.at(time_code)
+            self.placement.follow_stage(changes)
+            shown = [c for c in changes if c.visible is not None and c.visible != c.item.visible]
+            for change in shown:
+                change.item.visible = change.visible
+            if shown:
+                self.scene.changed()
+        self._moved += 1
 
     @property
     def bounds(self):

@@ -7,6 +7,7 @@ name what moves them: a body (the matrix is then relative to the body's pose) or
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -63,6 +64,7 @@ class Item:
         material: index into `RenderScene.materials`.
         color: display colour, linear red, green, blue, opacity, float32 [4].
         particles: what moves the points; None when they are rigid.
+        animated: whether the stage itself moves, shows or deforms it while it plays.
     """
 
     path: str
@@ -71,6 +73,7 @@ class Item:
     material: int = 0
     color: np.ndarray = field(default_factory=lambda: np.array([*DEFAULT_GREY, 1.0], np.float32))
     particles: ParticleRange | None = None
+    animated: bool = False
 
 
 @dataclass(eq=False)
@@ -222,6 +225,30 @@ class CameraItem:
 
 
 @dataclass(eq=False)
+class ItemChange:
+    """What a stage's animation makes of an item; None for what stays.
+
+    Attributes:
+        item: the item.
+        transforms: as `MeshItem.transforms`.
+        points: as `Geometry.points`, or centres of spheres.
+        visible: whether it is shown.
+    """
+
+    item: Item
+    transforms: np.ndarray | None = None
+    points: np.ndarray | None = None
+    visible: bool | None = None
+
+
+class Animation(Protocol):
+    """Time samples of a stage."""
+
+    def at(self, time_code: float) -> list[ItemChange]:
+        """What they say for a time."""
+
+
+@dataclass(eq=False)
 class RenderScene:
     """Everything that is drawn.
 
@@ -236,6 +263,9 @@ class RenderScene:
         body_paths: prim path of each body.
         ground_height: height of the simulated ground along the up axis [m], None without one.
         notes: what could not be drawn as authored, (prim path, message).
+        animation: what the stage itself moves, None where it moves nothing.
+        start_time_code: time code of the start in the stage's own counting.
+        time_codes_per_second: of the stage.
         version: goes up when items were changed in place.
     """
 
@@ -252,6 +282,9 @@ class RenderScene:
     body_paths: list[str] = field(default_factory=list)
     ground_height: float | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
+    animation: Animation | None = None
+    start_time_code: float = 0.0
+    time_codes_per_second: float = 24.0
     version: int = 0
 
     @property
@@ -263,6 +296,10 @@ class RenderScene:
     def up(self) -> np.ndarray:
         """Unit vector of the up axis [3]."""
         return np.eye(3)[self.up_axis]
+
+    def time_code(self, seconds: float) -> float:
+        """Time code of the stage that long after the start."""
+        return self.start_time_code + seconds * self.time_codes_per_second
 
     def changed(self) -> None:
         """Tell renderers that items (visibility, colours, materials) were changed in place."""

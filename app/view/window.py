@@ -163,4 +163,4 @@ class FrameShower:
             self._scene, self._frame = scene, None
         if frame is not None and frame is not self._frame:
             self._frame = frame
-            self._renderer.update(frame.rows("body_q"), frame.rows("particle_q"))
+            self._renderer.update(frame.rows("body_q"), frame.rows("particle_q"), scene.time_code(frame.time))

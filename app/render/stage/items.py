@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pxr import Sdf, Usd, UsdGeom, UsdShade
 
 from app.render.scene import DEFAULT_GREY, CurvesItem, Geometry, MeshItem, ParticleRange, PointsItem, RenderScene
 from app.render.stage import solids
+from app.render.stage.animation import Moving, StageAnimation
 from app.render.stage.grains import curves_values, points_values
 from app.render.stage.looks import LookReader
 from app.render.stage.mesh import mesh_geometry
@@ -26,16 +27,18 @@ class Place:
         bodies: [k] body of each copy, or -1.
         to_root: for prims below a prototype: world of the stage to the prototype's root [4, 4].
         paths: name of each copy, or None.
+        moving: where the copies are at other times, if the stage moves them.
     """
 
     transforms: np.ndarray
     bodies: np.ndarray
     to_root: np.ndarray | None = None
     paths: list[str] | None = None
+    moving: Moving | None = None
 
     def below(self, world: np.ndarray) -> Place:
         """The copies of a prim of the prototype whose own place on the stage is `world` [4, 4]."""
-        return Place(self.transforms @ (self.to_root @ world), self.bodies, None, self.paths)
+        return replace(self, transforms=self.transforms @ (self.to_root @ world), to_root=None)
 
 
 class ItemMaker:
@@ -54,7 +57,9 @@ class ItemMaker:
         meters: float,
         *,
         auto_smooth: bool,
+        animation: StageAnimation,
     ):
+        self._animation = animation
         self.looks = LookReader(stage, time)
         self._scene, self._motions, self._time, self._meters = scene, motions, time, meters
         self._auto_smooth = auto_smooth
@@ -67,10 +72,15 @@ class ItemMaker:
             if UsdGeom.Gprim(prim):
                 self._scene.notes.append((prim.GetPath().pathString, f"{kind} is not drawn"))
             return
+        lists = (self._scene.meshes, self._scene.points, self._scene.curves)
+        before = [len(items) for items in lists]
         try:
             maker(self, prim, place, {"visible": visible, "purpose": purpose})
         except ValueError as error:
             self._scene.notes.append((prim.GetPath().pathString, f"{error}; it is not drawn"))
+        for items, count in zip(lists, before, strict=True):
+            for item in items[count:]:
+                self._animation.follow(prim, item, place.moving)
 
     # solids --------------------------------------------------------------------------------------------------------
     def solid(self, prim: Usd.Prim, place: Place, common: dict, geometry: Geometry, shape: np.ndarray) -> None:
@@ -82,7 +92,9 @@ class ItemMaker:
         look, path = self.looks.look(prim), prim.GetPath().pathString
         motion = self._motions.points.get(path)
         subsets = self._subsets(prim, look.index)
-        key = (_shared_path(prim), look.uv_name, look.index if subsets else -1, motion is not None)
+        deforms = UsdGeom.PointBased(prim).GetPointsAttr().ValueMightBeTimeVarying()
+        own = prim.GetPath() if deforms else _shared_path(prim)
+        key = (own, look.uv_name, look.index if subsets else -1, motion is not None)
         if key not in self._geometries:
             self._geometries[key] = mesh_geometry(
                 prim,
@@ -92,6 +104,7 @@ class ItemMaker:
                 dynamic=motion is not None,
                 subset_materials=subsets,
                 material=look.index,
+                whole=deforms,
             )
         geometry = self._geometries[key]
         if geometry is None:
@@ -214,7 +227,7 @@ class ItemMaker:
 
 def replace_transforms(place: Place, shape: np.ndarray) -> Place:
     """The place of something that is `shape` [4, 4] away from the prim's space."""
-    return Place(place.transforms @ shape, place.bodies, place.to_root, place.paths)
+    return replace(place, transforms=place.transforms @ shape)
 
 
 def _shared_path(prim: Usd.Prim) -> Sdf.Path:

@@ -25,6 +25,7 @@ def mesh_geometry(
     dynamic: bool = False,
     subset_materials: dict[int, np.ndarray] | None = None,
     material: int = 0,
+    whole: bool = False,
 ) -> Geometry | None:
     """Triangles of a mesh prim in its own space; None when it has none.
 
@@ -36,6 +37,7 @@ def mesh_geometry(
         dynamic: points move: leave normals out, and keep points whole.
         subset_materials: faces of the subsets that have a material of their own, by material index.
         material: index of the material of all other faces.
+        whole: keep the polygons of a subdivision surface: the stage moves its points.
 
     Raises:
         ValueError: if the topology is broken.
@@ -55,7 +57,7 @@ def mesh_geometry(
     if not len(topology.triangles):
         return None
     parents = None
-    if not dynamic and _is_subdivided(mesh, time) and (counts >= 3).all():
+    if not (dynamic or whole) and _is_subdivided(mesh, time) and (counts >= 3).all():
         cage, sharp = subdivide(_cage(mesh, time, points, counts, indices, {"uvs": uvs, "colors": colors}))
         parents = np.arange(len(counts)) if cage.parents is None else cage.parents
         points = cage.points.astype(np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 from pxr import Usd, UsdGeom, UsdLux
 
 from app.render.scene import DEFAULT_GREY, MeshItem, RenderScene
+from app.render.stage.animation import StageAnimation
 from app.render.stage.items import ItemMaker, Place
 from app.render.stage.lights import read_camera, read_light
 from app.render.stage.motions import Motions, rigid_part
@@ -136,13 +137,19 @@ class _StageReader:
         self.scene = RenderScene(up_axis="XYZ".index(up if known else "Y"), meters_per_unit=self._meters)
         if not known:
             self.scene.notes.append(("/", f"upAxis is {up!r}; expected X, Y or Z; Y is taken"))
-        self._make = ItemMaker(stage, self.scene, motions, time, self._meters, auto_smooth=auto_smooth)
+        self._animation = StageAnimation(stage, time, self._meters)
+        self._make = ItemMaker(
+            stage, self.scene, motions, time, self._meters, auto_smooth=auto_smooth, animation=self._animation
+        )
 
     def read(self) -> RenderScene:
         root = self._stage.GetPseudoRoot()
         self._visit(root, _Inherited(True, "default", None), None, 0)
         self.scene.materials = self._make.looks.materials
         self.scene.notes += self._make.looks.notes
+        self.scene.animation = self._animation or None
+        self.scene.start_time_code = float(self._stage.GetStartTimeCode())
+        self.scene.time_codes_per_second = float(self._stage.GetTimeCodesPerSecond())
         return self.scene
 
     def _visit(self, root: Usd.Prim, inherited: _Inherited, place: Place | None, depth: int) -> None:
@@ -197,7 +204,7 @@ class _StageReader:
         """One copy: where the prim is, relative to the body that carries it."""
         world = self._scaled(self._world(prim))
         if here.body is None:
-            return Place(world[None], np.full(1, -1, np.int32))
+            return Place(world[None], np.full(1, -1, np.int32), moving=self._animation.world(prim))
         index, stretch = self._motions.bodies[here.body]
         pose = rigid_part(self._world(self._stage.GetPrimAtPath(here.body)), stretch, self._meters)
         return Place((np.linalg.inv(pose) @ world)[None], np.full(1, index, np.int32))
@@ -252,7 +259,8 @@ class _StageReader:
                 matrix = np.linalg.inv(pose) @ matrix
             transforms[k] = matrix
         paths = [f"{path}[{row}]" for row in rows.tolist()]
-        return Place(transforms, bodies, inverse, paths)
+        moving = self._animation.instances(prim, rows) if (bodies < 0).all() else None
+        return Place(transforms, bodies, inverse, paths, moving)
 
     def _add_light(self, prim: Usd.Prim, here: _Inherited) -> None:
         place = self._standing(prim, here)
@@ -262,6 +270,7 @@ class _StageReader:
             return
         light.body, light.visible = int(place.bodies[0]), here.visible
         self.scene.lights.append(light)
+        self._animation.follow(prim, light, place.moving)
 
     def _add_camera(self, prim: Usd.Prim, here: _Inherited) -> None:
         place = self._standing(prim, here)
