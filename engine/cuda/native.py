@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
 from engine.cuda import nvrtc
 from engine.cuda.driver import error_of
+from engine.cuda.prelude import WAIT
 from engine.taping import active_tape
 
 #: Sums over the threads of a warp and of a block, in a fixed order.
@@ -48,11 +50,16 @@ def keep_for_graph(device: Any, *used: Any) -> None:
         device.captures[-1].keep.append(used)
 
 
+#: where kernels begin: as nodes of graphs they come early, and wait for the kernel before
+_BEGINNING = re.compile(r'(extern "C" __global__[^{]*\{)')
+
+
 class NativeKernel:
     """A kernel `name` in `text`, which takes one struct by value; `form` is the struct's layout for `struct.pack`."""
 
     def __init__(self, text: str, name: str, form: str, threads: int):
-        self.text, self.name, self.threads = PRELUDE + text, name, threads
+        text = _BEGINNING.sub(r"\1 wait_for_kernel_before();", text)
+        self.text, self.name, self.threads = PRELUDE + WAIT + text, name, threads
         self.pack = struct.Struct(form).pack
         self._loaded: dict[int, tuple[Any, int]] = {}
 
@@ -66,6 +73,7 @@ class NativeKernel:
         if found is None:
             found = self._loaded[device.ordinal] = device.load(self.compile(f"sm_{device.arch}"), self.name)
         stream = device.stream.cuda_stream
-        code = device.enter(device.table, found[1], blocks, self.threads, 0, stream, self.pack(*args))
+        enter = device.enter_graph if device.captures else device.enter
+        code = enter(device.table, found[1], blocks, self.threads, 0, stream, self.pack(*args))
         if code:
             raise error_of(code, f"launching '{self.name}'")

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-PRELUDE = r"""
+WAIT = r"""
+// A node of a graph is brought to the GPU while the one before ends, and waits here for what that has written.
+__device__ __forceinline__ void wait_for_kernel_before() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+__device__ __forceinline__ void let_next_kernel_come() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+"""
+
+PRELUDE = (
+    r"""
 typedef long long i64; typedef unsigned long long u64; typedef unsigned int u32; typedef char* ptr_t;
 struct half_t { unsigned short bits; };
 __device__ __forceinline__ float from_half(half_t h) { float f; asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h.bits)); return f; }
@@ -86,18 +101,9 @@ __device__ __forceinline__ void sync_lanes(int width) {
   if (width > 32) __syncthreads();
   else __syncwarp((0xffffffffu >> (32 - width)) << (threadIdx.x & (32 - width)));
 }
-// A node of a graph is brought to the GPU while the one before ends, and waits here for what that has written.
-__device__ __forceinline__ void wait_for_kernel_before() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
-__device__ __forceinline__ void let_next_kernel_come() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;");
-#endif
-}
 """
+    + WAIT
+)
 
 #: The stack on which differentiated loops keep values: it starts in the thread's own memory and moves to the heap. What
 #: is popped stays readable until the next push.

@@ -25,11 +25,29 @@ struct Args { const S* values; S* sums; S* totals; u64* told; u32* header; i64 c
 constexpr int ITEMS = 8, TILE = 2048;
 constexpr u64 OWN = 1ull << 32, ALL_BEFORE = 2ull << 32;
 
+struct alignas(16) Pack { S v[16 / sizeof(S)]; };
+// scalars whose places allow it move 16 bytes at a time
+__device__ __forceinline__ bool in_packs(const Args& a, const S* at, i64 first) {
+  return a.width == 1 && first + ITEMS <= a.count && (u64(at) & 15) == 0;
+}
 __device__ __forceinline__ void load(const Args& a, i64 first, int part, S* own) {
+  if (in_packs(a, a.values, first)) {
+    #pragma unroll
+    for (int k = 0; k < ITEMS; k += 16 / sizeof(S)) *(Pack*)(own + k) = *(const Pack*)(a.values + first + k);
+    return;
+  }
   #pragma unroll
   for (int k = 0; k < ITEMS; ++k) own[k] = first + k < a.count ? a.values[(first + k) * a.width + part] : S(0);
 }
 __device__ __forceinline__ void store(const Args& a, i64 first, int part, S sum, const S* own) {
+  if (in_packs(a, a.sums, first)) {
+    alignas(16) S out[ITEMS];
+    #pragma unroll
+    for (int k = 0; k < ITEMS; ++k) { const S next = sum + own[k]; out[k] = a.inclusive ? next : sum; sum = next; }
+    #pragma unroll
+    for (int k = 0; k < ITEMS; k += 16 / sizeof(S)) *(Pack*)(a.sums + first + k) = *(const Pack*)(out + k);
+    return;
+  }
   #pragma unroll
   for (int k = 0; k < ITEMS; ++k) {
     const S next = sum + own[k];
@@ -41,7 +59,7 @@ extern "C" __global__ void __launch_bounds__(256) add_tile(const Args a) {
   __shared__ S shared[8];
   __shared__ bool is_last;
   const i64 tile = blockIdx.x / a.width; const int part = blockIdx.x % a.width;
-  S own[ITEMS], total = S(0), all;
+  alignas(16) S own[ITEMS]; S total = S(0), all;
   load(a, tile * TILE + threadIdx.x * ITEMS, part, own);
   #pragma unroll
   for (int k = 0; k < ITEMS; ++k) total = total + own[k];
@@ -72,7 +90,7 @@ extern "C" __global__ void __launch_bounds__(256) scan_tile(const Args a) {
   __shared__ S shared[8];
   const i64 tile = blockIdx.x / a.width; const int part = blockIdx.x % a.width;
   const i64 first = tile * TILE + threadIdx.x * ITEMS;
-  S own[ITEMS], total = S(0), all;
+  alignas(16) S own[ITEMS]; S total = S(0), all;
   load(a, first, part, own);
   #pragma unroll
   for (int k = 0; k < ITEMS; ++k) total = total + own[k];
@@ -90,7 +108,7 @@ extern "C" __global__ void __launch_bounds__(256) scan_at_once(const Args a) {
   __syncthreads();
   const i64 tile = ticket / a.width; const int part = ticket % a.width;
   const i64 first = tile * TILE + t * ITEMS;
-  S own[ITEMS], total = S(0), all;
+  alignas(16) S own[ITEMS]; S total = S(0), all;
   load(a, first, part, own);
   #pragma unroll
   for (int k = 0; k < ITEMS; ++k) total = total + own[k];
