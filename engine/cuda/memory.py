@@ -196,8 +196,12 @@ class CudaMemory:
             copy_strided(self.device, data, target)
 
     def upload(self, data: DeviceData, host: np.ndarray) -> None:
-        """Copies dense host values to dense contents; they have arrived when this returns."""
+        """Copies dense host values to dense contents; whatever is launched later finds them there."""
+        from engine.cuda.small_writes import MOST, write_small
+
         device = self.device.start()
+        if host.nbytes <= MOST and write_small(device, data.ctypes.data, host.tobytes()):
+            return
         stream = device.side_stream if device.captures else device.stream.handle
         call("cuMemcpyHtoDAsync", data.ctypes.data, host.ctypes.data, host.nbytes, stream)
         call("cuStreamSynchronize", stream)

@@ -24,7 +24,7 @@ from engine.spatial.bvh_layout import (
 )
 from engine.spatial.descriptor import take_descriptor
 from engine.spatial.forest import build_forest, checked_groups
-from engine.spatial.packed_order import PackedOrder, packed_tree
+from engine.spatial.packed_order import PackedOrder, PackedTree
 from engine.taping import structures
 
 INFINITY = float("inf")
@@ -75,6 +75,21 @@ def fit_boxes(
                     upper = en.max(upper, leaves[leaf, axis + 3, k])
             nodes[node, axis, slot] = lower
             nodes[node, axis + 3, slot] = upper
+
+
+@en.kernel
+def count_leaves(count: int, leaves: en.array3d(dtype=float)):
+    """How many of `count` boxes lie in every leaf, if they fill one after the other."""
+    leaf = en.tid()
+    leaves[leaf, COUNT_ROW, 0] = en.bitcast(en.min(LEAF_SIZE, count - leaf * LEAF_SIZE), en.float32)
+
+
+@en.kernel
+def note_wrong_boxes(lowers: en.array(dtype=en.vec3), uppers: en.array(dtype=en.vec3), wrong: en.array(dtype=int)):
+    """How many boxes there are from the first one on that is not finite."""
+    i = en.tid()
+    if not (en.isfinite(lowers[i]) and en.isfinite(uppers[i])):
+        en.atomic_max(wrong, 0, lowers.shape[0] - i)
 
 
 def parents_of(child: np.ndarray) -> np.ndarray:
@@ -172,16 +187,19 @@ class Bvh:
                 self._descriptor[GROUP_COUNT] = len(roots)
         elif self._packed is None:
             self._packed = PackedOrder(self.lowers.shape[0], self.device)
-            self._adopt(packed_tree(self.lowers.shape[0]))
+            self._adopt_packed(PackedTree(self.lowers.shape[0], self.device))
         if self._packed is not None:
             self._packed.fill(self.lowers, self.uppers, self._numbers)
         self.refit()
 
     def _check(self) -> None:
-        lower, upper = self.lowers.numpy(), self.uppers.numpy()
-        wrong = np.flatnonzero(~(np.isfinite(lower) & np.isfinite(upper)).all(axis=1))
-        if len(wrong):
-            raise EngineError(f"Bvh: box {wrong[0]} is {lower[wrong[0]]} to {upper[wrong[0]]}; expected finite numbers")
+        count, wrong = self.lowers.shape[0], en.zeros(1, dtype=en.int32)
+        en.launch(note_wrong_boxes, count, [self.lowers, self.uppers], [wrong], record_tape=False)
+        left = int(wrong.numpy()[0])
+        if left:
+            i = count - left
+            low, high = self.lowers.numpy()[i], self.uppers.numpy()[i]
+            raise EngineError(f"Bvh: box {i} is {low} to {high}; expected finite numbers")
 
     def _adopt(self, tree: BvhTree) -> None:
         """Allocate the arrays of a tree; boxes are fitted afterwards."""
@@ -197,10 +215,20 @@ class Bvh:
         self._numbers = en.array(numbers, dtype=en.int32)
         self._leaves = en.array(leaves, dtype=en.float32)
         self._parents = en.array(parents_of(tree.child), dtype=en.int32)
-        self._descriptor[NODES] = self._nodes.ptr
-        self._descriptor[LEAVES] = self._leaves.ptr
-        self._descriptor[PARENTS] = self._parents.ptr
-        self._descriptor[PRIMITIVE_COUNT] = len(tree.order)
+        self._describe()
+
+    def _adopt_packed(self, tree: PackedTree) -> None:
+        """Allocate the arrays of a tree over boxes in order; `PackedOrder` says which they are."""
+        self._level_starts, self._child = tree.level_starts, tree.child
+        self._nodes, self._parents = tree.nodes, tree.parents
+        self._numbers = en.empty((tree.leaf_count, LANES), dtype=en.int32)
+        self._leaves = en.zeros((tree.leaf_count, BLOCK_ROWS, LANES), dtype=en.float32)
+        en.launch(count_leaves, tree.leaf_count, [self.lowers.shape[0]], [self._leaves])
+        self._describe()
+
+    def _describe(self) -> None:
+        arrays = {NODES: self._nodes.ptr, LEAVES: self._leaves.ptr, PARENTS: self._parents.ptr}
+        self._descriptor.update({**arrays, PRIMITIVE_COUNT: self.lowers.shape[0]})
 
     def refit(self) -> None:
         """Bring the hierarchy up to date after the boxes changed. Runs as kernels, so it can be captured in a graph.

@@ -41,6 +41,15 @@ class Descriptor:
 
     def __setitem__(self, which: Any, value: Any) -> None:
         self._words[which] = value
+        self._send()
+
+    def update(self, words: dict[int, int]) -> None:
+        """Sets several words at once."""
+        for which, value in words.items():
+            self._words[which] = value
+        self._send()
+
+    def _send(self) -> None:
         if self.device.is_cuda:
             self.device.memory.write(self._memory, self._words)
 

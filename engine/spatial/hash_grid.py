@@ -227,8 +227,7 @@ class HashGrid:
         self._group_room: Any = None
         self._native = runs_on(self.device)
         self._descriptor = take_descriptor(self, self.device)
-        self._descriptor[[DIM_X, DIM_Y, DIM_Z]] = dims
-        self._descriptor[STARTS] = self._starts.ptr
+        self._descriptor.update({DIM_X: dims[0], DIM_Y: dims[1], DIM_Z: dims[2], STARTS: self._starts.ptr})
         self.id = en.uint64(self._descriptor.address)
 
     def kernel_arrays(self) -> list[Any] | None:

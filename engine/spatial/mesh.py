@@ -106,8 +106,8 @@ class Mesh:
         self._descriptor = take_descriptor(self, self.device)
         self.id = en.uint64(self._descriptor.address)
         _meshes[int(self.id)] = self
+        self._velocities = self._checked_velocities(velocities)
         self._write_descriptor()
-        self.velocities = velocities
         self.refit()
 
     def _is_built_by_kernels(self) -> bool:
@@ -139,16 +139,20 @@ class Mesh:
 
     @velocities.setter
     def velocities(self, velocities: Any) -> None:
-        if velocities is not None:
-            velocities = _checked_array("velocities", velocities, en.vec3)
-            if velocities.shape != self.points.shape:
-                raise EngineError(
-                    f"Mesh: velocities have {velocities.shape[0]} entries; expected one for each of the "
-                    f"{self.points.shape[0]} points"
-                )
-        self._velocities = velocities
+        velocities = self._velocities = self._checked_velocities(velocities)
         self._descriptor[layout.VELOCITIES] = 0 if velocities is None else velocities.ptr
         structures.changed(self)
+
+    def _checked_velocities(self, velocities: Any) -> Any:
+        if velocities is None:
+            return None
+        velocities = _checked_array("velocities", velocities, en.vec3)
+        if velocities.shape != self.points.shape:
+            raise EngineError(
+                f"Mesh: velocities have {velocities.shape[0]} entries; expected one for each of the "
+                f"{self.points.shape[0]} points"
+            )
+        return velocities
 
     def hidden_arrays(self) -> dict[int, Any]:
         """By descriptor word for the address of gradients: the arrays that kernels reach through the id."""
@@ -218,21 +222,25 @@ class Mesh:
             )
 
     def _write_descriptor(self) -> None:
-        words = self._descriptor
-        words[layout.POINTS] = self.points.ptr
-        words[layout.INDICES] = self.indices.ptr
-        words[layout.NODES] = self._nodes.ptr
-        words[layout.PACKETS] = self._packets.ptr
-        words[layout.FEATURE_IDS] = self._feature_ids.ptr
-        words[layout.FEATURE_NORMALS] = self._feature_normals.ptr
-        words[layout.DIPOLES] = 0 if self._dipoles is None else self._dipoles.ptr
-        words[layout.PARENTS] = self._parents.ptr
-        for word, value in ((NODES, self._nodes.ptr), (LEAVES, self._packets.ptr), (PARENTS, self._parents.ptr)):
-            words[layout.BVH + word] = value
+        words = {
+            layout.POINTS: self.points.ptr,
+            layout.INDICES: self.indices.ptr,
+            layout.VELOCITIES: 0 if self._velocities is None else self._velocities.ptr,
+            layout.NODES: self._nodes.ptr,
+            layout.PACKETS: self._packets.ptr,
+            layout.FEATURE_IDS: self._feature_ids.ptr,
+            layout.FEATURE_NORMALS: self._feature_normals.ptr,
+            layout.DIPOLES: 0 if self._dipoles is None else self._dipoles.ptr,
+            layout.PARENTS: self._parents.ptr,
+            layout.BVH + NODES: self._nodes.ptr,
+            layout.BVH + LEAVES: self._packets.ptr,
+            layout.BVH + PARENTS: self._parents.ptr,
+            layout.POINT_COUNT: self.points.shape[0],
+            layout.TRIANGLE_COUNT: self.indices.shape[0] // 3,
+        }
         if self._roots is not None:
-            words[layout.BVH + GROUPS], words[layout.BVH + GROUP_COUNT] = self._roots.ptr, len(self._roots)
-        words[layout.POINT_COUNT] = self.points.shape[0]
-        words[layout.TRIANGLE_COUNT] = self.indices.shape[0] // 3
+            words |= {layout.BVH + GROUPS: self._roots.ptr, layout.BVH + GROUP_COUNT: len(self._roots)}
+        self._descriptor.update(words)
 
 
 def mesh_by_id(id: int) -> Mesh | None:

@@ -18,7 +18,7 @@ from engine.spatial.forest import build_forest
 from engine.spatial.mesh_features import find_features
 from engine.spatial.mesh_layout import LANES, PACKET_FACE_ROW, PACKET_ROWS
 from engine.spatial.mesh_topology import mesh_topology
-from engine.spatial.packed_order import PackedOrder, packed_tree
+from engine.spatial.packed_order import PackedOrder, PackedTree
 
 
 @dataclass
@@ -82,12 +82,12 @@ def parts_from_kernels(points: Any, indices: Any) -> MeshParts:
     en.launch(bound_triangles, count, [points, indices], [lowers, uppers])
     packed = PackedOrder(count, device)
     packed.sort(lowers, uppers)
-    tree = packed_tree(count)
-    packet_faces = en.empty((len(tree.leaf_starts) - 1, LANES), dtype=en.int32, device=device)
-    packets = en.zeros((len(tree.leaf_starts) - 1, PACKET_ROWS, LANES), dtype=en.float32, device=device)
+    tree = PackedTree(count, device)
+    packet_faces = en.empty((tree.leaf_count, LANES), dtype=en.int32, device=device)
+    packets = en.zeros((tree.leaf_count, PACKET_ROWS, LANES), dtype=en.float32, device=device)
     en.launch(fill_packet_faces, packet_faces.shape, [packed.numbers, count], [packet_faces, packets])
-    return MeshParts(**_tree_arrays(tree), packet_faces=packet_faces, packets=packets,
-                     **_named(find_features(points, indices)))  # fmt: skip
+    return MeshParts(tree.level_starts, tree.child, tree.nodes, tree.parents, packet_faces, packets,
+                     *find_features(points, indices))  # fmt: skip
 
 
 def parts_from_host(points: Any, indices: Any, groups: np.ndarray | None) -> MeshParts:

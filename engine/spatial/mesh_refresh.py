@@ -24,23 +24,23 @@ _EMPTY = int(EMPTY)
 
 @en.kernel
 def note_wrong(points: en.array(dtype=en.vec3), indices: en.array(dtype=int), wrong: en.array(dtype=int)):
-    """The first index out of range and the first point that is not finite, into `wrong`."""
+    """How many indices there are from the first one out of range on, and points from the first one that is not finite."""
     i = en.tid()
     if i < indices.shape[0]:
         if indices[i] < 0 or indices[i] >= points.shape[0]:
-            en.atomic_min(wrong, 0, i)
+            en.atomic_max(wrong, 0, indices.shape[0] - i)
     if i < points.shape[0]:
         if not en.isfinite(points[i]):
-            en.atomic_min(wrong, 1, i)
+            en.atomic_max(wrong, 1, points.shape[0] - i)
 
 
 def first_wrong(points: Any, indices: Any) -> tuple[int, int]:
     """The first index out of range and the first point that is not finite; counts of either where there is none."""
     counts = indices.shape[0], points.shape[0]
-    wrong = en.array(counts, dtype=en.int32, device=points.device)
+    wrong = en.zeros(2, dtype=en.int32, device=points.device)
     en.launch(note_wrong, max(counts), [points, indices], [wrong], record_tape=False)
     first, second = wrong.numpy()
-    return int(first), int(second)
+    return counts[0] - int(first), counts[1] - int(second)
 
 
 @en.kernel

@@ -7,14 +7,14 @@ Faloutsos, "Hilbert R-tree", VLDB 1994; the curve's formula is Skilling's, "Prog
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
-
-import numpy as np
 
 import engine as en
 from engine.device_algorithms import radix_sort_pairs
 from engine.device_algorithms.blocks import cut
-from engine.spatial.bvh import EMPTY, LEAF_SIZE, WIDTH, BvhTree
+from engine.spatial.bvh import EMPTY, LEAF_SIZE, WIDTH
+from engine.spatial.bvh_layout import BLOCK_ROWS, COUNT_ROW, LANES, NUMBER_ROW
 
 INFINITY = float("inf")
 
@@ -144,32 +144,67 @@ class PackedOrder:
         radix_sort_pairs(self._keys, self.numbers, self._count, end_bit=3 * AXIS_BITS)
 
 
-def packed_tree(count: int) -> BvhTree:
-    """The tree over `count` boxes in order; its boxes are inverted, to be fitted."""
-    leaf_count = -(-count // LEAF_SIZE)
-    sizes = [-(-leaf_count // WIDTH)]
-    while sizes[-1] > 1:
-        sizes.append(-(-sizes[-1] // WIDTH))
-    level_starts = np.concatenate([[0], np.cumsum(sizes[::-1])])
-    children = []
-    for level, first in enumerate(level_starts[:-1]):
-        node_count = level_starts[level + 1] - first
-        place = np.arange(node_count * WIDTH)
-        deepest = level == len(sizes) - 1
-        child_count = leaf_count if deepest else sizes[len(sizes) - 2 - level]
+@en.kernel
+def fill_packed_tree(
+    count: int,
+    leaf_count: int,
+    child: en.array2d(dtype=int),
+    nodes: en.array3d(dtype=float),
+    parents: en.array(dtype=int),
+):
+    """The nodes of the tree over `count` boxes, root first, their own boxes inverted; one thread per slot."""
+    node, slot = en.tid()
+    size = (leaf_count + WIDTH - 1) / WIDTH
+    first = child.shape[0] - size
+    below = leaf_count
+    first_below = 0
+    deepest = True
+    while node < first:
+        below = size
+        first_below = first
+        size = (size + WIDTH - 1) / WIDTH
+        first = first - size
+        deepest = False
+    place = (node - first) * WIDTH + slot
+    code = en.static(int(EMPTY))
+    if place < below:
         if deepest:
-            used = np.minimum(LEAF_SIZE, count - place * LEAF_SIZE)
-            code = ~(place * LEAF_SIZE + used - 1)
+            used = en.min(LEAF_SIZE, count - place * LEAF_SIZE)
+            code = -(place * LEAF_SIZE + used)  # ~(… - 1)
         else:
-            code = level_starts[level + 1] + place
-        children.append(np.where(place < child_count, code, EMPTY).astype(np.int32).reshape(-1, WIDTH))
-    child = np.concatenate(children)
-    starts = np.minimum(np.arange(leaf_count + 1) * LEAF_SIZE, count).astype(np.int32)
-    return BvhTree(
-        child=child,
-        order=np.arange(count, dtype=np.int32),
-        leaf_starts=starts,
-        level_starts=level_starts.astype(np.int32),
-        lower=np.full((*child.shape, 3), np.inf, np.float32),
-        upper=np.full((*child.shape, 3), -np.inf, np.float32),
-    )
+            code = first_below + place
+            parents[code] = node
+    if node == 0 and slot == 0:
+        parents[0] = -1
+    child[node, slot] = code
+    for axis in range(3):
+        nodes[node, axis, slot] = en.float32(INFINITY)
+        nodes[node, axis + 3, slot] = en.float32(-INFINITY)
+    nodes[node, NUMBER_ROW, slot] = en.bitcast(code, en.float32)
+    children = en.where(slot == 0, en.min(WIDTH, below - (node - first) * WIDTH), 0)
+    nodes[node, COUNT_ROW, slot] = en.bitcast(children, en.float32)
+
+
+class PackedTree:
+    """The tree that packs boxes which are in order: eight a leaf, eight leaves a node, and so on.
+
+    Attributes:
+        leaf_count: How many leaves; leaf `i` holds the boxes from `LEAF_SIZE * i` on.
+        level_starts: First node of every level, the root's first, then node_count.
+        child: Child codes as of `BvhTree`, int32, shape [node_count, WIDTH].
+        nodes: Nodes as queries read them, see `bvh_layout`; their boxes are to be fitted.
+        parents: Parent of every node, -1 for the root, int32.
+    """
+
+    def __init__(self, count: int, device: Any):
+        self.leaf_count = -(-count // LEAF_SIZE)
+        sizes = [-(-self.leaf_count // WIDTH)]
+        while sizes[-1] > 1:
+            sizes.append(-(-sizes[-1] // WIDTH))
+        self.level_starts = [0, *itertools.accumulate(sizes[::-1])]
+        node_count = self.level_starts[-1]
+        self.child = en.empty((node_count, WIDTH), dtype=en.int32, device=device)
+        self.nodes = en.empty((node_count, BLOCK_ROWS, LANES), dtype=en.float32, device=device)
+        self.parents = en.empty(node_count, dtype=en.int32, device=device)
+        arrays = [self.child, self.nodes, self.parents]
+        en.launch(fill_packed_tree, self.child.shape, [count, self.leaf_count], arrays)
