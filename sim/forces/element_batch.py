@@ -7,13 +7,13 @@ import numpy as np
 import engine as en
 from sim.device_arrays import device_array
 from sim.forces.bending import hinge_force
-from sim.forces.element_table import HOST_CODES, NO_PLACE, element_table
+from sim.forces.element_table import NO_PLACE, element_table
+from sim.forces.hosting import CODES, hosted_pose
 from sim.forces.slots import leave, new_slots
 from sim.forces.springs import spring_force
 from sim.forces.tetrahedra import tetrahedron_force
 
 SPAN = 32  # elements of one type start at multiples of this, so that a warp has elements of one type only
-CODES = en.constant(HOST_CODES)
 NONE = en.constant(NO_PLACE)
 
 
@@ -34,13 +34,13 @@ class ElementBatch:
         """`triangle_force` is the force function of the membrane; `widest` as in `element_table`."""
         families = ("spring", "tri", "edge", "tet")
         elements = {family: model._element_indices(family) for family in families}
-        table = element_table(model.particle_count, elements, widest)
+        table = element_table(model.particle_count, elements, widest, by_triangle=True)
         self.width = table.width
         self.slots = new_slots(table.slot_count)
         self.row_start = device_array(table.row_start, "int32", model.device)
         self._places = [device_array(getattr(table, family), "int32", model.device) for family in families]
         self._lone = device_array(table.lone, "int32", model.device)
-        self._host = device_array(table.host, "int32", model.device)
+        self._edges = [device_array(a, "int32", model.device) for a in (table.order, table.corners, table.host)]
         self._counts = (model.spring_count, len(table.lone), model.edge_count, model.tet_count)
         springs, lone, edges, tetrahedra = map(bool, self._counts)
         hosting = bool(np.any(table.host >= 0))
@@ -59,7 +59,7 @@ class ElementBatch:
                 springs, model.spring_indices, model.spring_rest_length, model.spring_stiffness,
                 model.spring_damping,
                 lone, self._lone, model.tri_indices, model.tri_poses, tri_activations, model.tri_materials,
-                edges, self._host, model.edge_indices, model.edge_rest_angle, model.edge_rest_length,
+                edges, *self._edges, model.edge_rest_angle, model.edge_rest_length,
                 model.edge_bending_properties,
                 tetrahedra, model.tet_indices, model.tet_poses, tet_activations, model.tet_materials,
                 *self._places,
@@ -79,21 +79,6 @@ def numbered_place(table: en.array2d(dtype=int), v: int, e: int, corner: int, pa
     """The same from the number of the force among those of particle `corner`."""
     number = (table[0, e] >> (8 * v)) & 255
     return en.where(number == NONE, -1, number * particle_count + corner)
-
-
-@en.func
-def one_of(corner: int, a: en.vec3, b: en.vec3, c: en.vec3, d: en.vec3) -> en.vec3:
-    """The value of corner 0 to 3."""
-    low = en.where(corner == 0, a, b)
-    high = en.where(corner == 2, c, d)
-    return en.where(corner < 2, low, high)
-
-
-@en.func
-def share_of(corner: int, c0: int, c1: int, c2: int, f0: en.vec3, f1: en.vec3, f2: en.vec3) -> en.vec3:
-    """The force of a triangle with corners c0, c1, c2 on `corner`, zero for one that it has not."""
-    none = en.vec3(0.0, 0.0, 0.0)
-    return en.where(corner == c0, f0, en.where(corner == c1, f1, en.where(corner == c2, f2, none)))
 
 
 @cache
@@ -129,8 +114,9 @@ def eval_elements(
         tri_activations: en.array(dtype=float),
         tri_materials: en.array2d(dtype=float),
         edge_count: int,
+        edge_order: en.array(dtype=int),
+        edge_corners: en.array2d(dtype=int),
         hosted: en.array(dtype=int),
-        edge_indices: en.array2d(dtype=int),
         edge_rest_angle: en.array(dtype=float),
         edge_rest_length: en.array(dtype=float),
         edge_properties: en.array2d(dtype=float),
@@ -172,20 +158,21 @@ def eval_elements(
         if en.static(hinges):
             if e >= 0 and e < edge_count:
                 # all loads before the arithmetic: a GPU then waits for memory twice, not six times
-                i = edge_indices[e, 0]
-                j = edge_indices[e, 1]
-                k = edge_indices[e, 2]
-                l = edge_indices[e, 3]
+                s = edge_order[e]
+                i = edge_corners[0, e]
+                j = edge_corners[1, e]
+                k = edge_corners[2, e]
+                l = edge_corners[3, e]
                 p0 = place(edge_place, 0, e, i, particle_count)
                 p1 = place(edge_place, 1, e, j, particle_count)
                 p2 = place(edge_place, 2, e, k, particle_count)
                 p3 = place(edge_place, 3, e, l, particle_count)
-                length = en.where(en.min(i, j) >= 0, edge_rest_length[e], 0.0)
+                length = en.where(en.min(i, j) >= 0, edge_rest_length[s], 0.0)
                 i = en.max(i, 0)
                 j = en.max(j, 0)
-                rest = edge_rest_angle[e]
-                stiffness = length * edge_properties[e, 0]
-                damping = length * edge_properties[e, 1]
+                rest = edge_rest_angle[s]
+                stiffness = length * edge_properties[s, 0]
+                damping = length * edge_properties[s, 1]
                 code = -1
                 if en.static(hosting):
                     code = hosted[e]
@@ -201,20 +188,18 @@ def eval_elements(
                 if en.static(hosting):
                     if code >= 0:
                         t = code // CODES
-                        c0 = code & 3
-                        c1 = (code >> 2) & 3
-                        c2 = (code >> 4) & 3
-                        f0, f1, f2 = membrane_force(
-                            one_of(c0, xi, xj, xk, xl), one_of(c1, xi, xj, xk, xl), one_of(c2, xi, xj, xk, xl),
-                            one_of(c0, vi, vj, vk, vl), one_of(c1, vi, vj, vk, vl), one_of(c2, vi, vj, vk, vl),
-                            tri_poses[t], tri_activations[t],
+                        near = (code & 1) == 0
+                        fo, f1, f2 = membrane_force(
+                            en.where(near, xi, xj), xk, xl, en.where(near, vi, vj), vk, vl,
+                            hosted_pose(tri_poses[t], code), tri_activations[t],
                             en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]),
                             tri_materials[t, 3], tri_materials[t, 4],
                         )  # fmt: skip
-                        fi = fi + share_of(0, c0, c1, c2, f0, f1, f2)
-                        fj = fj + share_of(1, c0, c1, c2, f0, f1, f2)
-                        fk = fk + share_of(2, c0, c1, c2, f0, f1, f2)
-                        fl = fl + share_of(3, c0, c1, c2, f0, f1, f2)
+                        none = en.vec3(0.0, 0.0, 0.0)
+                        fi = fi + en.where(near, fo, none)
+                        fj = fj + en.where(near, none, fo)
+                        fk = fk + f1
+                        fl = fl + f2
                 leave(slots, p0, fi)
                 leave(slots, p1, fj)
                 leave(slots, p2, fk)

@@ -3,7 +3,8 @@
 Two measures save memory traffic, which is what a large cloth costs on a GPU (figures: benchmarks/README.md):
 
 * An edge and a triangle beside it share three corners. The thread of the edge computes both and leaves one force per
-  corner: a regular cloth has 12 forces a particle instead of 18, and the triangle's corners are loaded once less.
+  corner: a regular cloth has 12 forces a particle instead of 18, and the triangle's corners are loaded once less
+  (`sim.forces.hosting`).
 * A force is left where its particle reads it: forces number 0, 1, 2 ... of all particles are rows one after the other,
   so particles read in order, without a list of places.
 """
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.forces.hosting import HOST_CODES, hosted_triangles
 from sim.geometry.integer_order import stable_order
 
-#: A hosted triangle and the corners of its edge that it uses, in one number: triangle * 64 + c0 + 4 c1 + 16 c2.
-HOST_CODES = 64
 NO_PLACE = 255
 
 
@@ -32,7 +32,9 @@ class ElementTable:
             the number `a` of the place, 8 bits a corner, 255 for none, int32 [1, elements]: a quarter of the bytes.
             Else the place or -1, int32 [vertices, elements].
         lone: Triangles that no edge takes along, int32.
-        host: For each edge the triangle that it takes along, see `HOST_CODES`, or -1, int32 [edge_count].
+        host: For each edge the triangle that it takes along, see `sim.forces.hosting`, or -1, int32 [edge_count].
+        order: Which edge the columns of `edge` and `host` stand for, int32 [edge_count].
+        corners: Their particles, -1 for none, int32 [4, edge_count].
     """
 
     width: int
@@ -44,19 +46,28 @@ class ElementTable:
     tet: np.ndarray
     lone: np.ndarray
     host: np.ndarray
+    order: np.ndarray
+    corners: np.ndarray
 
 
-def element_table(particle_count: int, elements: dict[str, np.ndarray], widest: int) -> ElementTable:
+def element_table(
+    particle_count: int, elements: dict[str, np.ndarray], widest: int, *, by_triangle: bool = False
+) -> ElementTable:
     """Builds the tables from element indices [n, vertices] of the families spring, tri, edge and tet.
 
     Args:
         particle_count: Number of particles.
         elements: Particle indices; edges as rows (opposite corner, opposite corner, end, end) with -1 for no corner.
         widest: Above this many forces on one particle rows get lengths of their own.
+        by_triangle: Whether edges stand in the order of the triangles that they take along, so that neighbouring threads
+            read neighbouring constants of triangles; else in their own.
     """
     host = hosted_triangles(elements["tri"], elements["edge"])
     lone = np.setdiff1d(np.arange(len(elements["tri"])), host[host >= 0] // HOST_CODES)
-    edges = elements["edge"]
+    edge_order = np.arange(len(host))
+    if by_triangle:
+        edge_order = np.lexsort((edge_order, np.where(host >= 0, host, np.iinfo(np.int64).max)))
+    edges, host = elements["edge"][edge_order], host[edge_order]
     used = (edges >= 0) & ((edges.min(axis=1, initial=0) >= 0) | (host >= 0))[:, None]
     corners = {
         "spring": elements["spring"].T,
@@ -88,6 +99,8 @@ def element_table(particle_count: int, elements: dict[str, np.ndarray], widest: 
         *(table.astype(np.int32) for table in tables),
         lone.astype(np.int32),
         host.astype(np.int32),
+        edge_order.astype(np.int32),
+        np.ascontiguousarray(edges.T, dtype=np.int32),
     )
 
 
@@ -95,46 +108,3 @@ def _packed_numbers(places: np.ndarray, particle_count: int) -> np.ndarray:
     numbers = np.where(places >= 0, places // max(particle_count, 1), NO_PLACE)
     shifts = 8 * np.arange(len(places))[:, None]
     return (numbers << shifts).sum(axis=0, keepdims=True).astype(np.uint32).view(np.int32)
-
-
-def hosted_triangles(triangles: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """For each edge row the triangle beside it that it takes along, as in `HOST_CODES`, or -1, int64 [edge_count].
-
-    An edge takes one triangle at most; triangles that find no free edge, or share all corners with another, stay alone.
-    """
-    host = np.full(len(edges), -1, dtype=np.int64)
-    if not len(triangles) or not len(edges) or len(triangles) >= 2**31 // HOST_CODES:
-        return host
-    triangle_keys, first, copies = np.unique(_corner_keys(triangles), return_index=True, return_counts=True)
-    first = np.where(copies == 1, first, -1)
-    pairs = []
-    for side in (0, 1):
-        rows = np.flatnonzero(edges[:, [side, 2, 3]].min(axis=1) >= 0)
-        corners = edges[rows][:, [side, 2, 3]]
-        keys = _corner_keys(corners)
-        at = np.minimum(np.searchsorted(triangle_keys, keys), len(triangle_keys) - 1)
-        same = np.sort(triangles[first[at]], axis=1) == np.sort(corners, axis=1)
-        hit = (triangle_keys[at] == keys) & (first[at] >= 0) & same.all(axis=1)
-        pairs.append(np.stack([rows[hit], first[at[hit]]]))
-    edge, triangle = np.concatenate(pairs, axis=1)
-    taken = np.zeros(len(triangles), dtype=bool)
-    # every free triangle asks its first free edge, every edge takes the first that asks
-    while len(edge):
-        _, asking = np.unique(triangle, return_index=True)
-        _, answered = np.unique(edge[asking], return_index=True)
-        chosen = asking[answered]
-        host[edge[chosen]] = triangle[chosen]
-        taken[triangle[chosen]] = True
-        free = ~taken[triangle] & (host[edge] < 0)
-        edge, triangle = edge[free], triangle[free]
-    rows = np.flatnonzero(host >= 0)
-    corner = np.argmax(triangles[host[rows]][:, :, None] == edges[rows][:, None, :], axis=2)
-    host[rows] = host[rows] * HOST_CODES + corner @ np.array([1, 4, 16])
-    return host
-
-
-def _corner_keys(rows: np.ndarray) -> np.ndarray:
-    """A number for each unordered triple; different triples have different ones but for rare collisions."""
-    low, middle, high = np.sort(rows, axis=1).T.astype(np.uint64)
-    mixed = (low * np.uint64(0x9E3779B97F4A7C15) + middle) * np.uint64(0xC2B2AE3D27D4EB4F) + high
-    return mixed ^ (mixed >> np.uint64(29))

@@ -6,8 +6,9 @@ import numpy as np
 
 import engine as en
 from sim.device_arrays import device_array
-from sim.forces.element_batch import CODES, batch_size, listed_place, numbered_place, one_of, share_of
+from sim.forces.element_batch import batch_size, listed_place, numbered_place
 from sim.forces.element_table import element_table
+from sim.forces.hosting import CODES, hosted_pose
 from sim.forces.slots import new_slots, set_slot
 from sim.xpbd.impulses import hinge_impulse, spring_impulse, tetrahedron_impulse, triangle_impulse
 
@@ -24,13 +25,16 @@ class PullBatch:
 
     def __init__(self, model, widest: int):
         """`widest` is that of `element_table`."""
-        table = element_table(model.particle_count, {f: model._element_indices(f) for f in FAMILIES}, widest)
+        # a GPU reads constants of triangles in order, the lanes of a CPU those of edges
+        self._ordered = model.device.is_cuda
+        elements = {family: model._element_indices(family) for family in FAMILIES}
+        table = element_table(model.particle_count, elements, widest, by_triangle=self._ordered)
         self.width = table.width
         self.slots = new_slots(table.slot_count, planes=4)
         self.row_start = device_array(table.row_start, "int32", model.device)
         self._places = [device_array(getattr(table, family), "int32", model.device) for family in FAMILIES]
         self._lone = device_array(table.lone, "int32", model.device)
-        self._host = device_array(table.host, "int32", model.device)
+        self._edges = [device_array(a, "int32", model.device) for a in (table.order, table.corners, table.host)]
         self._hosting = bool(np.any(table.host >= 0))
         self._counts = dict(zip(FAMILIES, (model.spring_count, len(table.lone), model.edge_count, model.tet_count)))
         present = [family for family in FAMILIES if self._counts[family]]
@@ -44,7 +48,7 @@ class PullBatch:
             model.particle_count, x0, x, movable, dt,
             n["spring"], model.spring_indices, model.spring_rest_length, model.spring_stiffness, model.spring_damping,
             n["tri"], self._lone, model.tri_indices, model.tri_poses, tri_activations, model.tri_materials,
-            n["edge"], self._host, model.edge_indices, model.edge_rest_angle, model.edge_rest_length,
+            n["edge"], *self._edges, model.edge_rest_angle, model.edge_rest_length,
             model.edge_bending_properties,
             n["tet"], model.tet_indices, model.tet_poses, tet_activations, model.tet_materials,
             *self._places,
@@ -52,21 +56,18 @@ class PullBatch:
         for group in self._groups:
             springs, lone, edges, tetrahedra = (family in group for family in FAMILIES)
             hosting = edges and self._hosting
-            kernel = pull_elements(springs, lone, edges, hosting, tetrahedra, weigh, self.width < 0)
+            kernel = pull_elements(springs, lone, edges, hosting, tetrahedra, weigh, self.width < 0, self._ordered)
             en.launch(kernel, dim=batch_size(n[family] for family in group), inputs=inputs, outputs=[self.slots])
 
 
-@en.func
-def weight_of(corner: int, a: float, b: float, c: float, d: float) -> float:
-    """The number of corner 0 to 3."""
-    return en.where(corner < 2, en.where(corner == 0, a, b), en.where(corner == 2, c, d))
-
-
 @cache
-def pull_elements(springs: bool, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, weigh: bool, by_rows: bool):
+def pull_elements(
+    springs: bool, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, weigh: bool, by_rows: bool, ordered: bool
+):
     """Kernel over the elements of the chosen types, one type after the other, as `sim.forces.element_batch.eval_elements`.
 
-    With `weigh` the fourth plane of the slots gets the elements' weights.
+    With `weigh` the fourth plane of the slots gets the elements' weights; `ordered` is whether edges stand in another order
+    than their constants.
     """
     place = listed_place if by_rows else numbered_place
 
@@ -96,8 +97,9 @@ def pull_elements(springs: bool, lone: bool, hinges: bool, hosting: bool, tetrah
         tri_activations: en.array(dtype=float),
         tri_materials: en.array2d(dtype=float),
         edge_count: int,
+        edge_order: en.array(dtype=int),
+        edge_corners: en.array2d(dtype=int),
         hosted: en.array(dtype=int),
-        edge_indices: en.array2d(dtype=int),
         edge_rest_angle: en.array(dtype=float),
         edge_rest_length: en.array(dtype=float),
         edge_properties: en.array2d(dtype=float),
@@ -142,21 +144,24 @@ def pull_elements(springs: bool, lone: bool, hinges: bool, hosting: bool, tetrah
         if en.static(hinges):
             if e >= 0 and e < edge_count:
                 # all loads before the arithmetic: a GPU then waits for memory twice, not six times
-                i = edge_indices[e, 0]
-                j = edge_indices[e, 1]
-                k = edge_indices[e, 2]
-                l = edge_indices[e, 3]
+                s = e
+                if en.static(ordered):
+                    s = edge_order[e]
+                i = edge_corners[0, e]
+                j = edge_corners[1, e]
+                k = edge_corners[2, e]
+                l = edge_corners[3, e]
                 p0 = place(edge_place, 0, e, i, particle_count)
                 p1 = place(edge_place, 1, e, j, particle_count)
                 p2 = place(edge_place, 2, e, k, particle_count)
                 p3 = place(edge_place, 3, e, l, particle_count)
                 # border edges have a corner of -1, no bending, and perhaps a triangle
-                length = en.where(en.min(i, j) >= 0, edge_rest_length[e], 0.0)
+                length = en.where(en.min(i, j) >= 0, edge_rest_length[s], 0.0)
                 i = en.max(i, 0)
                 j = en.max(j, 0)
-                rest = edge_rest_angle[e]
-                stiffness = edge_properties[e, 0] * length
-                damping = edge_properties[e, 1] * length
+                rest = edge_rest_angle[s]
+                stiffness = edge_properties[s, 0] * length
+                damping = edge_properties[s, 1] * length
                 code = -1
                 if en.static(hosting):
                     code = hosted[e]
@@ -181,27 +186,22 @@ def pull_elements(springs: bool, lone: bool, hinges: bool, hosting: bool, tetrah
                 if en.static(hosting):
                     if code >= 0:
                         t = code // CODES
-                        c0 = code & 3
-                        c1 = (code >> 2) & 3
-                        c2 = (code >> 4) & 3
+                        near = (code & 1) == 0
                         f1, f2, weight = triangle_impulse(
-                            one_of(c0, xi, xj, xk, xl), one_of(c1, xi, xj, xk, xl), one_of(c2, xi, xj, xk, xl),
-                            one_of(c0, zi, zj, zk, zl), one_of(c1, zi, zj, zk, zl), one_of(c2, zi, zj, zk, zl),
-                            weight_of(c0, wi, wj, wk, wl), weight_of(c1, wi, wj, wk, wl), weight_of(c2, wi, wj, wk, wl),
-                            tri_poses[t], tri_activations[t],
+                            en.where(near, xi, xj), xk, xl, en.where(near, zi, zj), zk, zl, en.where(near, wi, wj), wk, wl,
+                            hosted_pose(tri_poses[t], code), tri_activations[t],
                             en.vec3(tri_materials[t, 0], tri_materials[t, 1], tri_materials[t, 2]), dt,
                         )  # fmt: skip
-                        f0 = -(f1 + f2)
-                        fi = fi + share_of(0, c0, c1, c2, f0, f1, f2)
-                        fj = fj + share_of(1, c0, c1, c2, f0, f1, f2)
-                        fk = fk + share_of(2, c0, c1, c2, f0, f1, f2)
-                        fl = fl + share_of(3, c0, c1, c2, f0, f1, f2)
-                        # a triangle has both ends of an edge that takes it along, and one of the opposite corners
+                        fo = -(f1 + f2)
+                        none = en.vec3(0.0, 0.0, 0.0)
+                        fi = fi + en.where(near, fo, none)
+                        fj = fj + en.where(near, none, fo)
+                        fk = fk + f1
+                        fl = fl + f2
+                        si = si + en.where(near, weight, 0.0)
+                        sj = sj + en.where(near, 0.0, weight)
                         sk = sk + weight
                         sl = sl + weight
-                        first = c0 == 0 or c1 == 0 or c2 == 0
-                        si = si + en.where(first, weight, 0.0)
-                        sj = sj + en.where(first, 0.0, weight)
                 leave(slots, p0, fi, si)
                 leave(slots, p1, fj, sj)
                 leave(slots, p2, fk, sk)

@@ -49,8 +49,8 @@ def made_kernels():
     for name, (_, forces) in MEMBRANES.items():
         yield pytest.param(eval_elements(True, forces, True, True, True, True, False), id=f"eval_elements_{name}")
     yield pytest.param(eval_elements(True, None, False, False, False, False, True), id="eval_elements_springs")
-    yield pytest.param(pull_elements(True, True, True, True, True, True, False), id="pull_elements")
-    yield pytest.param(pull_elements(False, True, True, True, False, False, True), id="pull_elements_rows")
+    yield pytest.param(pull_elements(True, True, True, True, True, True, False, True), id="pull_elements")
+    yield pytest.param(pull_elements(False, True, True, True, False, False, True, False), id="pull_elements_rows")
     for width in (18, 50, -1):
         yield pytest.param(advance_particles(width, True), id=f"advance_particles_{width}")
         for first in (True, False):

@@ -8,7 +8,8 @@ import pytest
 import engine as en
 from sim import ModelBuilder
 from sim.forces.element_batch import ElementBatch
-from sim.forces.element_table import HOST_CODES, element_table, hosted_triangles
+from sim.forces.element_table import element_table
+from sim.forces.hosting import HOST_CODES, hosted_triangles
 from sim.forces.particle_forces import MEMBRANES, ParticleForces
 
 NONE2, NONE4 = np.zeros((0, 2), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
@@ -92,8 +93,23 @@ def test_every_triangle_of_a_regular_cloth_goes_with_an_edge_of_its_own():
     rows = np.flatnonzero(host >= 0)
     hosted, code = host[rows] // HOST_CODES, host[rows] % HOST_CODES
     assert len(np.unique(hosted)) == len(hosted) >= 0.95 * len(triangles)
-    corners = np.stack([code & 3, (code >> 2) & 3, code >> 4], axis=1)
-    np.testing.assert_array_equal(np.take_along_axis(edges[rows], corners, axis=1), triangles[hosted])
+    side, k, l = code & 1, (code >> 1) & 3, code >> 3
+    for corner, of_edge in ((3 - k - l, side), (k, 2), (l, 3)):
+        np.testing.assert_array_equal(triangles[hosted, corner], edges[rows, of_edge])
+
+
+def test_edges_in_the_order_of_their_triangles_read_their_constants_in_order():
+    builder = ModelBuilder()
+    grid_cloth(builder)
+    model = builder.finalize()
+    elements = {family: model._element_indices(family) for family in ("spring", "tri", "edge", "tet")}
+    table = element_table(model.particle_count, elements, 64, by_triangle=True)
+    hosted = table.host[table.host >= 0] // HOST_CODES
+    assert (np.diff(hosted) > 0).all() and (table.host[: len(hosted)] >= 0).all()
+    np.testing.assert_array_equal(np.sort(table.order), np.arange(model.edge_count))
+    np.testing.assert_array_equal(table.corners.T, elements["edge"][table.order])
+    plain = element_table(model.particle_count, elements, 64)
+    np.testing.assert_array_equal(plain.host[table.order], table.host)
 
 
 def test_twin_triangles_and_those_without_edges_stay_alone():
