@@ -150,13 +150,22 @@ class SetElements:
         return (self.owner, self.path, self.rows, self.column)
 
     def apply(self, session: Session) -> Command:
-        array = reduce(getattr, self.path.split("."), getattr(session, self.owner))
-        host = np.array(array.numpy())
+        host = np.array(self._array(session).numpy())
         place = (list(self.rows),) if self.column < 0 else (list(self.rows), self.column)
         old = host[place].astype(float)
         host[place] = self.values
-        array.assign(host)
+        self._array(session).assign(host)
         return replace(self, values=tuple(float(x) for x in old))
+
+    def fits(self, session: Session, other: Session) -> bool:
+        """Whether the array has the same shape in both sessions, so that its rows mean the same things."""
+        arrays = [self._array(each) for each in (session, other)]
+        return all(array is not None for array in arrays) and arrays[0].shape == arrays[1].shape
+
+    def _array(self, session: Session) -> Any:
+        return reduce(
+            lambda owner, name: getattr(owner, name, None), self.path.split("."), getattr(session, self.owner)
+        )
 
 
 class CommandHistory:
@@ -180,6 +189,10 @@ class CommandHistory:
         """What `redo` would do again."""
         return self._undone[-1][0].label if self._undone else None
 
+    def done(self) -> list[Command]:
+        """What was done and not taken back, in order."""
+        return [command for command, _, _ in self._done]
+
     def do(self, command: Command, gesture: object = None) -> None:
         """Carry a command out.
 
@@ -196,6 +209,19 @@ class CommandHistory:
                 return
         self._done.append((command, inverse, gesture))
         del self._done[: -self.LONGEST]
+
+    def carry_over(self, others: CommandHistory) -> list[Command]:
+        """Do again what was done to another session of the same scene; returns what does not fit any more."""
+        left = []
+        for command in others.done():
+            if isinstance(command, SetElements) and not command.fits(self._session, others._session):
+                left.append(command)
+                continue
+            try:
+                self.do(command)
+            except UsageError:
+                left.append(command)
+        return left
 
     def undo(self) -> bool:
         """Take the last change back; False if there is none."""

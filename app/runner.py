@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 
 from app.commands import Command, CommandHistory
-from app.errors import SimulationFailed
+from app.errors import SimulationFailed, UsageError
 from app.frame_output import Recording
 from app.session import Session
 from app.settings import RunOptions
@@ -85,6 +85,7 @@ class SessionRunner:
         options: RunOptions | None = None,
         *,
         play: bool | None = None,
+        keep_changes: bool = False,
         look: Callable[[Session], object] = lambda session: None,
         before: Callable[[Path], None] = lambda path: None,
     ) -> None:
@@ -96,6 +97,7 @@ class SessionRunner:
             path: the scene file.
             options: what to override in the scene's settings.
             play: whether to simulate then; None leaves it as it is.
+            keep_changes: whether to do again what was changed in the present session (the same scene is read anew).
             look: makes what else is needed of the session, on the thread too; comes with the event.
             before: called with the path before it is read.
         """
@@ -113,10 +115,16 @@ class SessionRunner:
                 return
             finally:
                 self.loading = None
+            changes = self.commands if keep_changes else None
             self._adopt(session, play, looked)
-            session.prepare()  # after the event: whoever waits to see the scene need not wait for kernels
+            if changes is not None:
+                self._keep_changes(changes)
 
         self._enqueue(load)
+
+    def warm_up(self) -> None:
+        """Compile and record the frame now, so that the first step does not wait for it."""
+        self.post(lambda session: session.prepare())
 
     def adopt(self, session: Session, *, play: bool | None = None) -> None:
         """Go on with a session that is there already."""
@@ -273,6 +281,14 @@ class SessionRunner:
         if play is not None:
             self.playing = play
         self._tell(RunnerEvent.LOADED, session, look=looked)
+
+    def _keep_changes(self, changes: CommandHistory) -> None:
+        left = self.commands.carry_over(changes)
+        if left:
+            names = ", ".join(dict.fromkeys(command.label for command in left))
+            self._tell(
+                RunnerEvent.REFUSED, None, UsageError(f"{names}: changed by hand, does not fit the file read anew")
+            )
 
     def _fail(self, error: Exception) -> None:
         self.playing = False

@@ -36,8 +36,10 @@ def check_display() -> None:
     except ImportError as error:
         raise NoGraphics(f'the package {error.name} is not installed; pip install "simrun[view]"') from None
     pyglet.options.debug_gl = False  # checking for an error after every call costs more than the calls
+    pyglet.options.shadow_window = False  # nothing is shared between windows; an invisible one takes as long as ours
     try:
-        importlib.import_module("pyglet.window")  # pyglet's own names are proxies: this really asks the display
+        importlib.import_module("pyglet.window")  # pyglet's own names are proxies
+        importlib.import_module("pyglet.display").get_display()  # this asks the display
     except Exception as error:
         text = " ".join(str(error).split()) or type(error).__name__
         raise NoGraphics(f"no window can be opened ({text}); check DISPLAY={os.environ.get('DISPLAY')!r}") from None
@@ -112,6 +114,7 @@ class Loop:
         self._app, self._window = app, window
         self._last = time.perf_counter()
         self._shown: tuple | None = None
+        self._warm: object = None
         self._awake_until = self._last + 2.0
         #: seconds from one picture to the next, of pictures that followed each other
         self.longest_gap = 0.0
@@ -144,6 +147,9 @@ class Loop:
             return False
         window.draw_picture(frame)
         self.pictures += 1
+        if app.view is not self._warm:  # whoever waits to see the scene need not wait for kernels
+            self._warm = app.view
+            app.runner.warm_up()
         return True
 
 

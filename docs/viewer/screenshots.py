@@ -37,7 +37,7 @@ class Studio:
 
     def turn(self) -> None:
         """One picture, whether or not anything changed."""
-        self.window.had_event = True
+        self.loop._awake_until = float("inf")
         self.loop.turn()
 
     def open(self, scene: str, frames: int = 0, **options) -> None:

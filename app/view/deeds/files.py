@@ -31,11 +31,14 @@ class FileDeeds(HandDeeds):
             return
         self._keep_camera = keep_camera
         play = None if keep_camera else self.play_when_loaded
-        self.runner.open(path, self.options, play=play, look=lambda session: SceneView(path, session), before=read_anew)
+        self.runner.open(
+            path, self.options, play=play, keep_changes=keep_camera, look=lambda session: SceneView(path, session),
+            before=read_anew,
+        )  # fmt: skip
 
     @unless_script
     def reload(self) -> None:
-        """Read the open file again; camera and settings stay."""
+        """Read the open file again; camera, selection and what was changed by hand stay."""
         if self.view is not None:
             self.open(self.view.path, keep_camera=True)
 

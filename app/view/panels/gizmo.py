@@ -34,6 +34,7 @@ class BodyGizmo:
             or part.body < 0
             or frame is None
             or not app.timeline.at_end
+            or app.held is not None  # one press pulls or moves, not both
             or min(picture.width, picture.height) < 50
         ):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -35,7 +36,8 @@ def why_no_screen() -> str | None:
 class Screen:
     """An X server without a monitor."""
 
-    def __init__(self):
+    def __init__(self, resources: str = ""):
+        """Start it; `resources` is what a desktop would tell programs about it, as X resources."""
         read, write = os.pipe()
         self.process = subprocess.Popen(
             ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"],
@@ -46,6 +48,7 @@ class Screen:
         os.close(write)
         with os.fdopen(read) as pipe:
             self.name = f":{pipe.readline().strip()}"
+        self._display = self._tell(resources) if resources and self.name != ":" else None
 
     def environment(self) -> dict[str, str]:
         """Variables for programs that should appear on it."""
@@ -54,6 +57,19 @@ class Screen:
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(10)
+
+    def _tell(self, resources: str) -> object:
+        """Set the property that `xrdb` sets. A screen starts anew when its last program leaves: so this one stays."""
+        from pyglet.libs.x11 import xlib
+
+        display = xlib.XOpenDisplay(self.name.encode())
+        data = resources.encode()
+        values = (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
+        manager, string, replace = 23, 31, 0  # XA_RESOURCE_MANAGER, XA_STRING, PropModeReplace
+        root = xlib.XDefaultRootWindow(display)
+        xlib.XChangeProperty(display, root, manager, string, 8, replace, values, len(data))
+        xlib.XSync(display, 0)
+        return display
 
 
 @pytest.fixture(scope="session")
@@ -220,6 +236,7 @@ class Desk:
         for name in vars(app.toggles):
             setattr(app.toggles, name, False)
         app.draw.shading, app.draw.grid, app.draw.shadows = "shaded", True, True
+        app.timeline.speed = 1.0
         app.log.clear()
         app.preferences.hidden_panels.clear()
         app.preferences.recent.clear()
@@ -254,6 +271,15 @@ class Desk:
             setattr(imgui, name, noted(getattr(imgui, name)))
         begin_menu = imgui.begin_menu
         imgui.begin_menu = noted(begin_menu)
+
+
+def tab(desk: Desk, title: str) -> tuple[float, float]:
+    """Where the tab of a panel is."""
+    from imgui_bundle import imgui
+
+    window = imgui.internal.find_window_by_name(title)
+    rect = window.dc.dock_tab_item_rect
+    return 0.5 * (rect.min.x + rect.max.x), 0.5 * (rect.min.y + rect.max.y)
 
 
 @pytest.fixture(scope="session")

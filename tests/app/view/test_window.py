@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.app.conftest import ROOT, write_ball
-from tests.app.view.conftest import SCENES
+from tests.app.view.conftest import SCENES, tab
 
 PENDULUM = ROOT / "tests" / "app" / "pendulum.xml"
 
@@ -264,15 +264,6 @@ def test_a_solver_setting_changes_and_is_undone(ball):
     ball.key("ctrl+y")
     ball.app.runner.drain()
     assert ball.app.session.settings.substeps == changed
-
-
-def tab(desk, title: str) -> tuple[float, float]:
-    """Where the tab of a panel is."""
-    from imgui_bundle import imgui
-
-    window = imgui.internal.find_window_by_name(title)
-    rect = window.dc.dock_tab_item_rect
-    return 0.5 * (rect.min.x + rect.max.x), 0.5 * (rect.min.y + rect.max.y)
 
 
 def test_a_joint_slider_places_the_joint(desk):
