@@ -25,6 +25,7 @@ from app.render.camera import Camera  # noqa: E402
 from app.render.options import DrawOptions  # noqa: E402
 from app.render.renderer import Renderer  # noqa: E402
 from app.render.scene import Geometry, MeshItem, ParticleRange, PointsItem, RenderScene  # noqa: E402
+from app.render.stage.solids import unit_box  # noqa: E402
 
 SIZE = (1280, 800)
 
@@ -63,15 +64,10 @@ def bodies(count: int):
         builder.add_shape_box(body, hx=0.08, hy=0.08, hz=0.08, density=500.0, ke=2.0e3, kd=20.0, kf=20.0)
     model = builder.finalize(device=DEVICE)
     model.ground = True
-    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32)
-    quads = np.array([[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]])
-    axes = np.repeat(np.array([[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, -1], [0, 0, 1]], np.float32), 4, 0)
-    first = 4 * np.arange(6)[:, None]
-    triangles = np.concatenate([first + np.array([0, 1, 2]), first + np.array([0, 2, 3])]).astype(np.int32)
     colors = np.random.default_rng(0).uniform(0.2, 0.9, (count, 4)).astype(np.float32)
     colors[:, 3] = 1.0
     item = MeshItem(
-        "/boxes", geometry=Geometry(corners[quads].reshape(-1, 3), triangles, axes), instance_colors=colors,
+        "/boxes", geometry=unit_box(), instance_colors=colors,
         transforms=np.tile(np.diag([0.08, 0.08, 0.08, 1.0]).astype(np.float32), (count, 1, 1)),
         bodies=np.arange(count, dtype=np.int32),
     )  # fmt: skip

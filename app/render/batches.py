@@ -64,6 +64,10 @@ class MeshBatch:
             self.transforms = np.concatenate([i.transforms for _, i in self.items])
             self.bodies = np.concatenate([i.bodies for _, i in self.items])
         self.count = len(self.transforms)
+        #: whether backs need not be drawn; a few things may be rooms that are looked at from inside
+        self.is_solid = (
+            geometry.closed and self.count >= 64 and bool((np.linalg.det(self.transforms[:, :3, :3]) > 0).all())
+        )
         points = geometry.points
         lower, upper = (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(3), np.zeros(3))
         self.center = 0.5 * (lower + upper)
@@ -180,7 +184,13 @@ class MeshBatch:
 
     def draw(self, program: moderngl.Program, mode: int = moderngl.TRIANGLES) -> None:
         """One call for all instances."""
-        self.array(program).render(mode, instances=self.count)
+        if self.is_solid and not self.transparent and mode == moderngl.TRIANGLES:
+            self._context.enable(moderngl.CULL_FACE)
+            self._context.cull_face = "back"
+            self.array(program).render(mode, instances=self.count)
+            self._context.disable(moderngl.CULL_FACE)
+        else:
+            self.array(program).render(mode, instances=self.count)
 
     def release(self) -> None:
         """Give the buffers back."""

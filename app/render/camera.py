@@ -135,14 +135,17 @@ class Camera:
 
     def axes(self) -> np.ndarray:
         """Right, up and back as rows [3, 3], orthonormal."""
-        back = self.eye - self.target
-        length = np.linalg.norm(back)
-        back = back / length if length > 1e-12 else np.array([0.0, 0.0, 1.0])
-        right = np.cross(self.up, back)
-        if np.linalg.norm(right) < 1e-6:  # looking along up: any right will do
-            right = np.cross(np.eye(3)[(int(np.argmax(np.abs(back))) + 1) % 3], back)
-        right = right / np.linalg.norm(right)
-        return np.stack([right, np.cross(back, right), back])
+        # Plain floats: NumPy takes twenty times as long for three numbers, and a picture asks often.
+        back = [float(e) - float(t) for e, t in zip(self.eye, self.target, strict=True)]
+        length = math.hypot(*back)
+        back = [b / length for b in back] if length > 1e-12 else [0.0, 0.0, 1.0]
+        right = _cross([float(u) for u in self.up], back)
+        if math.hypot(*right) < 1e-6:  # looking along up: any right will do
+            axis = (max(range(3), key=lambda k: abs(back[k])) + 1) % 3
+            right = _cross([float(k == axis) for k in range(3)], back)
+        length = math.hypot(*right)
+        right = [r / length for r in right]
+        return np.array([right, _cross(back, right), back])
 
     def view_matrix(self) -> np.ndarray:
         """World to eye space [4, 4]."""
@@ -232,6 +235,10 @@ class Camera:
         """Width of a pixel [m] at a distance along the view, in a picture `height` pixels high."""
         half = 0.5 * self.orthographic_height if self.orthographic_height else distance * math.tan(0.5 * self.fov)
         return 2.0 * half / height
+
+
+def _cross(a: list[float], b: list[float]) -> list[float]:
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 
 
 def pose_matrices(poses: np.ndarray) -> np.ndarray:

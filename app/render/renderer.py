@@ -86,7 +86,7 @@ class Renderer:
         self._meshes, self._grains = make_batches(self.context, scene)
         self.placement = Placement(self.context, scene, self._meshes, self._grains)
         self._flags_of = None
-        self._shadow.forget()
+        self._shadow.fit(self._meshes, self._grains)
         self._moved += 1
 
     def update(

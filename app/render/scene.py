@@ -30,6 +30,7 @@ class Geometry:
         colors: [n, 4] float32 linear red, green, blue, opacity of each point, or None.
         source_points: [n] int32: which point of the prim a vertex was split from; None when they are the same.
         materials: material index of each triangle [m] where parts differ (GeomSubsets), else None.
+        closed: whether it is known to have no holes, so that its inside is never seen.
     """
 
     points: np.ndarray
@@ -39,6 +40,7 @@ class Geometry:
     colors: np.ndarray | None = None
     source_points: np.ndarray | None = None
     materials: np.ndarray | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, eq=False)

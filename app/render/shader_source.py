@@ -102,8 +102,8 @@ SAMPLERS = {
 def set_uniforms(program: moderngl.Program | moderngl.ComputeShader, **values: object) -> None:
     """Sets those of the uniforms that the program has: the compiler drops what it does not use."""
     for name, value in values.items():
-        if name in program:
-            member = program[name]
+        member = program.get(name, None)  # asking `in` looks through all of them
+        if member is not None:
             if hasattr(value, "astype"):
                 member.write(value.T.astype("f4").tobytes() if value.ndim == 2 else value.astype("f4").tobytes())
             else:

@@ -14,6 +14,11 @@ from app.render.scene import RenderScene
 from app.render.shader_source import Programs, set_uniforms
 from app.render.targets import ShadowTarget
 
+CROWD = 65_536
+"""Spheres from which on a GPU's map is halved: their depths cost as many samples as it has, and their shadows blur anyway."""
+MANY = 4096
+"""The same for instances of meshes."""
+
 
 class ShadowPass:
     """The shadow map of one renderer, drawn anew when something moves.
@@ -24,8 +29,19 @@ class ShadowPass:
 
     def __init__(self, context: moderngl.Context, programs: Programs, grains: GrainPass, size: int):
         self._context, self._programs, self._grains = context, programs, grains
+        self._size = size
         self.target = ShadowTarget(context, size)
         self._drawn_of: tuple | None = None
+
+    def fit(self, meshes: list[MeshBatch], grains: list[GrainBatch]) -> None:
+        """Choose the size of the map for what will cast shadows; call it when the scene changes."""
+        crowd = any(not each.capsules and each.count >= CROWD for each in grains)
+        crowd |= sum(batch.count for batch in meshes) >= MANY
+        size = max(self._size // 2, 1024) if crowd else self._size
+        if size != self.target.size:
+            self.target.release()
+            self.target = ShadowTarget(self._context, size)
+        self._drawn_of = None
 
     def forget(self) -> None:
         """What is drawn has changed."""

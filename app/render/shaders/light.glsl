@@ -31,8 +31,10 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
 #else
     // A disc of samples along a golden-angle spiral, turned by a hash of the pixel: blur without bands.
     float turn = fract(52.9829189 * fract(dot(PIXEL_PLACE, vec2(0.06711056, 0.00583715)))) * 6.2831853;
+    // The outer ones come first: where they agree, the others would, too.
     float sum = 0.0;
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 15; i >= 0; --i) {
+        if (i == 9 && (sum < 0.01 || sum > 5.99)) return sum / 6.0;
         float r = sqrt((float(i) + 0.5) / 16.0) * spread, a = float(i) * 2.3999632 + turn;
         sum += texture(shadow_map, place + vec3(r * cos(a), r * sin(a), 0.0));
     }

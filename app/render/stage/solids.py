@@ -21,7 +21,7 @@ def unit_box() -> Geometry:
     first = 4 * np.arange(6)[:, None]
     triangles = np.concatenate([first + np.array([0, 1, 2]), first + np.array([0, 2, 3])])
     uvs = np.tile(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32), (6, 1))
-    return Geometry(points, triangles.astype(np.int32), np.repeat(axes, 4, axis=0), uvs)
+    return Geometry(points, triangles.astype(np.int32), np.repeat(axes, 4, axis=0), uvs, closed=True)
 
 
 @cache
@@ -94,6 +94,7 @@ def _revolved(profile: np.ndarray, normals: np.ndarray) -> Geometry:
         np.ascontiguousarray(triangles[keep], np.int32),
         turned(normals).astype(np.float32),
         uvs.astype(np.float32),
+        closed=True,
     )
 
 
