@@ -8,7 +8,6 @@ deterministic or debug mode, functions defined anew, arguments of another kind. 
 
 from __future__ import annotations
 
-import functools
 import struct
 import sys
 import threading
@@ -24,6 +23,7 @@ from engine.brain_float import BFloat16
 from engine.cpu import entry, jit
 from engine.device import known_devices
 from engine.lang import definitions
+from engine.once import made_once
 from engine.quick_launch_text import ENVIRONMENT, HEAD, KINDS, MOST, text
 from engine.taping import onlookers, watching
 
@@ -135,7 +135,7 @@ def _bounds(t: T.ScalarType) -> tuple[int, int]:
     return (0, 0) if t.is_float else (0, 1) if t.is_bool else (max(t.low, -_SIGNED), min(t.high, _SIGNED - 1))
 
 
-@functools.cache
+@made_once
 def compile_entry() -> Callable:
     """Compiles the entry and puts it in the place of `enter`; plain launches do so when there were enough of them."""
     global enter

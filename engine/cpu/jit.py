@@ -12,6 +12,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from engine import cache
+from engine.once import made_once
 
 _VERSION = "4"
 _lock = threading.RLock()
@@ -27,7 +28,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-@functools.cache
+@made_once
 def _machine() -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import struct
 from typing import Any
 
 import numpy as np
 
 from engine.cpu import jit
+from engine.once import made_once
 
 _TEXT = r"""
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
@@ -82,7 +82,7 @@ out:
 _TYPES = {"float32": ("float", 4), "float64": ("double", 8)}
 
 
-@functools.cache
+@made_once
 def _entry(name: str, block: int) -> Any:
     word, size = _TYPES[name]
     text = _TEXT.replace("NAME", name).replace("BLOCK", str(block)).replace("SIZE", str(size)).replace("TYPE", word)

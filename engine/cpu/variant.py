@@ -16,6 +16,7 @@ from engine.cpu.emit_lanes import LaneModule
 from engine.cpu.lane_shapes import NotInLanes
 from engine.errors import KernelAssertionError, LaunchError
 from engine.lang import ir
+from engine.once import made_once
 
 SERIAL = 1 << 62  # a grain that no launch reaches: the job runs on the calling thread
 _FORMAT = {"bool": "?7x", "int8": "b7x", "uint8": "B7x", "int16": "h6x", "uint16": "H6x", "int32": "i4x", "uint32": "I4x", "int64": "q",
@@ -117,7 +118,7 @@ def _block_of_lanes(pack: Callable, lanes: int, innermost: int, *values: Any) ->
     return pack(*values)
 
 
-@functools.cache
+@made_once
 def _c_flush() -> Callable:
     return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(jit.llvm.address_of_symbol("fflush"))
 

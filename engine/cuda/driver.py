@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from engine.errors import EngineError
+from engine.once import made_once
 
 
 class CudaError(EngineError):
@@ -93,7 +94,7 @@ def error_of(code: int, doing: str) -> CudaError:
     return kind(f"CUDA: {doing} failed: {shown} ({result.name})")
 
 
-@functools.cache
+@made_once
 def devices() -> tuple[Any, ...]:
     """The CUDA devices of this machine; empty without driver or packages."""
     from engine.cuda.device import CudaDevice

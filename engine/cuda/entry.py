@@ -7,7 +7,6 @@ takes whole numbers and bytes, as `engine.cpu.entry` does for the CPU.
 from __future__ import annotations
 
 import ctypes
-import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from engine.cpu import jit
 from engine.cpu.entry import python_function
 from engine.errors import EngineError
+from engine.once import made_once
 
 #: Arguments: table (see `launch_table`), function, blocks, threads of a block, bytes of shared memory, stream, argument
 #: block (bytes). Returns the driver's result code. `py_cuda_launch_early` lets the kernel start while the one before it
@@ -120,7 +120,7 @@ define ptr @py_cuda_launch_early(ptr %self, ptr %args, i64 %n) {
 STREAM = 5
 
 
-@functools.cache
+@made_once
 def _library() -> ctypes.CDLL:
     for name in ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1", "libcuda.so"):
         try:
@@ -130,18 +130,18 @@ def _library() -> ctypes.CDLL:
     raise EngineError("CUDA needs an NVIDIA driver and none was found")
 
 
-@functools.cache
+@made_once
 def _code() -> Any:
     return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch", "py_cuda_launch_early"])
 
 
-@functools.cache
+@made_once
 def launch_entry() -> Callable:
     """The compiled entry, as a function of Python."""
     return python_function("launch", _code()["py_cuda_launch"])
 
 
-@functools.cache
+@made_once
 def early_entry() -> Callable:
     """The entry for kernels that start while the one before ends."""
     return python_function("launch_early", _code()["py_cuda_launch_early"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import struct
 import threading
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from engine.capture import cuda_captures
 from engine.cuda import nvrtc
 from engine.cuda.driver import CudaError, binding, call, send_unsent
 from engine.errors import EngineError
+from engine.once import made_once
 from engine.streams import Event, Stream
 from engine.taping import onlookers
 
@@ -179,7 +179,7 @@ def _continue_after(stream: Stream, node: Any, links: list[Any]) -> None:
     call("cuStreamUpdateCaptureDependencies", stream.handle, [node], *no_edges, 1, int(replace))
 
 
-@functools.cache
+@made_once
 def _setter(device: Any) -> tuple[Any, int]:
     return device.load(nvrtc.compile_text(_SETTER, f"sm_{device.arch}", "set_condition"), "set_condition")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import glob
 import importlib.util
 import os
@@ -11,6 +10,7 @@ import sys
 
 from engine import cache
 from engine.errors import EngineError
+from engine.once import made_once
 
 _VERSION = "1"
 
@@ -55,7 +55,7 @@ class Nvrtc:
             raise EngineError(f"NVRTC: {self.library.nvrtcGetErrorString(code).decode()}")
 
 
-@functools.cache
+@made_once
 def nvrtc() -> Nvrtc:
     """The NVRTC library from its wheel or the system; raises EngineError saying how to get it."""
     names = (

@@ -5,12 +5,12 @@ How many blocks there are depends on the length alone, so that sums of floats ha
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from engine.cuda.native import NativeKernel, keep_for_graph
 from engine.cuda.scan import SCALARS
 from engine.cuda.scratch import room, zeros
+from engine.once import made_once
 
 THREADS = 256
 _MOST_BLOCKS = 512
@@ -61,7 +61,7 @@ extern "C" __global__ void __launch_bounds__(256) add_blocks(const Args a) {
 _FORM = "<QQQQQqqii"
 
 
-@functools.cache
+@made_once
 def add_blocks(scalar: str) -> NativeKernel:
     """The kernel for one type of scalars."""
     return NativeKernel(_TEXT.replace("SCALAR", SCALARS[scalar], 1), "add_blocks", _FORM, THREADS)

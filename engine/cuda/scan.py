@@ -8,11 +8,11 @@ scans the sums, a second kernel scans the tiles.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from engine.cuda.native import NativeKernel, keep_for_graph
 from engine.cuda.scratch import room, zeros
+from engine.once import made_once
 
 THREADS = 256
 ITEMS = 8
@@ -148,7 +148,7 @@ _AT_ONCE = ("int32", "uint32")
 _HEADER = 8  # bytes of the tickets
 
 
-@functools.cache
+@made_once
 def kernels(scalar: str) -> tuple[NativeKernel, ...]:
     """The kernels for one type of scalars: one that does all, or two."""
     text = _TEXT.replace("SCALAR", SCALARS[scalar], 1)

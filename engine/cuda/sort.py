@@ -9,13 +9,13 @@ equal digits count the lanes before them.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
 from engine.cuda.native import NativeKernel, keep_for_graph
 from engine.cuda.scratch import room, zeros
+from engine.once import made_once
 
 THREADS = 256
 ITEMS = 8
@@ -166,7 +166,7 @@ KEYS_ARE_THERE = "#define KEY_AT(i) a.keys[i]"
 _MOST_SMALL = 1 << 30  # pairs that 30 bits of a word can count
 
 
-@functools.cache
+@made_once
 def kernels(
     key: str, value_size: int, counted: bool = False, items: int = ITEMS, find: str = KEYS_ARE_THERE, wide: bool = False
 ) -> tuple[NativeKernel, NativeKernel]:

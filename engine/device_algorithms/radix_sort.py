@@ -6,7 +6,6 @@ number has one writing thread, and a stable sort has one result: it does not dep
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 import engine as en
 from engine.device_algorithms.blocks import cut
 from engine.errors import EngineError
+from engine.once import made_once
 
 DIGIT_BITS = 8
 DIGITS = 1 << DIGIT_BITS
@@ -59,7 +59,7 @@ ORDER_BITS = {
 }
 
 
-@functools.cache
+@made_once
 def _kernels(key_type: Any) -> tuple[Any, Any, Any]:
     """The kernels of a pass for one type of keys, and the one that sorts segments."""
     order_bits = ORDER_BITS[key_type]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from typing import Any
 
 import engine as en
 from engine.capture import recording_of
+from engine.once import made_once
 
 _UNITS = {1: en.uint8, 2: en.uint16, 4: en.uint32, 8: en.uint64}
 _GRID = 4
@@ -43,13 +43,13 @@ def _make(unit: Any, other: Any, adds: bool) -> Any:
     return move_units
 
 
-@functools.cache
+@made_once
 def copy_kernel(size: int) -> Any:
     """The kernel that copies units of 1, 2, 4 or 8 bytes."""
     return _make(_UNITS[size], _UNITS[size], False)
 
 
-@functools.cache
+@made_once
 def add_kernel(size: int, other: int) -> Any:
     """The kernel that adds floats of one size to floats of another."""
     return _make(_FLOATS[size], _FLOATS[other], True)

@@ -1,15 +1,15 @@
 """The Adam optimiser (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015, algorithm 1)."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import engine as en
 from engine import types as T
+from engine.once import made_once
 from engine.optim.parameters import Parameters, working_type
 
 
-@functools.cache
+@made_once
 def _update(scalar: T.ScalarType) -> Any:
     work = working_type(scalar)
 

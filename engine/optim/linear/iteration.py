@@ -5,7 +5,6 @@ it is recorded once and replayed, and a whole solve may be captured by the user.
 steps become zero; iterations after that change nothing.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ import engine as en
 from engine import types as T
 from engine.capture import recording_of
 from engine.errors import EngineError
+from engine.once import made_once
 from engine.optim.linear.operators import LinearOperator, aslinearoperator
 from engine.optim.parameters import flat
 from engine.taping import NotTaped
@@ -229,4 +229,4 @@ class _Kernels:
         self.add, self.dot, self.divided = add, dot, divided
 
 
-_kernels = functools.cache(_Kernels)
+_kernels = made_once(_Kernels)

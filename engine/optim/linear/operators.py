@@ -9,6 +9,7 @@ import numpy as np
 import engine as en
 from engine import types as T
 from engine.errors import EngineError
+from engine.once import made_once
 from engine.optim.parameters import flat
 
 
@@ -181,4 +182,4 @@ class _Kernels:
         self.rows, self.blocks, self.scaled, self.sum = rows, blocks, scaled, sum
 
 
-_kernels = functools.cache(_Kernels)
+_kernels = made_once(_Kernels)
