@@ -38,5 +38,5 @@ def test_clearing_makes_anew():
 
 def test_makers_may_use_each_other():
     inner = made_once(lambda: [1])
-    outer = made_once(lambda: inner() + [2])
+    outer = made_once(lambda: [*inner(), 2])
     assert outer() == [1, 2]
