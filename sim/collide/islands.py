@@ -113,8 +113,10 @@ def first_slot_from(pair: int, active_count: int, active_pair: en.array(dtype=in
     return low
 
 
-@en.kernel
-def order_contacts(
+@en.func
+def order_island(
+    island: int,
+    lane: int,
     width: int,
     island_start: en.array(dtype=int),
     active_count: en.array(dtype=int),
@@ -125,9 +127,6 @@ def order_contacts(
     islands: IslandTable,
 ):
     """Lists an island's contacts; in each turn those run that have the lowest slot of all left at both their bodies."""
-    thread = en.tid()
-    island = thread // width
-    lane = thread - island * width
     first = first_slot_from(island_start[island], active_count[0], active_pair)
     last = first_slot_from(island_start[island + 1], active_count[0], active_pair)
     if lane == 0:
@@ -185,3 +184,22 @@ def order_contacts(
             turn = turn + 1
         if lane == 0:
             islands.turns[island] = turn
+
+
+@en.kernel
+def order_contacts(
+    width: int,
+    island_start: en.array(dtype=int),
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    points: PointTable,
+    islands: IslandTable,
+):
+    thread = en.tid()
+    island = thread // width
+    order_island(
+        island, thread - island * width, width, island_start, active_count, active_pair, pair_shapes, shape_body, points,
+        islands,
+    )  # fmt: skip

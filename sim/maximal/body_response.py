@@ -44,6 +44,35 @@ class ResponseTable:
     wrench: en.array(dtype=en.spatial_vector)
 
 
+@en.func
+def mark_slot(
+    slot: int,
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    body_q: en.array(dtype=en.transform),
+    points: PointTable,
+    touching: en.array(dtype=int),
+):
+    """touching[b] = 2 for the bodies of a pair that overlaps, at least 1 if it is near."""
+    if points.count[slot] > 0:
+        pair = active_pair[slot]
+        a = shape_body[pair_shapes[pair, 0]]
+        b = shape_body[pair_shapes[pair, 1]]
+        overlap = False
+        for i in range(points.count[slot]):
+            c = slot * POINTS + i
+            gap = en.dot(
+                points.normal[c], to_world(body_q, a, points.point_a[c]) - to_world(body_q, b, points.point_b[c])
+            )
+            overlap = overlap or gap < 0.0
+        mark = en.where(overlap, 2, 1)
+        if a >= 0:
+            en.atomic_max(touching, a, mark)
+        if b >= 0:
+            en.atomic_max(touching, b, mark)
+
+
 @en.kernel
 def mark_touching(
     active_count: en.array(dtype=int),
@@ -57,22 +86,7 @@ def mark_touching(
     """touching[b] = 2 for the bodies of all pairs that overlap, 1 for those that are near; 0 before."""
     slot = en.tid()
     if slot < active_count[0]:
-        pair = active_pair[slot]
-        a = shape_body[pair_shapes[pair, 0]]
-        b = shape_body[pair_shapes[pair, 1]]
-        overlap = False
-        for i in range(points.count[slot]):
-            c = slot * POINTS + i
-            gap = en.dot(
-                points.normal[c], to_world(body_q, a, points.point_a[c]) - to_world(body_q, b, points.point_b[c])
-            )
-            overlap = overlap or gap < 0.0
-        if points.count[slot] > 0:
-            mark = en.where(overlap, 2, 1)
-            if a >= 0:
-                en.atomic_max(touching, a, mark)
-            if b >= 0:
-                en.atomic_max(touching, b, mark)
+        mark_slot(slot, active_pair, pair_shapes, shape_body, body_q, points, touching)
 
 
 @en.kernel
@@ -142,9 +156,11 @@ def respond_alone(
     return aa, al, ll
 
 
-@en.kernel
-def lay_responses_in_clusters(
+@en.func
+def lay_responses_in_cluster(
     clusters: ClusterTable,
+    cluster: int,
+    lane: int,
     width: int,
     used: en.array(dtype=int),
     words: en.array(dtype=float),
@@ -152,10 +168,7 @@ def lay_responses_in_clusters(
     responses: ResponseTable,
     touching: en.array(dtype=int),
 ):
-    """Responses of the bodies of clusters that are near something, nodes of one depth at a time; clears ``touching``."""
-    thread = en.tid()
-    cluster = thread // width
-    lane = thread - cluster * width
+    """Responses of the bodies of a cluster that is near something, nodes of one depth at a time; clears ``touching``."""
     near = False
     parts = 0.0
     for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
@@ -181,6 +194,21 @@ def lay_responses_in_clusters(
             en.sync_lanes(width)
 
 
+@en.kernel
+def lay_responses_in_clusters(
+    clusters: ClusterTable,
+    width: int,
+    used: en.array(dtype=int),
+    words: en.array(dtype=float),
+    rows: en.array(dtype=float),
+    responses: ResponseTable,
+    touching: en.array(dtype=int),
+):
+    thread = en.tid()
+    cluster = thread // width
+    lay_responses_in_cluster(clusters, cluster, thread - cluster * width, width, used, words, rows, responses, touching)
+
+
 @en.func
 def response_along(responses: ResponseTable, b: int, arm: en.vec3, n: en.vec3) -> float:
     """Displacement of a point of a body along n per impulse along n there; ``arm`` leads to it from the centre of mass."""
@@ -189,9 +217,11 @@ def response_along(responses: ResponseTable, b: int, arm: en.vec3, n: en.vec3) -
     return w * responses.parts[b]
 
 
-@en.kernel
-def hand_on_impulses(
+@en.func
+def hand_on_in_cluster(
     clusters: ClusterTable,
+    cluster: int,
+    lane: int,
     width: int,
     bodies: BodyTable,
     frame: en.array(dtype=en.transform),
@@ -210,9 +240,6 @@ def hand_on_impulses(
 
     That was kept, and where the cluster is then is kept anew. Without ``moving`` only velocities change.
     """
-    thread = en.tid()
-    cluster = thread // width
-    lane = thread - cluster * width
     pushed = False
     for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
         wrench = responses.wrench[clusters.body[position]]
@@ -232,3 +259,28 @@ def hand_on_impulses(
             for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
                 body_q[clusters.body[position]] = kept_q[clusters.body[position]]
         keep_nodes(clusters, cluster, lane, width, body_q, body_qd, kept_q, kept_qd)
+
+
+@en.kernel
+def hand_on_impulses(
+    clusters: ClusterTable,
+    width: int,
+    bodies: BodyTable,
+    frame: en.array(dtype=en.transform),
+    used: en.array(dtype=int),
+    dt: float,
+    moving: bool,
+    words: en.array(dtype=float),
+    rows: en.array(dtype=float),
+    responses: ResponseTable,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    kept_q: en.array(dtype=en.transform),
+    kept_qd: en.array(dtype=en.spatial_vector),
+):
+    thread = en.tid()
+    cluster = thread // width
+    hand_on_in_cluster(
+        clusters, cluster, thread - cluster * width, width, bodies, frame, used, dt, moving, words, rows, responses,
+        body_q, body_qd, kept_q, kept_qd,
+    )  # fmt: skip

@@ -28,8 +28,8 @@ from sim.xpbd.body_impulses import (
 
 
 @cache
-def solve_rigid_positions(jointed: bool):
-    """Kernel of one sweep over the contacts; ``jointed``: bodies yield as `sim.maximal.body_response` says."""
+def contact_sweep(jointed: bool):
+    """Function of one sweep over an island's contacts; ``jointed``: bodies yield as `sim.maximal.body_response` says."""
     weigh = jointed_weight if jointed else lone_weight
     shove = push_jointed_body if jointed else push_lone_body
 
@@ -132,8 +132,10 @@ def solve_rigid_positions(jointed: bool):
         push[c] = pushed
         drag[c] = dragged
 
-    @en.kernel
-    def solve(
+    @en.func
+    def sweep(
+        island: int,
+        lane: int,
         width: int,
         islands: IslandTable,
         active_pair: en.array(dtype=int),
@@ -159,9 +161,7 @@ def solve_rigid_positions(jointed: bool):
 
         `fastest` is the speed [m/s] at which overlaps that were there before the step are undone.
         """
-        thread = en.tid()
-        island = thread // width
-        first = islands.first[island] + thread - island * width
+        first = islands.first[island] + lane
         last = islands.first[island] + islands.count[island]
         for turn in range(islands.turns[island]):
             for at in range(first, last, width):
@@ -179,12 +179,70 @@ def solve_rigid_positions(jointed: bool):
                         )  # fmt: skip
             en.sync_lanes(width)
 
+    return sweep
+
+
+@cache
+def solve_rigid_positions(jointed: bool):
+    """Kernel of one sweep over the contacts of all islands, see `contact_sweep`."""
+    sweep = contact_sweep(jointed)
+
+    @en.kernel
+    def solve(
+        width: int,
+        islands: IslandTable,
+        active_pair: en.array(dtype=int),
+        pair_shapes: en.array2d(dtype=int),
+        shape_body: en.array(dtype=int),
+        shape_mu: en.array(dtype=float),
+        friction_rules: FrictionRules,
+        masses: MassTable,
+        responses: ResponseTable,
+        points: PointTable,
+        allowed: en.array(dtype=float),
+        slip: en.array(dtype=en.vec3),
+        predicted: en.array(dtype=en.transform),
+        dt: float,
+        keep: float,
+        fastest: float,
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+        push: en.array(dtype=float),
+        drag: en.array(dtype=en.vec3),
+    ):
+        thread = en.tid()
+        island = thread // width
+        sweep(
+            island,
+            thread - island * width,
+            width,
+            islands,
+            active_pair,
+            pair_shapes,
+            shape_body,
+            shape_mu,
+            friction_rules,
+            masses,
+            responses,
+            points,
+            allowed,
+            slip,
+            predicted,
+            dt,
+            keep,
+            fastest,
+            body_q,
+            body_qd,
+            push,
+            drag,
+        )
+
     return solve
 
 
-@en.kernel
-def keep_slip(
-    active_count: en.array(dtype=int),
+@en.func
+def keep_slip_of_slot(
+    slot: int,
     active_pair: en.array(dtype=int),
     pair_shapes: en.array2d(dtype=int),
     shape_body: en.array(dtype=int),
@@ -206,9 +264,6 @@ def keep_slip(
     load: it slides when force and torque about the centre of pressure are, together, all that friction can give. A point
     that lifts by less than gravity closes again in two steps still counts: rounding lifts resting bodies.
     """
-    slot = en.tid()
-    if slot >= active_count[0]:
-        return
     pair = active_pair[slot]
     shape_a = pair_shapes[pair, 0]
     shape_b = pair_shapes[pair, 1]
@@ -244,3 +299,42 @@ def keep_slip(
             s = slip[c] + relative_velocity(a, b, (pa + pb) * 0.5, body_q, body_qd, body_com) * dt
             s = s - n * en.dot(n, s)
         slip[c] = s
+
+
+@en.kernel
+def keep_slip(
+    active_count: en.array(dtype=int),
+    active_pair: en.array(dtype=int),
+    pair_shapes: en.array2d(dtype=int),
+    shape_body: en.array(dtype=int),
+    shape_mu: en.array(dtype=float),
+    friction_rules: FrictionRules,
+    body_q: en.array(dtype=en.transform),
+    body_qd: en.array(dtype=en.spatial_vector),
+    body_com: en.array(dtype=en.vec3),
+    points: PointTable,
+    closing: float,
+    dt: float,
+    push: en.array(dtype=float),
+    drag: en.array(dtype=en.vec3),
+    slip: en.array(dtype=en.vec3),
+):
+    slot = en.tid()
+    if slot < active_count[0]:
+        keep_slip_of_slot(
+            slot,
+            active_pair,
+            pair_shapes,
+            shape_body,
+            shape_mu,
+            friction_rules,
+            body_q,
+            body_qd,
+            body_com,
+            points,
+            closing,
+            dt,
+            push,
+            drag,
+            slip,
+        )

@@ -18,8 +18,8 @@ from sim.xpbd.body_impulses import (
 
 
 @cache
-def bounce_rigid_contacts(jointed: bool):
-    """Kernel of one sweep of restitution; ``jointed`` as in `solve_rigid_positions`."""
+def bounce_sweep(jointed: bool):
+    """Function of one sweep of restitution over an island; ``jointed`` as in `sim.xpbd.bodies.contact_sweep`."""
     weigh = jointed_weight if jointed else lone_weight
     kick = kick_jointed_body if jointed else kick_lone_body
 
@@ -65,6 +65,51 @@ def bounce_rigid_contacts(jointed: bool):
                             masses.inv_inertia, responses, dt, body_q, body_qd,
                         )  # fmt: skip
 
+    @en.func
+    def sweep(
+        island: int,
+        lane: int,
+        width: int,
+        islands: IslandTable,
+        active_pair: en.array(dtype=int),
+        pair_shapes: en.array2d(dtype=int),
+        shape_body: en.array(dtype=int),
+        shape_restitution: en.array(dtype=float),
+        body_qd0: en.array(dtype=en.spatial_vector),
+        masses: MassTable,
+        responses: ResponseTable,
+        points: PointTable,
+        rest_speed: float,
+        dt: float,
+        push: en.array(dtype=float),
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+    ):
+        """One sweep of restitution, which also removes the speed that undoing an overlap made (equation 34)."""
+        first = islands.first[island] + lane
+        last = islands.first[island] + islands.count[island]
+        for turn in range(islands.turns[island]):
+            for at in range(first, last, width):
+                if islands.turn[at] == turn:
+                    slot = islands.slot[at]
+                    shape_a = pair_shapes[active_pair[slot], 0]
+                    shape_b = pair_shapes[active_pair[slot], 1]
+                    restitution = pair_average(shape_restitution, shape_a, shape_b)
+                    for i in range(points.count[slot]):
+                        bounce_point(
+                            shape_body[shape_a], shape_body[shape_b], slot * POINTS + i, restitution, body_qd0, masses,
+                            responses, points, rest_speed, dt, push, body_q, body_qd,
+                        )  # fmt: skip
+            en.sync_lanes(width)
+
+    return sweep
+
+
+@cache
+def bounce_rigid_contacts(jointed: bool):
+    """Kernel of one sweep of restitution over all islands."""
+    sweep = bounce_sweep(jointed)
+
     @en.kernel
     def bounce(
         width: int,
@@ -83,23 +128,26 @@ def bounce_rigid_contacts(jointed: bool):
         body_q: en.array(dtype=en.transform),
         body_qd: en.array(dtype=en.spatial_vector),
     ):
-        """One sweep of restitution, which also removes the speed that undoing an overlap made (equation 34)."""
         thread = en.tid()
         island = thread // width
-        first = islands.first[island] + thread - island * width
-        last = islands.first[island] + islands.count[island]
-        for turn in range(islands.turns[island]):
-            for at in range(first, last, width):
-                if islands.turn[at] == turn:
-                    slot = islands.slot[at]
-                    shape_a = pair_shapes[active_pair[slot], 0]
-                    shape_b = pair_shapes[active_pair[slot], 1]
-                    restitution = pair_average(shape_restitution, shape_a, shape_b)
-                    for i in range(points.count[slot]):
-                        bounce_point(
-                            shape_body[shape_a], shape_body[shape_b], slot * POINTS + i, restitution, body_qd0, masses,
-                            responses, points, rest_speed, dt, push, body_q, body_qd,
-                        )  # fmt: skip
-            en.sync_lanes(width)
+        sweep(
+            island,
+            thread - island * width,
+            width,
+            islands,
+            active_pair,
+            pair_shapes,
+            shape_body,
+            shape_restitution,
+            body_qd0,
+            masses,
+            responses,
+            points,
+            rest_speed,
+            dt,
+            push,
+            body_q,
+            body_qd,
+        )
 
     return bounce
