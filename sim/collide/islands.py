@@ -61,9 +61,14 @@ class IslandOrder:
         """Threads of a block that launches have to ask for."""
         return MOST_LANES if self.width == MOST_LANES else None
 
+    def choose_width(self, model) -> int:
+        """Threads that share an island now: one on a CPU, and where a tape wants to go backward."""
+        self.width = self._most if model.device.is_cuda and active_tape() is None else 1
+        return self.width
+
     def sort(self, model, contacts) -> None:
         """Lists the contacts that have points and gives them their turns."""
-        self.width = self._most if model.device.is_cuda and active_tape() is None else 1
+        self.choose_width(model)
         en.launch(
             order_contacts,
             dim=contacts.island_count * self.width,
@@ -76,11 +81,8 @@ class IslandOrder:
         )  # fmt: skip
 
 
-def pair_islands(body_a: np.ndarray, body_b: np.ndarray, body_count: int) -> np.ndarray:
-    """Island of each candidate pair of bodies (-1: the world, which connects nothing), numbered by first body.
-
-    The copies of a replicated scene are islands of their own, the bodies of one scene usually a single one.
-    """
+def connected(body_a: np.ndarray, body_b: np.ndarray, body_count: int) -> np.ndarray:
+    """For every body, the first of all that pairs of bodies connect it with (-1: the world, which connects nothing)."""
     label = np.arange(body_count + 1)
     both = (body_a >= 0) & (body_b >= 0)
     a, b = body_a[both], body_b[both]
@@ -93,10 +95,16 @@ def pair_islands(body_a: np.ndarray, body_b: np.ndarray, body_count: int) -> np.
         np.minimum.at(label, before[b], low)
         label = label[label]
         if np.array_equal(label, before):
-            break
-    owner = np.where(body_a >= 0, body_a, body_b)
-    _, island = np.unique(label[owner], return_inverse=True)
-    return island
+            return label[:body_count]
+
+
+def pair_islands(body_a: np.ndarray, body_b: np.ndarray, body_count: int) -> np.ndarray:
+    """Island of each candidate pair of bodies (-1: the world, which connects nothing), numbered by first body.
+
+    The copies of a replicated scene are islands of their own, the bodies of one scene usually a single one.
+    """
+    label = connected(body_a, body_b, body_count)
+    return np.unique(label[np.where(body_a >= 0, body_a, body_b)], return_inverse=True)[1]
 
 
 @en.func

@@ -4,9 +4,10 @@ import numpy as np
 
 import engine as en
 from engine.capture import NotRecorded
+from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.collide.body_lists import number_near_pairs
 from sim.collide.broad_phase import list_near_pairs, mark_near_pairs, place_near_pairs
-from sim.collide.islands import pair_islands
+from sim.collide.islands import connected
 from sim.collide.shapes import ShapePlacement
 from sim.geometry.integer_order import stable_order
 
@@ -18,6 +19,8 @@ class ListedPairs:
         count: Number of candidates.
         shapes: Candidate pairs (a, b), int [count, 2].
         kind: Number of each pair's kernel.
+        label: The first body of each body's island, whether it has pairs or not: bodies that joints hold together are in
+            one island, host int [body_count]. first_body: that of each island.
         largest_island: Most pairs of an island.
         island_start: First pair of each island (see `sim.collide.islands`) and the number of pairs, [island_count + 1].
         active_count: Number of pairs that are near, shape [1].
@@ -29,7 +32,10 @@ class ListedPairs:
 
     def __init__(self, model, pairs: np.ndarray, kinds: np.ndarray):
         bodies = model.shape_body.numpy()[pairs].reshape(-1, 2)
-        island = pair_islands(bodies[:, 0], bodies[:, 1], model.body_count)
+        ends = np.concatenate([bodies, jointed_bodies(model)])
+        label = connected(ends[:, 0], ends[:, 1], model.body_count)
+        self.first_body, island = np.unique(label[bodies.max(axis=1)], return_inverse=True)
+        self.label = label
         order = stable_order(island)
         pairs, kinds = pairs[order], kinds[order]
         starts = np.concatenate([[0], np.cumsum(np.bincount(island))]) if len(pairs) else np.zeros(1)
@@ -101,3 +107,12 @@ class ListedPairs:
         en.utils.array_scan(self._near, self._before, inclusive=False)
         inputs = [self.count, self.capacity, self._near, self._before]
         en.launch(number_near_pairs, dim=self.count, inputs=inputs, outputs=outputs)
+
+
+def jointed_bodies(model) -> np.ndarray:
+    """Bodies that joints hold together, int [n, 2]; kinematic ones hold nothing together."""
+    ends = np.stack([model.joint_parent.numpy(), model.joint_child.numpy()], axis=1)
+    held = (model.joint_enabled.numpy() != 0) & (ends[:, 0] >= 0)
+    fixed = (model.body_flags.numpy() & BODY_FLAG_KINEMATIC) != 0
+    ends = ends[held]
+    return ends[~fixed[ends].any(axis=1)]

@@ -119,12 +119,11 @@ class RigidContacts:
         self.wrench = en.zeros(2 * c, dtype=en.spatial_vector)
         self._order: IslandOrder | None = None
 
-    def in_order(self, model) -> IslandOrder:
-        """The contacts of the last detection sorted for solvers that serve one after the other."""
+    def order_of(self, model) -> IslandOrder:
+        """Room for the order in which solvers serve contacts one after the other."""
         if self._order is None:
             with NotRecorded():
                 self._order = IslandOrder(model, self)
-        self._order.sort(model, self)
         return self._order
 
     @property

@@ -39,6 +39,7 @@ class JointScratch:
         has_friction: Whether any joint has dry friction.
         sprung: Which joints are springs, int [joint_count], or None.
         closed: Items of closures; asked, scale: what their rows are to move, and how lightly they move, float.
+        touching: See `sim.maximal.body_response.mark_slot`; 0 between steps.
         kept: Poses and velocities of the nodes before contacts push them.
         q, qd: Coordinates and rates where the step begins, float; q_mid: coordinates that rates lead to at mid-step.
     """
@@ -64,6 +65,7 @@ class JointScratch:
         )
         self.qd = en.zeros(max(1, model.joint_dof_count), dtype=float)
         n = max(1, model.body_count)
+        self.touching = en.zeros(n, dtype=int)
         self.kept = en.zeros(n, dtype=en.transform), en.zeros(n, dtype=en.spatial_vector)
 
     def prepare(self, model, state_in, state_out, control, dt: float, springs=(0, None, None)) -> None:
@@ -160,17 +162,20 @@ class JointScratch:
         self._touching = en.zeros(n, dtype=int)
         return table
 
-    def weigh_touching(self, model, contacts, state_out) -> None:
-        """Finds how the bodies that touch something yield."""
-        clusters, responses = self.clusters, self.responses
-        if clusters.node_count < model.body_count:
+    def weigh_loose(self, model, state_out) -> None:
+        """Finds how bodies yield that no joint holds."""
+        if self.clusters.node_count < model.body_count:
             en.launch(
                 lay_lone_responses,
                 dim=model.body_count,
-                inputs=[
-                    clusters.table.place, state_out.body_q, model.body_inv_mass, model.body_inv_inertia, responses
-                ],
-            )  # fmt: skip
+                inputs=[self.clusters.table.place, state_out.body_q, model.body_inv_mass, model.body_inv_inertia],
+                outputs=[self.responses],
+            )
+
+    def weigh_touching(self, model, contacts, state_out) -> None:
+        """Finds how the bodies that touch something yield."""
+        clusters, responses = self.clusters, self.responses
+        self.weigh_loose(model, state_out)
         en.launch(
             mark_touching,
             dim=contacts.capacity,

@@ -6,7 +6,9 @@ import numpy as np
 
 import engine as en
 from engine.capture import NotRecorded
+from engine.taping import active_tape
 from sim.semi_implicit.particles import WIDEST_UNROLLED
+from sim.xpbd.island_steps import clusters_of_islands
 from sim.xpbd.pulls import PullBatch
 from sim.xpbd.sweeps import StiffnessAtRest
 
@@ -34,6 +36,7 @@ class Scratch:
         self._largest = {}
         self._contact_total = None
         self._rigid = None
+        self._whole: tuple | None = None
 
     def corners(self, family: str):
         """Particle indices of a family (spring tri edge tet) in colour order, shape [vertices, elements], so that
@@ -78,6 +81,18 @@ class Scratch:
         if self._contact_total is None:
             self._contact_total = en.zeros_like(contacts.force)
         return self._contact_total
+
+    def steps_whole(self, clusters, contacts) -> bool:
+        """Whether islands are stepped as a whole, see `sim.xpbd.island_steps`."""
+        if self._whole is None or self._whole[0] is not contacts:
+            with NotRecorded():
+                self._whole = contacts, clusters_of_islands(self._model, clusters, contacts)
+        return self._whole[1] is not None and active_tape() is None
+
+    @property
+    def cluster_start(self):
+        """First cluster of each island, where `steps_whole`."""
+        return self._whole[1]
 
     def rigid_multipliers(self, contacts):
         """(push, drag) of every rigid contact point over the step [kg m]."""

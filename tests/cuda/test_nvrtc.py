@@ -40,6 +40,7 @@ def made_kernels():
     from sim.semi_implicit.particles import integrate_particles
     from sim.xpbd.bodies import solve_rigid_positions
     from sim.xpbd.bounces import bounce_rigid_contacts
+    from sim.xpbd.island_steps import step_islands
     from sim.xpbd.pulls import pull_elements
     from sim.xpbd.settle import settle_particles
 
@@ -60,6 +61,7 @@ def made_kernels():
         yield pytest.param(in_double(kernel), id=f"{kernel.__name__}_double")
     for penalty in (False, True):
         yield pytest.param(prepare_clusters(penalty), id=f"prepare_clusters_{penalty}")
+    yield pytest.param(step_islands(), id="step_islands")
     for jointed in (False, True):
         yield pytest.param(solve_rigid_positions(jointed), id=f"solve_rigid_positions_{jointed}")
         yield pytest.param(bounce_rigid_contacts(jointed), id=f"bounce_rigid_contacts_{jointed}")

@@ -1,0 +1,165 @@
+"""A step of islands with joints as one launch: contacts, joints and bounces of an island follow each other in it.
+
+On a GPU the launches of a step are most of what it costs, for a hundred robots or a thousand. Threads that share an
+island wait for each other instead; what they do is what the kernels do that this stands for, in the same order.
+"""
+
+from functools import cache
+
+import numpy as np
+
+import engine as en
+from sim.articulation.joint_table import JointTable
+from sim.collide.contact_points import PointTable
+from sim.collide.islands import IslandTable, order_island
+from sim.collide.listed_pairs import ListedPairs
+from sim.device_arrays import device_array
+from sim.featherstone.outward import BodyTable
+from sim.forces.friction_rules import FrictionRules
+from sim.maximal.body_response import ResponseTable, hand_on_in_cluster, lay_responses_in_cluster, mark_slot
+from sim.maximal.clusters import ClusterTable
+from sim.maximal.joint_rows import ConstraintTable
+from sim.xpbd.bodies import contact_sweep, keep_slip_of_slot
+from sim.xpbd.body_impulses import MassTable
+from sim.xpbd.bounces import bounce_sweep
+from sim.xpbd.joints import solve_joints_of_cluster
+
+
+@en.struct
+class ContactTable:
+    """What islands are found from: pairs and points as in `RigidContacts`, the materials of shapes, friction history."""
+
+    island_start: en.array(dtype=int)
+    active_count: en.array(dtype=int)
+    active_pair: en.array(dtype=int)
+    pair_shapes: en.array2d(dtype=int)
+    shape_body: en.array(dtype=int)
+    mu: en.array(dtype=float)
+    restitution: en.array(dtype=float)
+    allowed: en.array(dtype=float)
+    slip: en.array(dtype=en.vec3)
+    push: en.array(dtype=float)
+    drag: en.array(dtype=en.vec3)
+
+
+def contact_table(model, contacts, push, drag) -> ContactTable:
+    """The table of some `RigidContacts`."""
+    table = ContactTable()
+    for name in ("island_start", "active_count", "active_pair", "pair_shapes", "allowed", "slip"):
+        setattr(table, name, getattr(contacts, name))
+    table.shape_body, table.push, table.drag = model.shape_body, push, drag
+    table.mu, table.restitution = model.shape_materials.mu, model.shape_materials.restitution
+    return table
+
+
+def clusters_of_islands(model, clusters, contacts):
+    """First cluster of each island, and the number of clusters, int; None where islands cannot be stepped as a whole.
+
+    That needs a GPU, clusters that all have contacts to look for and lie in the order of their islands, and joints
+    without loops and dry friction, which take more sweeps than contacts do.
+    """
+    pairs = contacts.pairs
+    if not model.device.is_cuda or not isinstance(pairs, ListedPairs) or model.particle_count:
+        return None
+    if not clusters.count or clusters.closures.count or (model.joint_friction.numpy() > 0.0).any():
+        return None
+    first = clusters.table.body.numpy()[clusters.table.first.numpy()[:-1]]
+    label = pairs.label[first]
+    if not np.isin(label, pairs.first_body).all() or (np.diff(label) < 0).any():
+        return None
+    return device_array(np.searchsorted(label, np.append(pairs.first_body, model.body_count)), "int32", model.device)
+
+
+@cache
+def step_islands():
+    """The kernel."""
+    sweep, bounce = contact_sweep(True), bounce_sweep(True)
+
+    @en.kernel
+    def step(
+        width: int,
+        iterations: int,
+        cluster_start: en.array(dtype=int),
+        contacts: ContactTable,
+        friction_rules: FrictionRules,
+        points: PointTable,
+        masses: MassTable,
+        predicted: en.array(dtype=en.transform),
+        joints: JointTable,
+        constraints: ConstraintTable,
+        bodies: BodyTable,
+        clusters: ClusterTable,
+        frame: en.array(dtype=en.transform),
+        used: en.array(dtype=int),
+        body_qd0: en.array(dtype=en.spatial_vector),
+        fastest: float,
+        closing: float,
+        rest_speed: float,
+        dt: float,
+        islands: IslandTable,
+        words: en.array(dtype=float),
+        rows: en.array(dtype=float),
+        responses: ResponseTable,
+        touching: en.array(dtype=int),
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+        kept_q: en.array(dtype=en.transform),
+        kept_qd: en.array(dtype=en.spatial_vector),
+    ):
+        thread = en.tid()
+        island = thread // width
+        lane = thread - island * width
+        first = cluster_start[island]
+        last = cluster_start[island + 1]
+        order_island(
+            island, lane, width, contacts.island_start, contacts.active_count, contacts.active_pair,
+            contacts.pair_shapes, contacts.shape_body, points, islands,
+        )  # fmt: skip
+        en.sync_lanes(width)
+        begin = islands.first[island] + lane
+        end = islands.first[island] + islands.count[island]
+        for at in range(begin, end, width):
+            mark_slot(
+                islands.slot[at], contacts.active_pair, contacts.pair_shapes, contacts.shape_body, body_q, points, touching
+            )  # fmt: skip
+        en.sync_lanes(width)
+        for cluster in range(first, last):
+            lay_responses_in_cluster(clusters, cluster, lane, width, used, words, rows, responses, touching)
+        for iteration in range(iterations):
+            for cluster in range(first, last):
+                solve_joints_of_cluster(
+                    joints, constraints, bodies, clusters, cluster, lane, width, frame, used, dt, words, rows, body_q,
+                    body_qd, kept_q, kept_qd,
+                )  # fmt: skip
+            en.sync_lanes(width)
+            sweep(
+                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.shape_body,
+                contacts.mu, friction_rules, masses, responses, points, contacts.allowed, contacts.slip, predicted, dt,
+                en.where(iteration > 0, 1.0, 0.0), fastest, body_q, body_qd, contacts.push, contacts.drag,
+            )  # fmt: skip
+            for cluster in range(first, last):
+                hand_on_in_cluster(
+                    clusters, cluster, lane, width, bodies, frame, used, dt, True, words, rows, responses, body_q,
+                    body_qd, kept_q, kept_qd,
+                )  # fmt: skip
+            en.sync_lanes(width)
+        for at in range(begin, end, width):
+            keep_slip_of_slot(
+                islands.slot[at], contacts.active_pair, contacts.pair_shapes, contacts.shape_body, contacts.mu,
+                friction_rules, body_q, body_qd, masses.com, points, closing, dt, contacts.push, contacts.drag,
+                contacts.slip,
+            )  # fmt: skip
+        en.sync_lanes(width)
+        for _ in range(iterations):
+            bounce(
+                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.shape_body,
+                contacts.restitution, body_qd0, masses, responses, points, rest_speed, dt, contacts.push, body_q, body_qd,
+            )  # fmt: skip
+            for cluster in range(first, last):
+                hand_on_in_cluster(
+                    clusters, cluster, lane, width, bodies, frame, used, dt, False, words, rows, responses, body_q,
+                    body_qd, kept_q, kept_qd,
+                )  # fmt: skip
+            en.sync_lanes(width)
+
+    return step
