@@ -16,7 +16,7 @@ from sim.xpbd.body_impulses import mass_table
 from sim.xpbd.bounces import bounce_rigid_contacts
 from sim.xpbd.colored import solve_colored
 from sim.xpbd.grains import move_grains, separate_grains
-from sim.xpbd.island_steps import contact_table, step_islands
+from sim.xpbd.island_steps import step_whole_islands
 from sim.xpbd.joints import solve_joints
 from sim.xpbd.particle_contacts import (
     bounce_off_ground,
@@ -109,7 +109,8 @@ class XPBDIntegrator:
             jointed.prepare(model, state_in, state_out, control, dt)
         rigid = self._detect_rigid_contacts(model, state_in, state_out, dt)
         if rigid is not None and jointed is not None and scratch.steps_whole(jointed.clusters, rigid):
-            self._step_islands(model, scratch, rigid, jointed, state_in, state_out, dt)
+            rest = self._rest_speed(model, dt)
+            step_whole_islands(model, scratch, rigid, jointed, state_in, state_out, dt, self.iterations, rest)
             jointed.follow(model, state_in, state_out)
             return
         order = None
@@ -281,29 +282,6 @@ class XPBDIntegrator:
                 ],
                 outputs=[jointed.words, jointed.rows, state_out.body_q, state_out.body_qd, *jointed.kept],
             )  # fmt: skip
-
-    def _step_islands(self, model, scratch, contacts, jointed, state_in, state_out, dt):
-        """What `_step` does with joints and contacts, in one launch."""
-        order = contacts.order_of(model)
-        jointed.weigh_loose(model, state_out)
-        width = order.choose_width(model)
-        en.launch(
-            step_islands(),
-            dim=contacts.island_count * width,
-            inputs=[
-                width, self.iterations, scratch.cluster_start,
-                contact_table(model, contacts, *scratch.rigid_multipliers(contacts)), model.friction_rules,
-                contacts.points, mass_table(model), scratch.predicted_bodies, model.joint_table,
-                constraint_table(model), body_table(model), jointed.clusters.table, jointed.frame, jointed.used,
-                state_in.body_qd, float(model.max_depenetration_velocity), rest_speed(model.gravity, dt) * dt,
-                self._rest_speed(model, dt), dt,
-            ],
-            outputs=[
-                order.table, jointed.words, jointed.rows, jointed.responses, jointed.touching, state_out.body_q,
-                state_out.body_qd, *jointed.kept,
-            ],
-            block_dim=order.block_dim,
-        )  # fmt: skip
 
     def _solve_rigid_contacts(self, model, contacts, order, jointed, state_out, dt, keep):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)

@@ -14,13 +14,14 @@ from sim.collide.contact_points import PointTable
 from sim.collide.islands import IslandTable, order_island
 from sim.collide.listed_pairs import ListedPairs
 from sim.device_arrays import device_array
-from sim.featherstone.outward import BodyTable
+from sim.featherstone.outward import BodyTable, body_table
+from sim.forces.contact_response import rest_speed
 from sim.forces.friction_rules import FrictionRules
 from sim.maximal.body_response import ResponseTable, hand_on_in_cluster, lay_responses_in_cluster, mark_slot
 from sim.maximal.clusters import ClusterTable
-from sim.maximal.joint_rows import ConstraintTable
+from sim.maximal.joint_rows import ConstraintTable, constraint_table
 from sim.xpbd.bodies import contact_sweep, keep_slip_of_slot
-from sim.xpbd.body_impulses import MassTable
+from sim.xpbd.body_impulses import MassTable, mass_table
 from sim.xpbd.bounces import bounce_sweep
 from sim.xpbd.joints import solve_joints_of_cluster
 
@@ -163,3 +164,41 @@ def step_islands():
             en.sync_lanes(width)
 
     return step
+
+
+def step_whole_islands(
+    model, scratch, contacts, jointed, state_in, state_out, dt: float, iterations: int, rest: float
+) -> None:
+    """What `XPBDIntegrator` does with joints and contacts in a step, in one launch.
+
+    Args:
+        model: The model.
+        scratch: `sim.xpbd.scratch.Scratch`.
+        contacts: `RigidContacts` of the step.
+        jointed: `JointScratch`, prepared.
+        state_in: Where the step begins.
+        state_out: Where free motion leads.
+        dt: Step [s].
+        iterations: Sweeps.
+        rest: Impact speed below which contacts do not bounce [m/s].
+    """
+    order = contacts.order_of(model)
+    jointed.weigh_loose(model, state_out)
+    width = order.choose_width(model)
+    en.launch(
+        step_islands(),
+        dim=contacts.island_count * width,
+        inputs=[
+            width, iterations, scratch.cluster_start,
+            contact_table(model, contacts, *scratch.rigid_multipliers(contacts)), model.friction_rules,
+            contacts.points, mass_table(model), scratch.predicted_bodies, model.joint_table,
+            constraint_table(model), body_table(model), jointed.clusters.table, jointed.frame, jointed.used,
+            state_in.body_qd, float(model.max_depenetration_velocity), rest_speed(model.gravity, dt) * dt,
+            rest, dt,
+        ],
+        outputs=[
+            order.table, jointed.words, jointed.rows, jointed.responses, jointed.touching, state_out.body_q,
+            state_out.body_qd, *jointed.kept,
+        ],
+        block_dim=order.block_dim,
+    )  # fmt: skip
