@@ -9,12 +9,12 @@ from functools import cache
 import numpy as np
 
 import engine as en
+from sim.articulation.body_table import BodyTable, body_table
 from sim.articulation.joint_table import JointTable
 from sim.collide.contact_points import PointTable
 from sim.collide.islands import IslandTable, order_island
 from sim.collide.listed_pairs import ListedPairs
 from sim.device_arrays import device_array
-from sim.featherstone.outward import BodyTable, body_table
 from sim.forces.contact_response import rest_speed
 from sim.forces.friction_rules import FrictionRules
 from sim.maximal.body_response import ResponseTable, hand_on_in_cluster, lay_responses_in_cluster, mark_slot
