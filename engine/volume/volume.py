@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,44 +25,14 @@ from engine.volume.grid_format import (
     LEAF_WIDTH,
     ON_INDEX,
     VALUE_TYPES,
-    ValueType,
     value_type_of,
 )
+from engine.volume.grid_info import FeatureArrayInfo, GridInfo
 from engine.volume.grid_reader import leaf_origins, read_parts
+from engine.volume.index_space import background_values, index_matrix, three_numbers, type_of_background, voxels_of
 from engine.volume.nvdb_file import read_grids, write_grids
 
 _SMALL_MAP, _MAP_TILES_PER_LEAF, _LARGEST_MAP = 1 << 15, 64, 1 << 26
-
-
-@dataclass(frozen=True)
-class GridInfo:
-    """What the header of a grid says.
-
-    Attributes:
-        name: Name of the grid.   size_in_bytes: Of its buffer.
-        grid_index, grid_count: Which grid of its file it is, of how many.
-        type_str: Type of the voxels: "float", "Vec3f", "int32", "OnIndex" …
-        translation: World position [m] of index (0, 0, 0).   transform_matrix: Index to world, 3x3.
-    """
-
-    name: str
-    size_in_bytes: int
-    grid_index: int
-    grid_count: int
-    type_str: str
-    translation: Any
-    transform_matrix: Any
-
-
-@dataclass(frozen=True)
-class FeatureArrayInfo:
-    """An array that a grid carries beside its voxels: name, address, bytes of an element, elements, type."""
-
-    name: str
-    ptr: int
-    value_size: int
-    value_count: int
-    type_str: str
 
 
 class Volume:
@@ -334,10 +303,10 @@ class Volume:
         Raises:
             VolumeValueError, VolumeTypeError: A voxel size that is not positive and finite, or no box.
         """
-        matrix = _matrix(voxel_size)
-        ends = np.array([_three("min", min), _three("max", max)])
+        matrix = index_matrix(voxel_size)
+        ends = np.array([three_numbers("min", min), three_numbers("max", max)])
         if points_in_world_space:
-            ends = (ends - _three("translation", translation)) / np.diag(matrix)
+            ends = (ends - three_numbers("translation", translation)) / np.diag(matrix)
         if not np.isfinite(ends).all() or np.any(ends[0] > ends[1]):
             raise VolumeValueError(f"Volume.allocate: got the box {list(min)} to {list(max)}; expected min <= max")
         first, last = (np.floor(ends / LEAF_WIDTH) * LEAF_WIDTH).astype(np.int64)
@@ -368,8 +337,8 @@ class Volume:
             device: Where the volume is to live.
             transform: Index to world, 3x3.
         """
-        matrix = _matrix(voxel_size, transform)
-        leaves = leaves_of(_voxels("tile_points", tile_points, matrix, translation))
+        matrix = index_matrix(voxel_size, transform)
+        leaves = leaves_of(voxels_of("tile_points", tile_points, matrix, translation))
         return cls._allocated(leaves, bg_value, matrix, translation, device)
 
     @classmethod
@@ -382,10 +351,12 @@ class Volume:
         transform: Any = None,
     ) -> Volume:
         """An index grid of exactly the voxels that hold some points; arguments as in `allocate_by_tiles`."""
-        matrix = _matrix(voxel_size, transform)
-        voxels = np.unique(_voxels("voxel_points", voxel_points, matrix, translation), axis=0)
+        matrix = index_matrix(voxel_size, transform)
+        voxels = np.unique(voxels_of("voxel_points", voxel_points, matrix, translation), axis=0)
         row = VALUE_TYPES[ON_INDEX]
-        grid = build_grid(leaves_of(voxels), row, None, matrix, _three("translation", translation), voxels=voxels)
+        grid = build_grid(
+            leaves_of(voxels), row, None, matrix, three_numbers("translation", translation), voxels=voxels
+        )
         return cls._of([grid], device)
 
     @classmethod
@@ -409,7 +380,7 @@ class Volume:
         Raises:
             VolumeValueError, VolumeTypeError: An array of another shape, or a voxel size that is not positive.
         """
-        matrix = _matrix(voxel_size)
+        matrix = index_matrix(voxel_size)
         data = np.asarray(ndarray)
         if data.ndim not in (3, 4) or (data.ndim == 4 and data.shape[3] not in (3, 4)) or 0 in data.shape:
             raise VolumeValueError(
@@ -417,7 +388,7 @@ class Volume:
             )
         scalar = en.int32 if data.dtype.kind in "iub" and data.ndim == 3 else en.float32
         row = value_type_of(scalar if data.ndim == 3 else en.vector(data.shape[3], scalar))
-        background = _background(bg_value, row)
+        background = background_values(bg_value, row)
         tiles = -(-np.array(data.shape[:3]) // LEAF_WIDTH)
         padded = np.empty((*(tiles * LEAF_WIDTH), row.width), row.scalar)
         padded[...] = background
@@ -430,14 +401,14 @@ class Volume:
         place = ordered // LEAF_WIDTH
         values = blocks[(place[:, 0] * tiles[1] + place[:, 1]) * tiles[2] + place[:, 2]]
         values = values if row.width > 1 else values[..., 0]
-        grid = build_grid(ordered, row, background, matrix, _three("min_world", min_world), values=values)
+        grid = build_grid(ordered, row, background, matrix, three_numbers("min_world", min_world), values=values)
         return cls._of([grid], device)
 
     @classmethod
     def _allocated(cls, leaves: np.ndarray, bg_value: Any, matrix: np.ndarray, translation: Any, device: Any) -> Volume:
-        row = _row_of_background(bg_value)
-        background = None if row.dtype is None else _background(bg_value, row)
-        grid = build_grid(in_tree_order(leaves), row, background, matrix, _three("translation", translation))
+        row = type_of_background(bg_value)
+        background = None if row.dtype is None else background_values(bg_value, row)
+        grid = build_grid(in_tree_order(leaves), row, background, matrix, three_numbers("translation", translation))
         return cls._of([grid], device)
 
 
@@ -454,81 +425,3 @@ def _leaf_map(origins: np.ndarray, device: Any) -> tuple[np.ndarray, Any] | None
     numbers = np.full(size, words.NO_LEAF, np.int32)
     numbers[tuple((tiles - first).T)] = np.arange(len(tiles))
     return first, en.array(numbers, dtype=en.int32, device=device)
-
-
-def _three(name: str, values: Any) -> np.ndarray:
-    try:
-        out = np.array([float(x) for x in values])
-    except TypeError:
-        raise VolumeTypeError(f"Volume: {name} is {values!r}; expected three numbers") from None
-    if out.shape != (3,):
-        raise VolumeValueError(f"Volume: {name} has {len(out)} numbers; expected three")
-    return out
-
-
-def _matrix(voxel_size: Any, transform: Any = None) -> np.ndarray:
-    """Index to world, from the size of voxels or as given."""
-    if (voxel_size is None) == (transform is None):
-        raise (VolumeTypeError if transform is None else VolumeValueError)(
-            f"Volume: got voxel_size {voxel_size!r} and transform {transform!r}; expected one of them"
-        )
-    if transform is not None:
-        matrix = np.array(transform, np.float64).reshape(3, 3)
-        if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) == 0.0:
-            raise VolumeValueError(f"Volume: transform {matrix.tolist()} has no inverse")
-        return matrix
-    if isinstance(voxel_size, str):
-        raise VolumeTypeError(f"Volume: voxel_size is {voxel_size!r}; expected a number or three")
-    try:
-        size = np.array([float(x) for x in voxel_size]) if np.ndim(voxel_size) else np.full(3, float(voxel_size))
-    except TypeError:
-        raise VolumeTypeError(f"Volume: voxel_size is {voxel_size!r}; expected a number or three") from None
-    if size.shape != (3,):
-        raise VolumeValueError(f"Volume: voxel_size has {len(size)} numbers; expected one or three")
-    if not np.all((size > 0) & np.isfinite(size)):
-        raise VolumeValueError(f"Volume: voxel_size is {voxel_size!r}; expected positive finite numbers")
-    return np.diag(size)
-
-
-def _voxels(name: str, points: Any, matrix: np.ndarray, translation: Any) -> np.ndarray:
-    """Voxel coordinates of points in index or world space, shape [n, 3]."""
-    values = points.numpy() if isinstance(points, en.array) else np.asarray(points)
-    if values.ndim != 2 or values.shape[1] != 3:
-        raise VolumeValueError(f"Volume: {name} has shape {values.shape}; expected [n, 3]")
-    if values.dtype.kind in "iu":
-        return values.astype(np.int32)
-    if values.dtype.kind != "f" or not np.isfinite(values).all():
-        raise VolumeValueError(f"Volume: {name} are {values.dtype}; expected finite numbers")
-    index = (values.astype(np.float64) - _three("translation", translation)) @ np.linalg.inv(matrix).T
-    return np.floor(index + 0.5).astype(np.int32)
-
-
-def _row_of_background(bg_value: Any) -> ValueType:
-    """The type of voxels that a background value means."""
-    if bg_value is None:
-        return VALUE_TYPES[INDEX]
-    if isinstance(bg_value, (bool, np.bool_, str)):
-        raise VolumeTypeError(f"Volume: got bg_value {bg_value!r}; expected numbers")
-    dtype = type(bg_value) if isinstance(bg_value, en.types.Composite) else None
-    if dtype is None and isinstance(bg_value, np.generic):
-        dtype = en.types.as_type(bg_value.dtype)
-    if dtype is None:
-        if isinstance(bg_value, int):
-            dtype = en.int32
-        elif isinstance(bg_value, float):
-            dtype = en.float32
-        elif np.ndim(bg_value) == 1:
-            dtype = en.vector(len(bg_value), en.float32)
-    row = value_type_of(dtype)
-    if row is None:
-        known = ", ".join(r.dtype.name for r in VALUE_TYPES.values() if r.dtype is not None)
-        raise VolumeTypeError(f"Volume: got bg_value {bg_value!r}; expected a value of one of {known}")
-    return row
-
-
-def _background(bg_value: Any, row: ValueType) -> np.ndarray:
-    flat = np.ravel(np.asarray(list(bg_value) if np.ndim(bg_value) or hasattr(bg_value, "_values") else bg_value))
-    if len(flat) not in (1, row.width):
-        raise VolumeValueError(f"Volume: bg_value has {len(flat)} numbers; expected {row.width}")
-    out = np.broadcast_to(flat, (row.width,)).astype(row.scalar)
-    return out if row.width > 1 else out[0]
