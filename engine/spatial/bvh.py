@@ -1,8 +1,7 @@
 """Bounding volume hierarchy over boxes: a binned surface-area build, level by level, collapsed into wide nodes.
 
-The build is plain vectorised NumPy: all nodes of one tree level are split together, so that the work is a few
-sorts and segmented reductions per level instead of a Python loop per node. Its result depends on nothing but the
-input (no threads, no unstable sort), so the same boxes always give the same tree.
+All nodes of one level are split together by a kernel on the host, a thread for each (`surface_area_splits`); NumPy puts
+nodes in their places. Its result depends on nothing but the input, so the same boxes always give the same tree.
 
 Method: binned SAH, Wald, "On fast Construction of SAH-based Bounding Volume Hierarchies", RT 2007; collapse of
 a binary tree into wide nodes, Wald, Benthin, Boulos, "Getting Rid of Packets", RT 2008.
@@ -29,8 +28,6 @@ _MOST_LEVELS = (STACK_SIZE - WIDTH - 1) // (WIDTH - 1)
 
 EMPTY = np.int32(-(2**31))
 """Child code of an unused slot; its box is inverted, so no query enters it."""
-
-_BINS = 16
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,10 @@ class _BinaryTree:
     """
 
     def __init__(self, lower: np.ndarray, upper: np.ndarray, most_levels: int):
-        n = len(lower)
-        self.order = np.arange(n)
-        centre = 0.5 * lower.astype(np.float64) + 0.5 * upper
-        start, count = np.zeros(1, np.int64), np.full(1, n, np.int64)
+        from engine.spatial.surface_area_splits import SurfaceAreaSplits
+
+        splits = SurfaceAreaSplits(lower, upper)
+        start, count = np.zeros(1, np.int64), np.full(1, len(lower), np.int64)
         starts, counts, lefts, lowers, uppers = [], [], [], [], []
         node_count, level = 1, 0
         while len(start):
@@ -93,88 +90,25 @@ class _BinaryTree:
             starts.append(start)
             counts.append(count)
             lefts.append(left)
-            box_lower, box_upper = self._boxes(start, count, lower, upper)
+            halve = level + 1 + np.ceil(np.log2(count / LEAF_SIZE)) >= _LEVELS_PER_NODE * most_levels
+            box_lower, box_upper, first = splits.split(start, count, halve, LEAF_SIZE + 1)
             lowers.append(box_lower)
             uppers.append(box_upper)
-            start, count = start[inner], count[inner]
-            if inner_count:
-                halve = level + 1 + np.ceil(np.log2(count / LEAF_SIZE)) >= _LEVELS_PER_NODE * most_levels
-                first = _split_level(self.order, start, count, halve, centre, lower, upper)
-                start = np.stack([start, start + first], 1).ravel()
-                count = np.stack([first, count - first], 1).ravel()
+            start, count, first = start[inner], count[inner], first[inner].astype(np.int64)
+            start = np.stack([start, start + first], 1).ravel()
+            count = np.stack([first, count - first], 1).ravel()
             node_count += 2 * inner_count
             level += 1
+        self.order = splits.order
         self.start, self.count, self.left = map(np.concatenate, (starts, counts, lefts))
         self.lower, self.upper = np.concatenate(lowers), np.concatenate(uppers)
         self.area = _half_area(self.lower, self.upper)
 
-    def _boxes(self, start, count, lower, upper) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes of nodes whose ranges are disjoint and ascending."""
-        node = np.repeat(np.arange(len(start)), count)
-        offset = np.cumsum(count) - count
-        primitive = self.order[np.arange(len(node)) - offset[node] + start[node]]
-        return np.minimum.reduceat(lower[primitive], offset), np.maximum.reduceat(upper[primitive], offset)
-
-
-def _split_level(order, start, count, halve, centre, lower, upper) -> np.ndarray:
-    """Split the nodes of one level, reorder `order` in place, and return the size of each node's first half.
-
-    `halve` marks nodes that must be split into equal halves, to keep the depth within the stack's bound.
-    """
-    node = np.repeat(np.arange(len(start)), count)
-    offset = np.cumsum(count) - count
-    position = np.arange(len(node)) - offset[node] + start[node]
-    primitive = order[position]
-    c = centre[primitive]
-    c_lower = np.minimum.reduceat(c, offset)
-    extent = np.maximum.reduceat(c, offset) - c_lower
-    axis = np.argmax(extent, axis=1)
-    along = np.take_along_axis(c, axis[node][:, None], 1)[:, 0]
-    along_lower = np.take_along_axis(c_lower, axis[:, None], 1)[:, 0]
-    along_extent = np.take_along_axis(extent, axis[:, None], 1)[:, 0]
-    scale = np.divide(_BINS, along_extent, out=np.zeros_like(along_extent), where=along_extent > 0)
-    bin_ = np.minimum(((along - along_lower[node]) * scale[node]).astype(np.int64), _BINS - 1)
-
-    # One sort by (node, bin, place): unique keys, so that the result does not depend on the sorting algorithm.
-    bits = len(node).bit_length()
-    key = ((node * _BINS + bin_) << bits) | np.arange(len(node))
-    key.sort()
-    primitive = primitive[key & ((1 << bits) - 1)]
-    order[position] = primitive
-
-    cell = key >> bits
-    run = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
-    run_count = np.diff(np.append(run, len(cell)))
-    shape = (len(start) * _BINS, 3)
-    cell_lower = np.full(shape, np.inf, np.float32)
-    cell_upper = np.full(shape, -np.inf, np.float32)
-    cell_count = np.zeros(shape[0], np.int64)
-    cell_lower[cell[run]] = np.minimum.reduceat(lower[primitive], run)
-    cell_upper[cell[run]] = np.maximum.reduceat(upper[primitive], run)
-    cell_count[cell[run]] = run_count
-    cell_lower = cell_lower.reshape(-1, _BINS, 3)
-    cell_upper = cell_upper.reshape(-1, _BINS, 3)
-    below = np.cumsum(cell_count.reshape(-1, _BINS), axis=1)[:, :-1]
-    above = count[:, None] - below
-    area_below = _half_area(np.minimum.accumulate(cell_lower, 1)[:, :-1], np.maximum.accumulate(cell_upper, 1)[:, :-1])
-    area_above = _half_area(
-        np.minimum.accumulate(cell_lower[:, ::-1], 1)[:, -2::-1],
-        np.maximum.accumulate(cell_upper[:, ::-1], 1)[:, -2::-1],
-    )
-    with np.errstate(invalid="ignore"):
-        cost = area_below * below + area_above * above
-    cost = np.where((below > 0) & (above > 0), cost, np.inf)
-    best = np.argmin(cost, axis=1)
-    rows = np.arange(len(start))
-    no_split = ~np.isfinite(cost[rows, best]) | halve
-    return np.where(no_split, count // 2, below[rows, best])
-
 
 def _half_area(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
     """Half the surface of boxes, the SAH's measure; computed in double so that huge boxes do not overflow."""
-    with np.errstate(invalid="ignore"):
-        size = upper.astype(np.float64) - lower
-        return size[..., 0] * size[..., 1] + size[..., 1] * size[..., 2] + size[..., 2] * size[..., 0]
+    size = upper.astype(np.float64) - lower
+    return size[..., 0] * size[..., 1] + size[..., 1] * size[..., 2] + size[..., 2] * size[..., 0]
 
 
 def _collapse(tree: _BinaryTree, most_levels: int) -> BvhTree:

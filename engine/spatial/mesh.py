@@ -15,9 +15,9 @@ from engine.spatial.box_bvh import checked_constructor
 from engine.spatial.bvh_layout import GROUP_COUNT, GROUPS, LEAVES, NODES, PARENTS
 from engine.spatial.descriptor import take_descriptor
 from engine.spatial.forest import checked_groups
+from engine.spatial.mesh_features import CORNERS_AND_FACE
 from engine.spatial.mesh_parts import parts_from_host, parts_from_kernels
 from engine.spatial.mesh_refresh import fill_packets, first_wrong, fit_nodes, sum_feature_normals, weigh_faces
-from engine.spatial.mesh_topology import CORNERS_AND_FACE
 from engine.spatial.mesh_winding import fit_dipoles
 from engine.taping import structures
 

@@ -1,7 +1,7 @@
 """Which faces meet at every edge and every point of a triangle mesh, found by kernels.
 
-The same answer as `mesh_topology`, which does it on the host: welded points, then edges, and around each its faces in
-ascending order. Equal points and equal edges find each other in hash tables and go by the lowest number among them, which no
+Features are welded points, then edges; points at the same place count as one, so that seams of texture coordinates do not
+tear the surface. Around each lie its faces in ascending order. Equal points and equal edges find each other in hash tables and go by the lowest number among them, which no
 order of threads changes; one stable sort then lists the faces around each. All of it can be part of a graph. The arrays
 have room for as many features as there are points and sides of faces; most edges are two sides.
 """
@@ -12,7 +12,9 @@ from typing import Any
 
 import engine as en
 from engine.device_algorithms import radix_sort_pairs
-from engine.spatial.mesh_topology import CORNERS_AND_FACE
+
+CORNERS_AND_FACE = 4
+"""Weights of a face: its angles at its three points, and 1, with which it counts at its edges."""
 
 _FREE = -1
 
@@ -156,8 +158,9 @@ def find_features(points: Any, indices: Any) -> tuple[Any, Any, Any]:
     """The features of a mesh, as kernels.
 
     Returns:
-        `feature_ids`, `starts` and `items` as in `MeshTopology` (`items` has scratch behind); edges are numbered from the
-        count of points on, and numbers that no feature has are surrounded by nothing.
+        Features at the edges ab, bc, ca and points a, b, c of every face, shape [triangle_count, 6]; edges are numbered from the
+        count of points on. Where the surroundings of each feature start, and these: `4 * face + k`, where the face meets the
+        feature with its `k`-th point, or with an edge if `k` is 3. Numbers that no feature has are surrounded by nothing.
     """
     device, point_count, side_count = points.device, points.shape[0], indices.shape[0]
 

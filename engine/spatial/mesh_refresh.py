@@ -11,8 +11,8 @@ from typing import Any
 import engine as en
 from engine.spatial.bvh import EMPTY
 from engine.spatial.closest_point import THIN, TINY
+from engine.spatial.mesh_features import CORNERS_AND_FACE
 from engine.spatial.mesh_layout import LANES
-from engine.spatial.mesh_topology import CORNERS_AND_FACE
 
 INFINITY = float("inf")
 HALF_TURN = 3.14159265

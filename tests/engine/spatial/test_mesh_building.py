@@ -5,9 +5,9 @@ import pytest
 
 import engine as en
 from engine.spatial.mesh_features import find_features
-from engine.spatial.mesh_topology import mesh_topology
 from tests.engine.spatial.mesh_kernels import run_points, run_rays
 from tests.engine.spatial.mesh_oracles import box, closest, notch, queries_around, sphere, spike, star, torus
+from tests.engine.spatial.mesh_topology import mesh_topology
 
 SHAPES = {"box": box, "sphere": sphere, "torus": torus, "star": star, "spike": spike, "notch": notch}
 

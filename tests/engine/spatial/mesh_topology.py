@@ -1,4 +1,4 @@
-"""Which faces meet at every edge and every point of a triangle mesh."""
+"""Which faces meet at every edge and every point of a mesh, by NumPy: an oracle for what kernels find."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CORNERS_AND_FACE = 4
-"""Weights of a face: its angles at its three points, and 1, with which it counts at its edges."""
+from engine.spatial.mesh_features import CORNERS_AND_FACE
 
 
 @dataclass(frozen=True)
