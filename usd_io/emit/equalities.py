@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from usd_io.records import EqualityRecord, SceneRecord
+from usd_io.records import EqualityRecord, SceneRecord, SceneWarning
 
 
 def emit_equalities(scene: SceneRecord, builder: Any, bodies: dict[str, int], joints: dict[str, int]) -> dict[str, int]:
     """Adds all equality constraints; returns path to index."""
     order = axis_order(scene)
-    return {record.path: _emit(record, builder, bodies, joints, order) for record in scene.equalities}
+    result = {}
+    for record in scene.equalities:
+        if any(axis is not None and axis[0] not in joints for axis in record.axes or ()):
+            scene.warnings.append(SceneWarning(record.path, "couples a joint that was left out; left out as well"))
+        else:
+            result[record.path] = _emit(record, builder, bodies, joints, order)
+    return result
 
 
 def axis_order(scene: SceneRecord) -> dict[tuple[str, int], int]:

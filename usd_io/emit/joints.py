@@ -34,6 +34,10 @@ def emit_joints(scene: SceneRecord, builder: Any, bodies: dict[str, int]) -> dic
     for joint in loops:
         # It must not be the first joint that its child knows of, else it would move it.
         outward = joint if joint.child_path is not None else joint.turned_round()
+        if outward is None:
+            message = "the axes of a joint from a body to the world cannot be taken the other way round; left out"
+            scene.warnings.append(SceneWarning(joint.path, message))
+            continue
         _note_idle(scene, joint)
         result[joint.path] = _emit(outward, builder, bodies, [0.0] * len(joint.axes))
     return result

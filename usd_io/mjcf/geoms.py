@@ -118,8 +118,8 @@ class GeomReader:
             solid=solid,
             said_mass=number(element, "mass", None, low=0.0, source=values),
             density=number(element, "density", 1000.0, low=0.0, source=values),
-            contype=int(number(element, "contype", 1, source=values)),
-            conaffinity=int(number(element, "conaffinity", 1, source=values)),
+            contype=_bits(element, "contype", values),
+            conaffinity=_bits(element, "conaffinity", values),
             friction=read_friction(element, values),
             condim=condim,
             priority=int(number(element, "priority", 0, source=values)),
@@ -230,6 +230,11 @@ _PRIMITIVES = {
     "box": (3, lambda s: _solid(Box(tuple(float(x) for x in s)))),
     "ellipsoid": (3, _ellipsoid),
 }
+
+
+def _bits(element: Element, name: str, values: Mapping[str, str]) -> int:
+    """A mask of 32 bits; -1 has all of them."""
+    return int(number(element, name, 1, source=values)) & 0xFFFFFFFF
 
 
 def read_condim(element: Element, values: Mapping[str, str]) -> int:

@@ -7,6 +7,7 @@ import sim
 from sim.collide.contact_points import MAX_POINTS
 from sim.collide.pipeline import collide_in_step
 from usd_io import emit, read_scene
+from usd_io.author import author_stage
 
 mujoco = pytest.importorskip("mujoco")
 
@@ -78,3 +79,16 @@ def test_ellipsoids_collide_as_ellipsoids(tmp_path):
     emit(read_scene(file), builder)
     kinds = builder.finalize().shape_geo.type.numpy().tolist()
     assert kinds.count(int(sim.GEO_ELLIPSOID)) == 2
+
+
+def test_masks_of_minus_one_have_all_bits(tmp_path):
+    file = tmp_path / "model.xml"
+    file.write_text(MODEL.format("").replace('contype="2" conaffinity="2"', 'contype="-1" conaffinity="0"'))
+    record = read_scene(file)
+    author_stage(record, tmp_path / "model.usda", physics=True)
+    mj = mujoco.MjModel.from_xml_path(str(file))
+    data = mujoco.MjData(mj)
+    mujoco.mj_forward(mj, data)
+    theirs = {frozenset(mj.geom(g).name for g in (c.geom1, c.geom2)) for c in data.contact if c.dist < 0.0}
+    assert frozenset(("b", "floor")) in theirs
+    assert touching(file) == theirs

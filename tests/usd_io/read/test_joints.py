@@ -302,3 +302,14 @@ def test_self_collisions_of_an_articulation_can_be_switched_off(read, name, enab
     text += joint("PhysicsRevoluteJoint", parent="B", child="C", name="two")
     pairs = read(text).filtered_pairs
     assert set(pairs) == (set() if enabled else {("/A", "/B"), ("/A", "/C"), ("/B", "/C")})
+
+
+def test_axes_that_cannot_be_turned_round_are_left_out_by_name(read):
+    """A joint from a body to the world with two turning axes: the other way round they would turn in another order."""
+    free = ("float limit:{}:physics:low = -30", "float limit:{}:physics:high = 30")
+    lines = [line.format(axis) for axis in ("rotX", "rotY") for line in free]
+    schemas = ", ".join(f'"PhysicsLimitAPI:{axis}"' for axis in ("rotX", "rotY"))
+    scene = read(body("B") + joint("PhysicsJoint", *lines, parent="B", child=None, schemas=schemas))
+    model, bindings = built(scene)
+    assert "/J" not in bindings.joints and model.body_count == 1
+    assert any(w.path == "/J" and "other way round" in w.message for w in scene.warnings)
