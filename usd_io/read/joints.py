@@ -17,7 +17,7 @@ from usd_io.read.frames import matrix_from_quaternion, split_rotation, transform
 from usd_io.read.placement import Placement
 from usd_io.read.reading import Reading
 from usd_io.read.traversal import PhysicsPrims, owner_path
-from usd_io.read.values import boolean, quaternion, scalar, token, vector
+from usd_io.read.values import boolean, quaternion, scalar, token, unbounded, vector
 from usd_io.records import DriveRecord, EqualityRecord, JointAxisRecord, JointRecord
 
 DEGREES = 180.0 / np.pi
@@ -161,9 +161,9 @@ class JointReader:
         unit = 1.0 / DEGREES if kind == "angular" else reading.meters
         ends = []
         for name, sign in ((low, -1.0), (high, 1.0)):
-            value = prim.GetAttribute(name).Get(reading.time) if prim.GetAttribute(name) else None
             # Infinity on its own side is how USD says "no limit"; anything else that is not finite is an error.
-            endless = value is None or float(value) == sign * np.inf or abs(float(value)) > ENDLESS
+            value = unbounded(reading, prim, name)
+            endless = value is None or value == sign * np.inf or abs(value) > ENDLESS
             ends.append(None if endless else scalar(reading, prim, name) * unit)
         record = JointAxisRecord(kind, axis, *ends, name=prim.GetPath().pathString)
         record.drive = self._drive(prim, kind, dof, unit)
@@ -187,9 +187,9 @@ class JointReader:
         acceleration = token(reading, prim, f"{base}:type", "force") == "acceleration"
         gain = (DEGREES * unit if kind == "angular" else 1.0) if acceleration else self._gain_unit(kind)
         gain = DEGREES if acceleration and kind == "angular" else gain
-        limit = prim.GetAttribute(f"{base}:maxForce").Get(reading.time)
+        limit = unbounded(reading, prim, f"{base}:maxForce")
         force = reading.inertia_unit if kind == "angular" else reading.kilograms * reading.meters
-        endless = limit is None or float(limit) == np.inf or acceleration
+        endless = limit is None or limit == np.inf or acceleration
         return DriveRecord(
             stiffness=scalar(reading, prim, f"{base}:stiffness", 0.0, low=0.0) * gain,
             damping=scalar(reading, prim, f"{base}:damping", 0.0, low=0.0) * gain,
@@ -223,7 +223,7 @@ class JointReader:
     def _note_unused(self, prim: Usd.Prim) -> None:
         reading, path = self._reading, prim.GetPath().pathString
         for name in ("physics:breakForce", "physics:breakTorque"):
-            value = prim.GetAttribute(name).Get(reading.time) if prim.GetAttribute(name) else None
+            value = unbounded(reading, prim, name)
             if value is not None and np.isfinite(value) and value < 1e30:
                 reading.log.add(path, f"{name} is ignored; joints do not break", kind=name)
 

@@ -22,6 +22,22 @@ def _raw(reading: Reading, prim: Usd.Prim, name: str) -> Any:
     return attribute.Get(reading.time) if attribute else None
 
 
+def unbounded(reading: Reading, prim: Usd.Prim, name: str) -> float | None:
+    """A number that may be infinite, or not be one; None where there is no value."""
+    value = _raw(reading, prim, name)
+    return None if value is None else _number(reading, prim, name, value)
+
+
+def _number(reading: Reading, prim: Usd.Prim, name: str, value: Any) -> float:
+    where = f"{reading.at(prim)} {name}"
+    if isinstance(value, (str, bytes)) or np.ndim(value) != 0:
+        raise SceneError(where, f"got {value!r}", expected="a number", next_step=_NEXT)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise SceneError(where, f"got {value!r}", expected="a number", next_step=_NEXT) from None
+
+
 def scalar(
     reading: Reading,
     prim: Usd.Prim,
@@ -35,13 +51,7 @@ def scalar(
     value = _raw(reading, prim, name)
     if value is None:
         return default
-    where = f"{reading.at(prim)} {name}"
-    if isinstance(value, (str, bytes)) or np.ndim(value) != 0:
-        raise SceneError(where, f"got {value!r}", expected="a number", next_step=_NEXT)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise SceneError(where, f"got {value!r}", expected="a number", next_step=_NEXT) from None
+    where, number = f"{reading.at(prim)} {name}", _number(reading, prim, name, value)
     if number == -np.inf:
         return default
     bound = f" of at least {low:g}" if low is not None else f" greater than {above:g}" if above is not None else ""

@@ -33,7 +33,7 @@ class GeometryReader:
         Raises:
             SceneError: No geometry, an unknown kind, sizes not above zero, a mesh file that is missing or broken.
         """
-        geometry = element.first("geometry")
+        geometry = element.only("geometry")
         if geometry is None or not geometry.children:
             raise SceneError(element.where, "has no geometry", expected="<geometry> with a shape in it")
         shape = geometry.children[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sim.geometry.rotation import rotation_matrix
@@ -14,16 +16,18 @@ from usd_io.xml.element import Element
 WEIGHTLESS = MassProperties(0.0, np.zeros(3), np.zeros((3, 3)))
 
 
-def link_mass(link: Element) -> MassProperties:
+def link_mass(link: Element, warn: Callable[[Element, str], None] = lambda element, message: None) -> MassProperties:
     """Mass, centre of mass and inertia in the link's frame; zero for a link without ``inertial``.
+
+    ``warn`` takes what no body can have and is simulated all the same, since many files say it.
 
     Raises:
         SceneError: A negative mass, or an inertia no body can have.
     """
-    inertial = link.first("inertial")
+    inertial = link.only("inertial")
     if inertial is None:
         return WEIGHTLESS
-    mass_element, inertia = inertial.first("mass"), inertial.first("inertia")
+    mass_element, inertia = inertial.only("mass"), inertial.only("inertia")
     mass = number(mass_element, "value", 0.0, low=0.0) if mass_element is not None else 0.0
     tensor = np.zeros((3, 3))
     if inertia is not None:
@@ -35,7 +39,13 @@ def link_mass(link: Element) -> MassProperties:
                 inertia.where, f"principal moments {moments.tolist()} of link {link.attributes.get('name')!r}",
                 expected="none below zero", next_step="check the signs of ixy, ixz, iyz",
             )  # fmt: skip
+        if mass > 0.0 and moments[0] + moments[1] < (1.0 - 1e-6) * moments[2]:
+            warn(
+                inertia, "a principal moment above the sum of the others, which no body has; it is simulated as written"
+            )
     if mass == 0.0:
         return WEIGHTLESS
+    if not tensor.any():
+        warn(inertial, "mass without inertia: the link is simulated as a point")
     X = origin(inertial)
     return MassProperties(mass, np.zeros(3), tensor).moved(rotation_matrix(X[3:]), X[:3])

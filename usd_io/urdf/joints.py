@@ -48,7 +48,7 @@ def joint_record(
             JointAxisRecord(each, axis, *_limits(element, kind), damping=damping, friction=friction, name=joint.name)
             for each, axis in _axes(element, kind)
         ]
-    if element.first("safety_controller") is not None:
+    if element.only("safety_controller") is not None:
         warn(element, "soft limits of safety controllers are not simulated")
     return record
 
@@ -61,7 +61,7 @@ def mimic_record(
     Raises:
         SceneError: The other joint does not exist, is the same one, or either of them has not one axis.
     """
-    element = joint.element.first("mimic")
+    element = joint.element.only("mimic")
     if element is None:
         return None
     other = required(element, "joint", "name of another joint")
@@ -86,7 +86,7 @@ def joint_origin(joint: UrdfJoint) -> np.ndarray:
 
 
 def _axes(element: Element, kind: str) -> list[tuple[str, np.ndarray]]:
-    child = element.first("axis")
+    child = element.only("axis")
     axis = np.array([1.0, 0.0, 0.0]) if child is None else numbers(child, "xyz", (1.0, 0.0, 0.0), count=3)
     axis = direction(child or element, "xyz", axis)
     if kind != "planar":
@@ -100,21 +100,24 @@ def _axes(element: Element, kind: str) -> list[tuple[str, np.ndarray]]:
 def _limits(element: Element, kind: str) -> tuple[float | None, float | None]:
     if kind not in ("revolute", "prismatic"):
         return None, None
-    child = element.first("limit")
+    child = element.only("limit")
     if child is None:
         raise SceneError(
             element.where,
             f"a {kind} joint without limit",
             expected='<limit lower upper effort velocity/>, or type="continuous"',
         )
-    lower, upper = number(child, "lower", 0.0), number(child, "upper", 0.0)
-    if lower > upper:
+    lower, upper = (
+        None if child.attributes.get(name, "").strip().lower() in unlimited else number(child, name, 0.0)
+        for name, unlimited in (("lower", ("-inf", "-infinity")), ("upper", ("inf", "+inf", "infinity")))
+    )
+    if lower is not None and upper is not None and lower > upper:
         raise SceneError(child.where, f"lower {lower:g} above upper {upper:g}", expected="lower <= upper")
     return lower, upper
 
 
 def _dynamics(element: Element) -> tuple[float, float]:
-    child = element.first("dynamics")
+    child = element.only("dynamics")
     if child is None:
         return 0.0, 0.0
     return number(child, "damping", 0.0, low=0.0), number(child, "friction", 0.0, low=0.0)

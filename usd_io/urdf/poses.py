@@ -11,7 +11,7 @@ from usd_io.xml.element import Element
 
 def origin(element: Element) -> np.ndarray:
     """Pose said by the ``origin`` of an element, 7 numbers: xyz [m], and rpy [rad] about the fixed axes x, y, z."""
-    child = element.first("origin")
+    child = element.only("origin")
     if child is None:
         return IDENTITY_TRANSFORM
     roll, pitch, yaw = numbers(child, "rpy", (0.0, 0.0, 0.0), count=3)

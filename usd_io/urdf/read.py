@@ -102,7 +102,7 @@ class UrdfReading:
         self._log.add(f"{element.file.name}:{element.line}", message)
 
     def _add_link(self, tree: RobotTree, name: str, link: Element, floating_base: bool) -> None:
-        path, mass = self._paths[name], link_mass(link)
+        path, mass = self._paths[name], link_mass(link, self.warn)
         joint = tree.above.get(name)
         if joint is None:
             self._poses[name] = IDENTITY_TRANSFORM

@@ -89,7 +89,7 @@ def _named(robot: Element, tag: str) -> dict[str, Element]:
 
 
 def _end(joint: Element, which: str, links: dict[str, Element]) -> str:
-    element = joint.first(which)
+    element = joint.only(which)
     if element is None:
         raise SceneError(joint.where, f"has no <{which}>", expected=f'<{which} link="..."/>')
     link = required(element, "link", "name of a link")

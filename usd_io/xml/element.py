@@ -57,6 +57,19 @@ class Element:
         """The first child with a tag."""
         return next(self.each(tag), None)
 
+    def only(self, tag: str) -> Element | None:
+        """The child with a tag.
+
+        Raises:
+            SceneError: There are several.
+        """
+        found = list(self.each(tag))
+        if len(found) > 1:
+            raise SceneError(
+                found[1].where, f"a second <{tag}> (the first is on line {found[0].line})", expected=f"one <{tag}>"
+            )
+        return found[0] if found else None
+
     def walk(self) -> Iterator[Element]:
         """This element and all below it."""
         waiting = [self]

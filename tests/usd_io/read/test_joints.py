@@ -313,3 +313,9 @@ def test_axes_that_cannot_be_turned_round_are_left_out_by_name(read):
     model, bindings = built(scene)
     assert "/J" not in bindings.joints and model.body_count == 1
     assert any(w.path == "/J" and "other way round" in w.message for w in scene.warnings)
+
+
+@pytest.mark.parametrize("name", ["physics:lowerLimit", "physics:breakForce"])
+def test_limits_that_are_texts_are_refused(read, name):
+    with pytest.raises(SceneError, match=rf"</J> {name}: got .*; expected a number"):
+        read(body("B") + joint("PhysicsRevoluteJoint", f'string {name} = "4"'))

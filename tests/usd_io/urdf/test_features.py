@@ -159,6 +159,22 @@ def test_what_is_not_simulated_is_named(read, inside, said):
     )
 
 
+@pytest.mark.parametrize(
+    ("inertia", "said"), [("1 1 9", "above the sum"), ("0 0 0", "without inertia"), ("1 1 1", None)]
+)
+def test_inertia_that_no_body_has_is_named(read, inertia, said):
+    x, y, z = inertia.split()
+    text = robot(joint("continuous")).replace('ixx="1" iyy="1" izz="1"', f'ixx="{x}" iyy="{y}" izz="{z}"')
+    messages = [w.message for w in read(text).warnings if "fixed to the world" not in w.message]
+    assert [said in m for m in messages] == ([] if said is None else [True])
+
+
+def test_infinite_limits_are_none(read):
+    limits = '<limit lower="-inf" upper="inf"/>'
+    (axis,) = next(j for j in read(robot(joint("prismatic", limits))).joints if j.axes).axes
+    assert (axis.lower, axis.upper) == (None, None)
+
+
 def test_a_thing_without_moving_joints_is_free(read):
     assert [j.kind for j in read(robot(joint("fixed"))).joints] == ["free", "fixed"]
     assert [j.kind for j in read(robot(joint("continuous"))).joints] == ["fixed", "axes"]
