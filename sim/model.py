@@ -13,6 +13,7 @@ from sim.articulation.trees import KinematicTrees, body_parts
 from sim.bound_launches import BoundLaunches
 from sim.coloring import ElementColoring, color_elements
 from sim.device_arrays import device_array
+from sim.forces.contact_resistance import TreeContacts
 from sim.state import Control, State
 
 
@@ -288,16 +289,13 @@ class Model:
         return device_array(body_parts(self), "float32", self.device)
 
     @cached_property
-    def tree_contact_ahead(self):
-        """Steps from the start of one to where contact forces on a body act, for position Verlet, float [body_count]."""
-        ahead = np.zeros(self.body_count)
-        moved = np.flatnonzero(self.kinematic_trees.tree_of_joint >= 0)
-        ahead[self.joint_child.numpy()[moved]] = 0.5
-        return device_array(ahead, "float32", self.device)
+    def tree_contacts(self):
+        """What contacts of bodies that joint coordinates move need; see ``sim.forces.contact_resistance``."""
+        return TreeContacts(self)
 
     @cached_property
     def no_contact_ahead(self):
-        """The same where forces act at the start of a step, float [body_count]."""
+        """Steps from the start of one to where contact forces act: none, float [body_count]."""
         return device_array(np.zeros(self.body_count), "float32", self.device)
 
     # Tables that only some integrators need are made at first use. Change of topology means a new Model.

@@ -83,6 +83,10 @@ def body_rows(bodies: BodyTable, spacing: Spacing, copy: int):
     body = copy * spacing.body
     rows = BodyTable()
     rows.mass, rows.com, rows.inertia = bodies.mass[body:], bodies.com[body:], bodies.inertia[body:]
+    rows.resisted = bodies.resisted
+    resistance = bodies.resistance
+    rows.resistance.aa, rows.resistance.al = resistance.aa[body:], resistance.al[body:]
+    rows.resistance.ll = resistance.ll[body:]
     return rows
 
 

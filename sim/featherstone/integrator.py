@@ -86,14 +86,16 @@ class FeatherstoneIntegrator:
             state_out.body_qd,
         ]  # fmt: skip
         fixed = [model.joint_table, trees, *(getattr(model, name) for name in FORCE_ARRAYS + BODY_ARRAYS)]
-        launches = partial(_launches, model, trees, arrays, dt)
-        model.articulation_launches.run([*arrays, *fixed], (dt, model.gravity.tobytes()), launches)
+        resistance = model.tree_contacts.bodies if model.tree_contacts.wanted else None
+        launches = partial(_launches, model, trees, resistance, arrays, dt)
+        key = (dt, model.gravity.tobytes(), resistance is None)
+        model.articulation_launches.run([*arrays, *fixed], key, launches)
         constrain_step(model, scratch, model.body_com, state_out, dt)
 
 
-def _launches(model, trees, arrays: list, dt: float) -> list[tuple]:
+def _launches(model, trees, resistance, arrays: list, dt: float) -> list[tuple]:
     """The launches of a step of all trees: copies in lock-step, others one by one."""
-    tables = [model.joint_table, joint_force_table(model), body_table(model), trees.table]
+    tables = [model.joint_table, joint_force_table(model), body_table(model, resistance), trees.table]
     state, out = [*arrays[:6], en.vec3(*model.gravity), dt], arrays[6:]
     on_gpu = model.device.is_cuda
     if active_tape() is not None or trees.lanes != (WARP if on_gpu else CPU_LANES):

@@ -163,9 +163,20 @@ def visit_outward(
     R = en.quat_to_matrix(rotation)
     inertia = R * inertia_b * en.transpose(R)
     about = inertia + (en.identity(3) * en.dot(r, r) - en.outer(r, r)) * m
+    H = en.skew(r) * m
+    M = en.identity(3) * m
+    if bodies.resisted != 0:
+        # from the centre of mass to the anchor, as `inward.add_shifted`
+        cross = en.skew(r)
+        al = bodies.resistance.al[child]
+        ll = bodies.resistance.ll[child]
+        moved = al + cross * ll
+        about = about + bodies.resistance.aa[child] + cross * en.transpose(al) - moved * cross
+        H = H + moved
+        M = M + ll
     put_symmetric(words, here + INERTIA_A * lanes, lanes, about)
-    put_matrix(words, here + INERTIA_H * lanes, lanes, en.skew(r) * m)
-    put_symmetric(words, here + INERTIA_M * lanes, lanes, en.identity(3) * m)
+    put_matrix(words, here + INERTIA_H * lanes, lanes, H)
+    put_symmetric(words, here + INERTIA_M * lanes, lanes, M)
     momentum = (v + en.cross(w, r)) * m
     spin = inertia * w + en.cross(r, momentum)
     push = en.spatial_bottom(outside)

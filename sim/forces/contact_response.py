@@ -45,6 +45,13 @@ def normal_force(depth: float, vn: float, ke: float, kd: float, e: float, rest_s
 
 
 @en.func
+def normal_damping(vn: float, kd: float, e: float, rest_speed: float) -> float:
+    """The damping [N s/m] that is part of `normal_force`."""
+    elastic = en.where(e > 0.0, en.min(en.abs(vn) * (1.0 / rest_speed), 1.0), 0.0)
+    return en.where(vn < 0.0, kd * (1.0 - elastic), 0.0)
+
+
+@en.func
 def friction_force(vt: en.vec3, pressure: float, kf: float, mu: float, w: float, dt: float) -> en.vec3:
     """Force against the sliding velocity `vt` [N]; never more than stops it within the step."""
     speed = en.length(vt)

@@ -8,6 +8,7 @@ from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.forces.body_contact import count_touching, push_bodies_apart
+from sim.forces.contact_resistance import Resistance, sum_resistance
 from sim.forces.contact_response import rest_speed
 from sim.forces.element_batch import ElementBatch
 from sim.forces.grain_contact import push_grains_apart
@@ -211,10 +212,6 @@ class SemiImplicitIntegrator:
             return state_in.own_forces()[1]
         return self._body_wrenches(model, state_in, dt)
 
-    def _contact_ahead(self, model):
-        """How many steps from now contact forces act: for bodies that joint coordinates move, half of one."""
-        return model.no_contact_ahead if self.joints_as_penalties else model.tree_contact_ahead
-
     def _body_wrenches(self, model, state_in, dt):
         """External wrenches plus contact reactions, in a scratch array."""
         total = getattr(model, "body_wrench", None)
@@ -225,7 +222,11 @@ class SemiImplicitIntegrator:
             if self.refresh_rigid_contacts:
                 collide_in_step(model, state_in, dt)
             mat = model.shape_materials
-            ahead = self._contact_ahead(model)
+            # bodies that joint coordinates move take contacts with what stays implicitly
+            trees = None if self.joints_as_penalties else model.tree_contacts
+            none = model.no_contact_ahead
+            ahead, tree_inv_mass = (none, none) if trees is None else (trees.ahead, trees.inverse_mass)
+            resistance = Resistance() if trees is None else trees.entries(contacts)
             contacts.body_touching.zero_()
             en.launch(
                 count_touching,
@@ -237,16 +238,17 @@ class SemiImplicitIntegrator:
                 outputs=[contacts.body_touching, contacts.pair_touching],
             )  # fmt: skip
             en.launch(
-                push_bodies_apart,
+                push_bodies_apart(trees is not None),
                 dim=contacts.capacity,
                 inputs=[
                     contacts.active_count, contacts.active_pair, contacts.pair_shapes, model.shape_body,
                     mat.ke, mat.kd, mat.kf, mat.ka, mat.mu, model.friction_rules, mat.restitution,
                     state_in.body_q, state_in.body_qd, model.body_com, model.body_inv_mass, model.body_inv_inertia,
-                    model.mass_parts, ahead, contacts.points, contacts.body_touching, contacts.pair_touching,
+                    model.mass_parts, ahead, tree_inv_mass, contacts.points, contacts.body_touching,
+                    contacts.pair_touching,
                     contacts.allowed, float(model.max_depenetration_velocity), rest_speed(model.gravity, dt), dt,
                 ],
-                outputs=[contacts.slip, contacts.wrench],
+                outputs=[contacts.slip, contacts.wrench, resistance],
             )  # fmt: skip
             en.launch(
                 add_pair_wrenches,
@@ -256,6 +258,13 @@ class SemiImplicitIntegrator:
                 ],
                 outputs=[total],
             )  # fmt: skip
+            if trees is not None:
+                en.launch(
+                    sum_resistance,
+                    dim=model.body_count,
+                    inputs=[contacts.body_start, contacts.body_entry, resistance, en.vec3(*model.gravity)],
+                    outputs=[trees.bodies, total],
+                )
         else:
             en.copy(total, state_in.own_forces()[1])
         if getattr(model, "particle_contacts", None) is not None:

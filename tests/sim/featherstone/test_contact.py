@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 import engine as en
 import sim
 from tests.sim.featherstone.robots import G
+from tests.sim.maximal.robots import walk
 from usd_io import emit, read_scene
 
 MODELS = Path(__file__).parents[3].parent / "shared" / "models"
@@ -165,3 +166,65 @@ def test_a_quadruped_at_rest_is_quiet(knee):
     assert state.body_q.numpy()[0, 2] > 0.95 * height  # it stands
     assert kinetic_energy(model, state) < 1e-4
     assert np.abs(state.joint_qd.numpy()).max() < 0.005
+
+
+def test_light_feet_carry_a_heavy_trunk_without_bobbing():
+    """50 kg on four straight legs of 50 g, let go 2 mm above the ground: critically damped by the contacts' own kd."""
+    builder = sim.ModelBuilder(gravity=-G)
+    trunk = builder.add_body(((0, 0.402, 0), (0, 0, 0, 1)))
+    builder.add_shape_box(trunk, hx=0.25, hy=0.05, hz=0.2, density=50.0 / 0.02)
+    builder.add_joint_free(trunk)
+    for x, z in ((0.2, 0.15), (0.2, -0.15), (-0.2, 0.15), (-0.2, -0.15)):
+        foot = builder.add_body(m=0.05, I_m=np.eye(3) * 2e-4)
+        builder.add_shape_sphere(foot, pos=(0, -0.38, 0), radius=0.02, density=0.0, ke=1e5, kd=2.2e3, kf=1e3)
+        builder.add_joint_fixed(trunk, foot, ((x, 0, z), (0, 0, 0, 1)))
+    builder.set_ground_plane(ke=1e5, kd=2.2e3, kf=1e3)
+    model = builder.finalize()
+    state, heights = model.state(), []
+    sim.eval_fk(model, state.joint_q, state.joint_qd, None, state)
+    walk(
+        model,
+        sim.FeatherstoneIntegrator(),
+        0.5,
+        1e-3,
+        state=state,
+        each=lambda _, s: heights.append(s.body_q.numpy()[0, 1]),
+    )
+    rest = 0.4 + 2e-5 - model.body_mass.numpy().sum() * G / 4e5  # on the skins of both shapes
+    assert heights[-1] == pytest.approx(rest, abs=2e-6)
+    assert rest - min(heights) < 5e-4  # 1 mm without damping
+    late = np.array(heights[150:])
+    assert np.abs(late - rest).max() < 2e-5
+
+
+@pytest.mark.parametrize(("ke", "kd"), [(1e4, 1e2), (1e6, 0.0), (1e6, 1e5), (1e8, 1e2), (1e8, 1e5)])
+def test_contacts_of_trees_add_no_energy_however_stiff(ke, kd):
+    """A leg of three light links under a heavy block, dropped askew with contacts too stiff for any explicit step."""
+    builder = sim.ModelBuilder(gravity=-G)
+    above, mass = -1, 20.0
+    for k in range(4):
+        link = builder.add_body()
+        builder.add_shape_box(
+            link, pos=(0, -0.1, 0), hx=0.03, hy=0.1, hz=0.03, density=mass / 7.2e-4, ke=ke, kd=kd, kf=kd,
+            has_shape_collision=False,
+        )  # fmt: skip
+        hinge = {"axis": (0, 0, 1), "armature": 0.0, "damping": 0.05}
+        if k:
+            builder.add_joint_revolute(above, link, ((0, -0.2, 0), (0, 0, 0, 1)), **hinge)
+        else:
+            builder.add_joint_free(link)
+            builder.joint_q[:] = [0, 1.0, 0, 0, 0, np.sin(0.2), np.cos(0.2)]
+        above, mass = link, 0.05
+    builder.set_ground_plane(ke=ke, kd=kd, kf=kd)
+    model = builder.finalize()
+    state, energies = model.state(), []
+    sim.eval_fk(model, state.joint_q, state.joint_qd, None, state)
+
+    def watch(_, s):
+        q = s.body_q.numpy().astype(float)
+        heights = q[:, 1] + Rotation.from_quat(q[:, 3:]).apply(model.body_com.numpy())[:, 1]
+        energies.append(kinetic_energy(model, s) + G * float(model.body_mass.numpy() @ heights))
+
+    walk(model, sim.FeatherstoneIntegrator(), 2.0, 1e-3, state=state, each=watch)
+    assert max(energies) < 1.01 * energies[0]
+    assert energies[-1] < 0.6 * energies[0]
