@@ -92,6 +92,8 @@ def _copied(function: types.FunctionType) -> types.FunctionType:
 
 
 def _struct(cls: type, fields: dict[str, Any]) -> type:
+    # (a struct among the fields stands there as the type of its class)
+    fields = {name: getattr(t, "cls", t) for name, t in fields.items()}
     hints = {name: in_double(t) for name, t in fields.items()}
     if all(hints[name] is t for name, t in fields.items()):
         return cls
