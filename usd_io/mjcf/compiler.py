@@ -19,6 +19,7 @@ class Compiler:
     eulerseq: str = "xyz"
     autolimits: bool = True
     meshdir: str = ""
+    texturedir: str = ""
     strippath: bool = False
     inertiafromgeom: str = "auto"
     inertiagrouprange: tuple[int, int] = (0, 5)
@@ -47,6 +48,7 @@ def read_compiler(root: Element) -> Compiler:
                 next_step="save the model again with MuJoCo 2.3",
             )  # fmt: skip
         result.meshdir = e.attributes.get("meshdir", e.attributes.get("assetdir", result.meshdir))
+        result.texturedir = e.attributes.get("texturedir", e.attributes.get("assetdir", result.texturedir))
         result.inertiafromgeom = choice(e, "inertiafromgeom", ("auto", "true", "false"), result.inertiafromgeom)
         for name in ("autolimits", "strippath", "balanceinertia", "discardvisual"):
             setattr(result, name, flag(e, name, getattr(result, name)))

@@ -14,6 +14,7 @@ from usd_io.mjcf.document import Document
 from usd_io.mjcf.height_fields import height_field
 from usd_io.mjcf.mesh_assets import MeshAsset, MeshAssets
 from usd_io.mjcf.poses import orientation, z_towards
+from usd_io.mjcf.textures import material_color
 from usd_io.read.shape_mass import MassProperties, unit_density_mass
 from usd_io.shape_records import (
     Box,
@@ -259,5 +260,5 @@ def _color(document: Document, element: Element, values: Mapping[str, str]) -> t
     if "rgba" in values:
         rgba = numbers(element, "rgba", count=4, source=values)
     elif material is not None:
-        rgba = numbers(material, "rgba", (1.0, 1.0, 1.0, 1.0), count=4, source=document.merged(material))
+        rgba = material_color(document, material)
     return tuple(float(x) for x in (rgba if rgba is not None else (0.5, 0.5, 0.5, 1.0)))
