@@ -26,6 +26,7 @@ from usd_io.shape_records import (
     Sphere,
 )
 from usd_io.xml.attributes import choice, number, numbers
+from usd_io.xml.colors import linear_color
 from usd_io.xml.element import Element
 from usd_io.xml.ellipsoid import COLLIDING, SEEN, ellipsoid_mesh
 
@@ -53,7 +54,7 @@ class Geom:
         friction: Sliding friction coefficient.
         condim: Dimension of its contacts: 1 without friction, 3 against sliding, 4 against spinning, 6 against rolling.
         priority: The geom of the higher one decides about a contact.
-        color: Red, green, blue, opacity.
+        color: Linear red, green, blue, and opacity.
         group: Its group.
         paired: Whether an explicit contact pair names it.
     """
@@ -261,4 +262,4 @@ def _color(document: Document, element: Element, values: Mapping[str, str]) -> t
         rgba = numbers(element, "rgba", count=4, source=values)
     elif material is not None:
         rgba = material_color(document, material)
-    return tuple(float(x) for x in (rgba if rgba is not None else (0.5, 0.5, 0.5, 1.0)))
+    return linear_color(rgba if rgba is not None else np.array((0.5, 0.5, 0.5, 1.0)))

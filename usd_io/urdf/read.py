@@ -25,6 +25,7 @@ from usd_io.urdf.joints import joint_origin, joint_record, mimic_record
 from usd_io.urdf.poses import origin
 from usd_io.urdf.tree import RobotTree, robot_tree
 from usd_io.xml.attributes import numbers
+from usd_io.xml.colors import linear_color
 from usd_io.xml.element import Element, parse_file
 from usd_io.xml.names import PathNames
 
@@ -156,4 +157,4 @@ class UrdfReading:
         if not material.children:
             material = self._materials.get(material.attributes.get("name", ""), material)
         color = material.first("color")
-        return None if color is None else tuple(numbers(color, "rgba", (0.5, 0.5, 0.5, 1.0), count=4).tolist())
+        return None if color is None else linear_color(numbers(color, "rgba", (0.5, 0.5, 0.5, 1.0), count=4))

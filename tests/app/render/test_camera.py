@@ -73,3 +73,30 @@ def test_clipping_that_was_set_cuts_but_does_not_waste_depth():
     camera.near, camera.far = 19.0, 21.0
     assert camera.clipping(BOX) == pytest.approx((19.0, 21.0))
     assert camera.clipping() == pytest.approx((19.0, 21.0))
+
+
+def test_a_wall_in_front_is_looked_over():
+    from app.render.scene import RenderScene
+    from app.render.views import clear_view
+    from tests.app.render.shapes import box, still
+
+    def stretched(path, place, size):
+        item = still(path, box(1.0), place)
+        item.transforms[0, :3, :3] = np.diag(size)
+        return item
+
+    thing = still("/thing", box(0.2), (0, 0.2, 0))
+    thing.bodies[:] = 0
+    bounds = Bounds(np.array([-0.2, 0.0, -0.2]), np.array([0.2, 0.4, 0.2]))
+    pose = np.array([[0, 0.2, 0, 0, 0, 0, 1]], np.float32)
+    open_air = RenderScene(meshes=[thing, stretched("/table", (0, -0.1, 0), (3, 0.1, 3))], body_q=pose)
+    default = Camera.framing(bounds)
+    np.testing.assert_allclose(clear_view(open_air, bounds).eye, default.eye)
+    walls = [stretched(f"/wall{k}", place, size) for k, (place, size) in enumerate(
+        [((0.6, 0.5, 0), (0.05, 0.5, 0.6)), ((-0.6, 0.5, 0), (0.05, 0.5, 0.6)), ((0, 0.5, 0.6), (0.6, 0.5, 0.05))]
+    )]  # fmt: skip
+    inside = RenderScene(meshes=[thing, *walls], body_q=pose)
+    camera = clear_view(inside, bounds)
+    assert camera.eye[1] > default.eye[1] + 0.2
+    room = RenderScene(meshes=[thing, stretched("/room", (0, 0, 0), (9, 9, 9))], body_q=pose)
+    np.testing.assert_allclose(clear_view(room, bounds).eye, default.eye)  # what is around is no wall

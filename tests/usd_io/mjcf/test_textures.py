@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from usd_io import read_mjcf
+from usd_io.xml.colors import linear_color
 
 mujoco = pytest.importorskip("mujoco")
 
@@ -18,7 +19,7 @@ def color_of(tmp_path, texture):
     box = next(c for c in read_mjcf(path).colliders if type(c.shape).__name__ == "Box")
     model = mujoco.MjModel.from_xml_path(str(path))
     mean = model.tex_data[: model.tex_height[0] * model.tex_width[0] * 3].reshape(-1, 3).mean(axis=0) / 255
-    return np.array(box.color), np.array([0.9, 0.8, 0.5, 0.75]) * [*mean, 1.0]
+    return np.array(box.color), np.array(linear_color(np.array([0.9, 0.8, 0.5, 0.75]) * [*mean, 1.0]))
 
 
 @pytest.mark.parametrize(
@@ -48,4 +49,9 @@ def test_colour_of_a_picture_is_its_mean(tmp_path):
 def test_a_picture_that_is_missing_leaves_the_colour(tmp_path):
     path = tmp_path / "model.xml"
     path.write_text(MODEL.format(texture='type="2d" file="gone.png"'))
-    assert read_mjcf(path).colliders[0].color == (0.9, 0.8, 0.5, 0.75)
+    assert read_mjcf(path).colliders[0].color == linear_color(np.array([0.9, 0.8, 0.5, 0.75]))
+
+
+def test_colours_are_for_the_screen():
+    """Half grey on the screen is a fifth of the light of white; ends and opacity stay."""
+    assert linear_color(np.array([0.5, 0.0, 1.0, 0.5])) == pytest.approx((0.21404, 0.0, 1.0, 0.5), abs=1e-5)
