@@ -140,6 +140,7 @@ def test_broken_mjcf_is_named_with_its_line(error, text, said):
         (URDF.format('<link name="a"><visual><geometry><sphere/></geometry></visual></link>'), "has no radius"),
         (URDF.format('<link name="a"><visual><geometry><mesh filename="none.stl"/></geometry></visual></link>'), "there is no file 'none.stl'"),
         (URDF.format('<link name="a"><visual><geometry><mesh filename="package://lost/a.stl"/></geometry></visual></link>'), "no folder 'lost'"),
+        (URDF.format('<link name="a"><visual><geometry><mesh filename="package://../../etc/a.stl"/></geometry></visual></link>'), "the package '..'"),
         (URDF.format('<link name="a"><visual><geometry><mesh filename="../../../../../../etc/passwd"/></geometry></visual></link>'), "lies outside"),
         (URDF.format('<xacro:include filename="x"/>').replace("<robot ", '<robot xmlns:xacro="x" '), "xacro"),
         ("<robot>\n<link/>\n</robot>", "x.urdf:2 <link>: has no name"),

@@ -87,6 +87,8 @@ class GeometryReader:
 
     def _in_package(self, package: str, name: str, element: Element) -> Path:
         """A file of a ROS package: a folder of that name in or above a search path, or above the robot's own folder."""
+        if package in ("", ".", ".."):
+            raise SceneError(element.where, f"the package {package!r}", expected="package://name/file")
         places = [self._folder, *self._folder.parents, *self._search]
         folders = [p for p in places if p.name == package] + [p / package for p in places if (p / package).is_dir()]
         if not folders:

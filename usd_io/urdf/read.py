@@ -156,5 +156,7 @@ class UrdfReading:
             return None
         if not material.children:
             material = self._materials.get(material.attributes.get("name", ""), material)
+        if material.first("texture") is not None:
+            self.warn(material, "textures are not read")
         color = material.first("color")
         return None if color is None else linear_color(numbers(color, "rgba", (0.5, 0.5, 0.5, 1.0), count=4))

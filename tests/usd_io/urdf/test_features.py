@@ -169,6 +169,11 @@ def test_inertia_that_no_body_has_is_named(read, inertia, said):
     assert [said in m for m in messages] == ([] if said is None else [True])
 
 
+def test_textures_are_named(read):
+    visual = '<visual><geometry><sphere radius="1"/></geometry><material name="m"><texture filename="a.png"/></material></visual>'
+    assert any("textures" in w.message for w in read(robot(joint("fixed"), b=visual)).warnings)
+
+
 def test_infinite_limits_are_none(read):
     limits = '<limit lower="-inf" upper="inf"/>'
     (axis,) = next(j for j in read(robot(joint("prismatic", limits))).joints if j.axes).axes
