@@ -69,8 +69,8 @@ def collect(root: Usd.Prim, log: WarningLog, *, include_root: bool = True) -> Ph
             prims.PruneChildren()
         elif type_name in JOINTS:
             found.joints.append(prim)
-        elif "Physics" in type_name or "Physx" in type_name:
-            note_unsupported(log, prim.GetPath().pathString, type_name)
+        elif "Physics" in type_name or type_name.startswith(("Physx", "Newton", "Mjc")):
+            note_unsupported(log, prim, type_name)
     return found
 
 
@@ -101,7 +101,7 @@ def _sort_by_schema(found: PhysicsPrims, prim: Usd.Prim, type_name: str, applied
         found.filtered.append(prim)
     for name in applied:
         if name.startswith(("Physics", "Physx", "OmniPhysics", "Newton", "Mjc")):
-            note_unsupported(log, path, name)
+            note_unsupported(log, prim, name)
 
 
 def owner_path(prim: Usd.Prim, owners: set[str] | dict[str, object]) -> str | None:

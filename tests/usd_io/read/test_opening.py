@@ -164,3 +164,35 @@ def test_prims_that_take_no_part_cost_few_calls(tmp_path):
     layer.Save()
     assert len(read_usd(tmp_path / "big.usdc").bodies) == 1
     assert python_calls(lambda: read_usd(tmp_path / "big.usdc")) < 40 * 20 * 100
+
+
+@pytest.mark.parametrize(
+    ("api", "line", "said"),
+    [
+        ("MjcJointAPI", "", None),
+        ("MjcJointAPI", "double[] mjc:solreflimit = [0.1, 1]", "mjc:solreflimit: the softness"),
+        ("PhysxMimicJointAPI:rotX", "", None),
+        ("NewtonMimicAPI", "", None),
+        ("PhysxJointAPI", "float physxJoint:maxJointVelocity = 3", "largest speed"),
+        ("PhysicsJointStateAPI:angular", "", "where the bodies' poses put them"),
+        ("PhysxTendonAxisAPI", "", "not supported"),
+    ],
+)
+def test_schemas_of_other_programs_are_named_for_what_is_left_of_them(read_text, api, line, said):
+    scene = read_text(
+        'def PhysicsScene "scene" {}\n'
+        'def Xform "B" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsMassAPI"]) { float physics:mass = 1 }\n'
+        f'def PhysicsRevoluteJoint "J" (prepend apiSchemas = ["{api}"]) {{\n rel physics:body1 = </B>\n{line}\n}}\n'
+    )
+    messages = [w.message for w in scene.warnings if w.path == "/J"]
+    assert [said in m for m in messages] == ([] if said is None else [True])
+
+
+@pytest.mark.parametrize(("kind", "said"), [("MjcActuator", "actuators"), ("PhysxPhysicsGearJoint", "move freely")])
+def test_prims_of_other_programs_are_named(read_text, kind, said):
+    scene = read_text(
+        'def PhysicsScene "scene" {}\n'
+        'def Xform "B" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsMassAPI"]) { float physics:mass = 1 }\n'
+        f'def {kind} "J" {{}}\n'
+    )
+    assert [said in w.message for w in scene.warnings if w.path == "/J"] == [True]
