@@ -112,6 +112,13 @@ def first_slot_from(pair: int, active_count: int, active_pair: en.array(dtype=in
     """First active slot whose pair is not below `pair`; active pairs ascend."""
     low = 0
     high = int(active_count)
+    if pair <= high:
+        # as many pairs as there can be below one come before it only if all are active
+        if pair == 0:
+            high = 0
+        elif active_pair[pair - 1] == pair - 1:
+            low = int(pair)
+            high = int(pair)
     while low < high:
         middle = low + (high - low) // 2
         if active_pair[middle] < pair:

@@ -34,7 +34,7 @@ class ClusterTable:
 
     first: per cluster, its first position, and one more entry for the end. level: per cluster, its first entry in
     level_first, and the end. level_first: per depth of a cluster, its first position, and the end. body, joint: per
-    position; joint -1 at floating roots. ancestor: per position, that of the parent body, -1 where the world or a
+    position; joint -1 at floating roots. depth: per position. ancestor: per position, that of the parent body, -1 where the world or a
     kinematic body holds it. child_first, child_last: per position, the first of those that it is the ancestor of, and
     the one after the last. row_at: per position, its first row. place: per body, its position, -1 for bodies that are no
     node. loop_first: per cluster, its first closure (`sim.maximal.closures`), and the end.
@@ -45,6 +45,7 @@ class ClusterTable:
     level_first: en.array(dtype=int)
     body: en.array(dtype=int)
     joint: en.array(dtype=int)
+    depth: en.array(dtype=int)
     ancestor: en.array(dtype=int)
     child_first: en.array(dtype=int)
     child_last: en.array(dtype=int)
@@ -99,7 +100,7 @@ class Clusters:
         self.table = ClusterTable()
         for name, values in (
             ("first", first), ("level", np.searchsorted(level_first, first)), ("level_first", level_first),
-            ("body", bodies), ("joint", joint), ("ancestor", ancestor), ("child_first", child_first),
+            ("body", bodies), ("joint", joint), ("depth", depth), ("ancestor", ancestor), ("child_first", child_first),
             ("child_last", child_first + children), ("row_at", np.cumsum(count) - count), ("place", place),
             ("loop_first", loop_first),
         ):  # fmt: skip

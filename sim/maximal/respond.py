@@ -53,54 +53,112 @@ def add_impulse(words: en.array(dtype=float), node: int, point: en.vec3, turn: e
 
 
 @en.func
+def get_row(rows: en.array(dtype=float), at: int, there: bool):
+    """Axis, push, inverse and drive of a row, all zero where there is none."""
+    zero = en.vec3(0.0, 0.0, 0.0)
+    a = zero
+    l = zero
+    u = zero
+    v = zero
+    inverse = 0.0
+    drive = 0.0
+    if there:
+        a = get3(rows, at + AXIS_A)
+        l = get3(rows, at + AXIS_L)
+        u = get3(rows, at + PUSH_A)
+        v = get3(rows, at + PUSH_L)
+        inverse = rows[at + INVERSE]
+        drive = rows[at + DRIVE]
+    return a, l, u, v, inverse, drive
+
+
+@en.func
 def gather_inward(
-    clusters: ClusterTable,
-    position: int,
-    used: en.array(dtype=int),
     words: en.array(dtype=float),
+    position: int,
+    above: int,
+    child_first: int,
+    child_last: int,
+    row: int,
+    count: int,
     rows: en.array(dtype=float),
 ):
     """Sums what a node's children hand it, and leaves for its ancestor what its joint's rows do not yield to.
 
-    Drives of the rows are given.
+    Drives of the rows are given. Everything is loaded before anything is stored, for a GPU waits for each load.
     """
     here = node_at(position)
+    e_a = get3(words, here + ERROR_A)
+    e_l = get3(words, here + ERROR_L)
+    A = get_symmetric(words, here + INERTIA_A)
+    H = get_matrix(words, here + INERTIA_H)
+    M = get_symmetric(words, here + INERTIA_M)
+    arm = get3(words, here + ANCHOR) - get3(words, node_at(en.max(above, 0)) + ANCHOR)
     n = get3(words, here + TORQUE)
     f = get3(words, here + FORCE)
-    for child in range(clusters.child_first[position], clusters.child_last[position]):
+    for child in range(child_first, child_last):
         n = n + get3(words, node_at(child) + TORQUE)
         f = f + get3(words, node_at(child) + FORCE)
-    count = used[position]
-    row = row_item(clusters.row_at[position])
-    for back in range(count):
-        at = row + (count - 1 - back) * ROW_WORDS
-        held = en.dot(get3(rows, at + AXIS_A), n) + en.dot(get3(rows, at + AXIS_L), f)
-        drive = rows[at + DRIVE] - held
-        rows[at + DRIVE] = drive
-        x = drive * rows[at + INVERSE]
-        n = n + get3(rows, at + PUSH_A) * x
-        f = f + get3(rows, at + PUSH_L) * x
-    above = clusters.ancestor[position]
+    left = int(count)
+    while left > 0:
+        at_0 = row + (left - 1) * ROW_WORDS
+        at_1 = at_0 - ROW_WORDS
+        at_2 = at_1 - ROW_WORDS
+        a_0, l_0, u_0, v_0, inverse_0, drive_0 = get_row(rows, at_0, True)
+        a_1, l_1, u_1, v_1, inverse_1, drive_1 = get_row(rows, at_1, left > 1)
+        a_2, l_2, u_2, v_2, inverse_2, drive_2 = get_row(rows, at_2, left > 2)
+        drive_0 = drive_0 - en.dot(a_0, n) - en.dot(l_0, f)
+        n = n + u_0 * (drive_0 * inverse_0)
+        f = f + v_0 * (drive_0 * inverse_0)
+        rows[at_0 + DRIVE] = drive_0
+        if left > 1:
+            drive_1 = drive_1 - en.dot(a_1, n) - en.dot(l_1, f)
+            n = n + u_1 * (drive_1 * inverse_1)
+            f = f + v_1 * (drive_1 * inverse_1)
+            rows[at_1 + DRIVE] = drive_1
+        if left > 2:
+            drive_2 = drive_2 - en.dot(a_2, n) - en.dot(l_2, f)
+            n = n + u_2 * (drive_2 * inverse_2)
+            f = f + v_2 * (drive_2 * inverse_2)
+            rows[at_2 + DRIVE] = drive_2
+        left = left - 3
     if above >= 0:
-        e_a = get3(words, here + ERROR_A)
-        e_l = get3(words, here + ERROR_L)
-        A = get_symmetric(words, here + INERTIA_A)
-        H = get_matrix(words, here + INERTIA_H)
-        M = get_symmetric(words, here + INERTIA_M)
         n = n + A * e_a + H * e_l
         f = f + en.transpose(H) * e_a + M * e_l
-        arm = get3(words, here + ANCHOR) - get3(words, node_at(above) + ANCHOR)
         put3(words, here + TORQUE, n + en.cross(arm, f))
         put3(words, here + FORCE, f)
 
 
 @en.func
-def spread_outward(
-    clusters: ClusterTable,
-    position: int,
-    used: en.array(dtype=int),
+def spread_row(
+    a: en.vec3,
+    l: en.vec3,
     real: float,
+    at: int,
+    s: en.vec3,
+    t: en.vec3,
+    u: en.vec3,
+    v: en.vec3,
+    inverse: float,
+    drive: float,
+    rows: en.array(dtype=float),
+):
+    """The displacement a, l of a node, and what its row (axis s, t, push u, v) yields besides."""
+    x = (drive - en.dot(u, a) - en.dot(v, l)) * inverse
+    rows[at + APPLIED] = rows[at + APPLIED] - rows[at + EXTRA] * x * real
+    rows[at + DRIVE] = 0.0
+    rows[at + SHIFT] = x
+    return a + s * x, l + t * x
+
+
+@en.func
+def spread_outward(
     words: en.array(dtype=float),
+    position: int,
+    above: int,
+    row: int,
+    count: int,
+    real: float,
     rows: en.array(dtype=float),
 ):
     """A node's displacement from that of its ancestor; what its rows apply is noted, and its impulses are spent.
@@ -111,23 +169,26 @@ def spread_outward(
     zero = en.vec3(0.0, 0.0, 0.0)
     a = get3(words, here + ERROR_A)
     l = get3(words, here + ERROR_L)
-    above = clusters.ancestor[position]
     if above >= 0:
         up = node_at(above)
         arm = get3(words, here + ANCHOR) - get3(words, up + ANCHOR)
         turn = get3(words, up + MOVE_A)
         a = a + turn
         l = l + get3(words, up + MOVE_L) + en.cross(turn, arm)
-    row = row_item(clusters.row_at[position])
-    for i in range(used[position]):
-        at = row + i * ROW_WORDS
-        held = en.dot(get3(rows, at + PUSH_A), a) + en.dot(get3(rows, at + PUSH_L), l)
-        x = (rows[at + DRIVE] - held) * rows[at + INVERSE]
-        a = a + get3(rows, at + AXIS_A) * x
-        l = l + get3(rows, at + AXIS_L) * x
-        rows[at + APPLIED] = rows[at + APPLIED] - rows[at + EXTRA] * x * real
-        rows[at + DRIVE] = 0.0
-        rows[at + SHIFT] = x
+    first = 0
+    while first < count:
+        at_0 = row + first * ROW_WORDS
+        at_1 = at_0 + ROW_WORDS
+        at_2 = at_1 + ROW_WORDS
+        a_0, l_0, u_0, v_0, inverse_0, drive_0 = get_row(rows, at_0, True)
+        a_1, l_1, u_1, v_1, inverse_1, drive_1 = get_row(rows, at_1, first + 1 < count)
+        a_2, l_2, u_2, v_2, inverse_2, drive_2 = get_row(rows, at_2, first + 2 < count)
+        a, l = spread_row(a, l, real, at_0, a_0, l_0, u_0, v_0, inverse_0, drive_0, rows)
+        if first + 1 < count:
+            a, l = spread_row(a, l, real, at_1, a_1, l_1, u_1, v_1, inverse_1, drive_1, rows)
+        if first + 2 < count:
+            a, l = spread_row(a, l, real, at_2, a_2, l_2, u_2, v_2, inverse_2, drive_2, rows)
+        first = first + 3
     put3(words, here + MOVE_A, a)
     put3(words, here + MOVE_L, l)
     put3(words, here + TORQUE, zero)
@@ -166,18 +227,48 @@ def respond(
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
 ):
-    """Displacements of all nodes of a cluster under the impulses, drives and errors that are written down."""
+    """Displacements of all nodes of a cluster under the impulses, drives and errors that are written down.
+
+    Where there are threads enough, each serves one node and keeps in mind where that stands.
+    """
     first = clusters.level[cluster]
     last = clusters.level[cluster + 1]
+    mine = clusters.first[cluster] + lane
+    alone = clusters.first[cluster + 1] - clusters.first[cluster] <= width
+    my_level = -1
+    above = -1
+    child_first = 0
+    child_last = 0
+    row = 0
+    count = 0
+    if alone and mine < clusters.first[cluster + 1]:
+        my_level = first + clusters.depth[mine]
+        above = clusters.ancestor[mine]
+        child_first = clusters.child_first[mine]
+        child_last = clusters.child_last[mine]
+        row = row_item(clusters.row_at[mine])
+        count = used[mine]
     en.sync_lanes(width)
     for back in range(last - first):
         level = last - 1 - back
-        for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
-            gather_inward(clusters, position, used, words, rows)
+        if my_level == level:
+            gather_inward(words, mine, above, child_first, child_last, row, count, rows)
+        if not alone:
+            for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
+                gather_inward(
+                    words, position, clusters.ancestor[position], clusters.child_first[position],
+                    clusters.child_last[position], row_item(clusters.row_at[position]), used[position], rows,
+                )  # fmt: skip
         en.sync_lanes(width)
     for level in range(first, last):
-        for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
-            spread_outward(clusters, position, used, real, words, rows)
+        if my_level == level:
+            spread_outward(words, mine, above, row, count, real, rows)
+        if not alone:
+            for position in range(clusters.level_first[level] + lane, clusters.level_first[level + 1], width):
+                spread_outward(
+                    words, position, clusters.ancestor[position], row_item(clusters.row_at[position]), used[position],
+                    real, rows,
+                )  # fmt: skip
         en.sync_lanes(width)
 
 
