@@ -23,7 +23,8 @@ class IslandTable:
     """The contacts of each island that have points, in turns.
 
     first, count: per island, its first entry and how many there are; turns: in how many turns they run. open: the last
-    turn that left some over. slot, turn: per entry, the contact's slot and its turn. claim: per body, lowest slot that
+    turn that left some over. slot, body_a, body_b, turn: per entry, the contact's slot,
+    its bodies and its turn. claim: per body, lowest slot that
     wants it.
     """
 
@@ -32,6 +33,8 @@ class IslandTable:
     turns: en.array(dtype=int)
     open: en.array(dtype=int)
     slot: en.array(dtype=int)
+    body_a: en.array(dtype=int)
+    body_b: en.array(dtype=int)
     turn: en.array(dtype=int)
     claim: en.array(dtype=int)
 
@@ -52,7 +55,7 @@ class IslandOrder:
         self._most = MOST_LANES if largest > _LARGE and contacts.island_count <= _FEW else LANES
         self.table = IslandTable()
         for name, n in (("first", islands), ("count", islands), ("turns", islands), ("open", islands),
-                        ("slot", slots), ("turn", slots)):  # fmt: skip
+                        ("slot", slots), ("turn", slots), ("body_a", slots), ("body_b", slots)):  # fmt: skip
             setattr(self.table, name, en.zeros(n, dtype=int))
         self.table.claim = en.full(max(model.body_count, 1), 2**31 - 1, dtype=int)
 
@@ -155,6 +158,8 @@ def order_island(
             # where an entry stands decides which lane serves it, not when
             at = first + en.atomic_add(islands.count, island, 1)
             islands.slot[at] = slot
+            islands.body_a[at] = shape_body[pair_shapes[active_pair[slot], 0]]
+            islands.body_b[at] = shape_body[pair_shapes[active_pair[slot], 1]]
             islands.turn[at] = en.where(width > 1, -1, 0)
     if width > 1:
         en.sync_lanes(width)
@@ -164,8 +169,8 @@ def order_island(
             for at in range(first + lane, last, width):
                 if islands.turn[at] < 0:
                     slot = islands.slot[at]
-                    a = shape_body[pair_shapes[active_pair[slot], 0]]
-                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    a = islands.body_a[at]
+                    b = islands.body_b[at]
                     if a >= 0:
                         en.atomic_min(islands.claim, a, slot)
                     if b >= 0:
@@ -174,8 +179,8 @@ def order_island(
             for at in range(first + lane, last, width):
                 if islands.turn[at] < 0:
                     slot = islands.slot[at]
-                    a = shape_body[pair_shapes[active_pair[slot], 0]]
-                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    a = islands.body_a[at]
+                    b = islands.body_b[at]
                     mine = True
                     if a >= 0:
                         mine = islands.claim[a] == slot
@@ -189,8 +194,8 @@ def order_island(
             for at in range(first + lane, last, width):
                 if islands.turn[at] < 0 or islands.turn[at] == turn:
                     slot = islands.slot[at]
-                    a = shape_body[pair_shapes[active_pair[slot], 0]]
-                    b = shape_body[pair_shapes[active_pair[slot], 1]]
+                    a = islands.body_a[at]
+                    b = islands.body_b[at]
                     if a >= 0:
                         islands.claim[a] = _NOBODY
                     if b >= 0:

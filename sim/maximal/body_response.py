@@ -14,11 +14,6 @@ from sim.maximal.items import (
     ADDED_M,
     ANCHOR,
     ARM,
-    AXIS_A,
-    AXIS_L,
-    INVERSE,
-    PUSH_A,
-    PUSH_L,
     ROW_WORDS,
     get3,
     get_matrix,
@@ -28,7 +23,7 @@ from sim.maximal.items import (
     put_symmetric,
     row_item,
 )
-from sim.maximal.respond import add_impulse, keep_nodes, move_nodes
+from sim.maximal.respond import add_impulse, get_row, keep_nodes, move_nodes
 
 
 @en.struct
@@ -118,6 +113,21 @@ def response_elsewhere(aa: en.mat33, al: en.mat33, ll: en.mat33, arm: en.vec3):
 
 
 @en.func
+def yield_row(
+    aa: en.mat33, al: en.mat33, ll: en.mat33, s_a: en.vec3, s_l: en.vec3, u_a: en.vec3, u_l: en.vec3, g: float
+):
+    """A response with a row of axis s, push u and inverse g below: (1 - g s u^T) lets through, g s s^T is added."""
+    v_a = aa * u_a + al * u_l
+    v_l = en.transpose(al) * u_a + ll * u_l
+    own = g + g * g * (en.dot(u_a, v_a) + en.dot(u_l, v_l))
+    return (
+        aa - (en.outer(s_a, v_a) + en.outer(v_a, s_a)) * g + en.outer(s_a, s_a) * own,
+        al - (en.outer(s_a, v_l) + en.outer(v_a, s_l)) * g + en.outer(s_a, s_l) * own,
+        ll - (en.outer(s_l, v_l) + en.outer(v_l, s_l)) * g + en.outer(s_l, s_l) * own,
+    )
+
+
+@en.func
 def respond_alone(
     clusters: ClusterTable,
     position: int,
@@ -125,10 +135,7 @@ def respond_alone(
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
 ):
-    """How a node yields to an impulse on it alone, about its anchor: as its ancestor does, and then along its rows.
-
-    A row of axis s, push u and inverse g lets (1 - g s u^T) through of what is below it, and adds g s s^T.
-    """
+    """How a node yields to an impulse on it alone, about its anchor: as its ancestor does, and then along its rows."""
     here = node_at(position)
     aa = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     al = aa * 1.0
@@ -140,19 +147,19 @@ def respond_alone(
         arm = get3(words, here + ANCHOR) - get3(words, up + ANCHOR)
         al, ll = response_elsewhere(aa, get_matrix(words, up + ADDED_H), get_symmetric(words, up + ADDED_M), arm)
     row = row_item(clusters.row_at[position])
-    for i in range(used[position]):
-        at = row + i * ROW_WORDS
-        s_a = get3(rows, at + AXIS_A)
-        s_l = get3(rows, at + AXIS_L)
-        u_a = get3(rows, at + PUSH_A)
-        u_l = get3(rows, at + PUSH_L)
-        g = rows[at + INVERSE]
-        v_a = aa * u_a + al * u_l
-        v_l = en.transpose(al) * u_a + ll * u_l
-        own = g + g * g * (en.dot(u_a, v_a) + en.dot(u_l, v_l))
-        aa = aa - (en.outer(s_a, v_a) + en.outer(v_a, s_a)) * g + en.outer(s_a, s_a) * own
-        al = al - (en.outer(s_a, v_l) + en.outer(v_a, s_l)) * g + en.outer(s_a, s_l) * own
-        ll = ll - (en.outer(s_l, v_l) + en.outer(v_l, s_l)) * g + en.outer(s_l, s_l) * own
+    count = used[position]
+    first = 0
+    while first < count:
+        at = row + first * ROW_WORDS
+        s_0, t_0, u_0, v_0, g_0, _d0 = get_row(rows, at, True)
+        s_1, t_1, u_1, v_1, g_1, _d1 = get_row(rows, at + ROW_WORDS, first + 1 < count)
+        s_2, t_2, u_2, v_2, g_2, _d2 = get_row(rows, at + 2 * ROW_WORDS, first + 2 < count)
+        aa, al, ll = yield_row(aa, al, ll, s_0, t_0, u_0, v_0, g_0)
+        if first + 1 < count:
+            aa, al, ll = yield_row(aa, al, ll, s_1, t_1, u_1, v_1, g_1)
+        if first + 2 < count:
+            aa, al, ll = yield_row(aa, al, ll, s_2, t_2, u_2, v_2, g_2)
+        first = first + 3
     return aa, al, ll
 
 
@@ -228,6 +235,7 @@ def hand_on_in_cluster(
     used: en.array(dtype=int),
     dt: float,
     moving: bool,
+    sure: bool,
     words: en.array(dtype=float),
     rows: en.array(dtype=float),
     responses: ResponseTable,
@@ -238,12 +246,14 @@ def hand_on_in_cluster(
 ):
     """Gives a whole cluster the impulses of its contacts: from where it was before these moved bodies of it alone.
 
-    That was kept, and where the cluster is then is kept anew. Without ``moving`` only velocities change.
+    That was kept, and where the cluster is then is kept anew. Without ``moving`` only velocities change. Unless it is
+    ``sure`` that there are any, impulses are looked for first.
     """
-    pushed = False
-    for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
-        wrench = responses.wrench[clusters.body[position]]
-        pushed = pushed or en.dot(wrench, wrench) > 0.0
+    pushed = sure
+    if not sure:
+        for position in range(clusters.first[cluster], clusters.first[cluster + 1]):
+            wrench = responses.wrench[clusters.body[position]]
+            pushed = pushed or en.dot(wrench, wrench) > 0.0
     en.sync_lanes(width)
     if pushed:
         for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
@@ -281,6 +291,6 @@ def hand_on_impulses(
     thread = en.tid()
     cluster = thread // width
     hand_on_in_cluster(
-        clusters, cluster, thread - cluster * width, width, bodies, frame, used, dt, moving, words, rows, responses,
+        clusters, cluster, thread - cluster * width, width, bodies, frame, used, dt, moving, False, words, rows, responses,
         body_q, body_qd, kept_q, kept_qd,
     )  # fmt: skip

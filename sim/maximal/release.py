@@ -27,6 +27,7 @@ from sim.maximal.items import (
     MOVE_L,
     PUSH_A,
     PUSH_L,
+    ROW_WORDS,
     TORQUE,
     get3,
     get_matrix,
@@ -76,6 +77,42 @@ def lay_node(
 
 
 @en.func
+def get_axis(rows: en.array(dtype=float), at: int, there: bool):
+    """Axis of a row and what resists motion along it besides the bodies; zero where there is none."""
+    a = en.vec3(0.0, 0.0, 0.0)
+    l = en.vec3(0.0, 0.0, 0.0)
+    extra = 0.0
+    if there:
+        a = get3(rows, at + AXIS_A)
+        l = get3(rows, at + AXIS_L)
+        extra = rows[at + EXTRA]
+    return a, l, extra
+
+
+@en.func
+def release_row(
+    A: en.mat33, H: en.mat33, M: en.mat33, a: en.vec3, l: en.vec3, extra: float, row: int, rows: en.array(dtype=float)
+):
+    """What is left of an inertia when a row has yielded; notes the row's push and inverse."""
+    push_a = A * a + H * l
+    push_l = en.transpose(H) * a + M * l
+    resistance = en.dot(a, push_a) + en.dot(l, push_l) + extra
+    # What rounding leaves of an inertia that is already free in this direction must not be divided by.
+    least = 1.0e-6 * (en.dot(a, a) * (A[0, 0] + A[1, 1] + A[2, 2]) + en.dot(l, l) * (M[0, 0] + M[1, 1] + M[2, 2]))
+    inverse = 0.0
+    if resistance > 1.0e-20 and resistance > least:
+        inverse = 1.0 / resistance
+    put3(rows, row + PUSH_A, push_a)
+    put3(rows, row + PUSH_L, push_l)
+    rows[row + INVERSE] = inverse
+    return (
+        A - en.outer(push_a, push_a) * inverse,
+        H - en.outer(push_a, push_l) * inverse,
+        M - en.outer(push_l, push_l) * inverse,
+    )
+
+
+@en.func
 def release_node(
     clusters: ClusterTable,
     position: int,
@@ -85,41 +122,38 @@ def release_node(
 ):
     """Releases a node's rows: what is left of its and its children's inertia resists motion the rows cannot yield to.
 
-    That, about the ancestor's anchor, is what the node adds to its ancestor.
+    That, about the ancestor's anchor, is what the node adds to its ancestor. Loads come before stores, as in
+    `sim.maximal.respond`.
     """
     here = node_at(position)
+    above = clusters.ancestor[position]
     A = get_symmetric(words, here + INERTIA_A)
     H = get_matrix(words, here + INERTIA_H)
     M = get_symmetric(words, here + INERTIA_M)
+    arm = en.skew(get3(words, here + ANCHOR) - get3(words, node_at(en.max(above, 0)) + ANCHOR))
     for child in range(clusters.child_first[position], clusters.child_last[position]):
         A = A + get_symmetric(words, node_at(child) + ADDED_A)
         H = H + get_matrix(words, node_at(child) + ADDED_H)
         M = M + get_symmetric(words, node_at(child) + ADDED_M)
-    count = used[position]
-    for back in range(count):
-        row = row_item(clusters.row_at[position] + count - 1 - back)
-        a = get3(rows, row + AXIS_A)
-        l = get3(rows, row + AXIS_L)
-        push_a = A * a + H * l
-        push_l = en.transpose(H) * a + M * l
-        resistance = en.dot(a, push_a) + en.dot(l, push_l) + rows[row + EXTRA]
-        # What rounding leaves of an inertia that is already free in this direction must not be divided by.
-        least = 1.0e-6 * (en.dot(a, a) * (A[0, 0] + A[1, 1] + A[2, 2]) + en.dot(l, l) * (M[0, 0] + M[1, 1] + M[2, 2]))
-        inverse = 0.0
-        if resistance > 1.0e-20 and resistance > least:
-            inverse = 1.0 / resistance
-        put3(rows, row + PUSH_A, push_a)
-        put3(rows, row + PUSH_L, push_l)
-        rows[row + INVERSE] = inverse
-        A = A - en.outer(push_a, push_a) * inverse
-        H = H - en.outer(push_a, push_l) * inverse
-        M = M - en.outer(push_l, push_l) * inverse
+    left = int(used[position])
+    row = row_item(clusters.row_at[position])
+    while left > 0:
+        at_0 = row + (left - 1) * ROW_WORDS
+        at_1 = at_0 - ROW_WORDS
+        at_2 = at_1 - ROW_WORDS
+        a_0, l_0, extra_0 = get_axis(rows, at_0, True)
+        a_1, l_1, extra_1 = get_axis(rows, at_1, left > 1)
+        a_2, l_2, extra_2 = get_axis(rows, at_2, left > 2)
+        A, H, M = release_row(A, H, M, a_0, l_0, extra_0, at_0, rows)
+        if left > 1:
+            A, H, M = release_row(A, H, M, a_1, l_1, extra_1, at_1, rows)
+        if left > 2:
+            A, H, M = release_row(A, H, M, a_2, l_2, extra_2, at_2, rows)
+        left = left - 3
     put_symmetric(words, here + INERTIA_A, A)
     put_matrix(words, here + INERTIA_H, H)
     put_symmetric(words, here + INERTIA_M, M)
-    above = clusters.ancestor[position]
     if above >= 0:
-        arm = en.skew(get3(words, here + ANCHOR) - get3(words, node_at(above) + ANCHOR))
         lever = arm * en.transpose(H)
         put_symmetric(words, here + ADDED_A, A + lever + en.transpose(lever) - arm * M * arm)
         put_matrix(words, here + ADDED_H, H + arm * M)

@@ -169,8 +169,8 @@ def contact_sweep(jointed: bool):
                     slot = islands.slot[at]
                     shape_a = pair_shapes[active_pair[slot], 0]
                     shape_b = pair_shapes[active_pair[slot], 1]
-                    a = shape_body[shape_a]
-                    b = shape_body[shape_b]
+                    a = islands.body_a[at]
+                    b = islands.body_b[at]
                     mu = pair_friction(shape_mu, friction_rules, shape_a, shape_b)
                     for i in range(points.count[slot]):
                         solve_point(

@@ -97,7 +97,7 @@ def bounce_sweep(jointed: bool):
                     restitution = pair_average(shape_restitution, shape_a, shape_b)
                     for i in range(points.count[slot]):
                         bounce_point(
-                            shape_body[shape_a], shape_body[shape_b], slot * POINTS + i, restitution, body_qd0, masses,
+                            islands.body_a[at], islands.body_b[at], slot * POINTS + i, restitution, body_qd0, masses,
                             responses, points, rest_speed, dt, push, body_q, body_qd,
                         )  # fmt: skip
             en.sync_lanes(width)

@@ -124,7 +124,10 @@ def step_islands():
                 islands.slot[at], contacts.active_pair, contacts.pair_shapes, contacts.shape_body, body_q, points, touching
             )  # fmt: skip
         en.sync_lanes(width)
-        for cluster in range(first, last):
+        touched = int(last)
+        if islands.count[island] == 0:
+            touched = int(first)
+        for cluster in range(first, touched):
             lay_responses_in_cluster(clusters, cluster, lane, width, used, words, rows, responses, touching)
         for iteration in range(iterations):
             for cluster in range(first, last):
@@ -138,9 +141,9 @@ def step_islands():
                 contacts.mu, friction_rules, masses, responses, points, contacts.allowed, contacts.slip, predicted, dt,
                 en.where(iteration > 0, 1.0, 0.0), fastest, body_q, body_qd, contacts.push, contacts.drag,
             )  # fmt: skip
-            for cluster in range(first, last):
+            for cluster in range(first, touched):
                 hand_on_in_cluster(
-                    clusters, cluster, lane, width, bodies, frame, used, dt, True, words, rows, responses, body_q,
+                    clusters, cluster, lane, width, bodies, frame, used, dt, True, True, words, rows, responses, body_q,
                     body_qd, kept_q, kept_qd,
                 )  # fmt: skip
             en.sync_lanes(width)
@@ -156,9 +159,9 @@ def step_islands():
                 island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.shape_body,
                 contacts.restitution, body_qd0, masses, responses, points, rest_speed, dt, contacts.push, body_q, body_qd,
             )  # fmt: skip
-            for cluster in range(first, last):
+            for cluster in range(first, touched):
                 hand_on_in_cluster(
-                    clusters, cluster, lane, width, bodies, frame, used, dt, False, words, rows, responses, body_q,
+                    clusters, cluster, lane, width, bodies, frame, used, dt, False, True, words, rows, responses, body_q,
                     body_qd, kept_q, kept_qd,
                 )  # fmt: skip
             en.sync_lanes(width)
