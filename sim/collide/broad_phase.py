@@ -1,6 +1,8 @@
 """Which shape pairs are near each other: bounds overlap, then a compaction in pair order."""
 
 import engine as en
+from sim.collide.contact_points import PointTable
+from sim.collide.point_history import keep_points_of_slot
 from sim.collide.shape_types import PLANE
 
 
@@ -78,10 +80,19 @@ def place_near_pairs(
     previous_slot: en.array(dtype=int),
     wanted: en.array(dtype=int),
     kind: en.array(dtype=int),
-    points: en.array(dtype=int),
+    points: PointTable,
+    slip: en.array(dtype=en.vec3),
+    old_count: en.array(dtype=int),
+    old_point_a: en.array(dtype=en.vec3),
+    old_slip: en.array(dtype=en.vec3),
 ):
-    """What `list_near_pairs` does, with a slot for every pair: those that are not near have no kernel and no points."""
+    """What `list_near_pairs` does, with a slot for every pair: those that are not near have no kernel and no points.
+
+    Keeps the former points of the slot before, as `keep_points` does.
+    """
     pair = en.tid()
+    if pair < active_count[0]:
+        keep_points_of_slot(pair, points, slip, old_count, old_point_a, old_slip)
     a = pair_shapes[pair, 0]
     b = pair_shapes[pair, 1]
     is_in_reach = is_near(a, b, shape_type, shape_scale, X_ws, lower_w, upper_w, reach, ignored_shape)
@@ -89,8 +100,9 @@ def place_near_pairs(
     previous_slot[pair] = pair_slot[pair]
     pair_slot[pair] = en.where(is_in_reach, pair, -1)
     kind[pair] = en.where(is_in_reach, kind_of_pair[pair], -1)
-    points[pair] = 0
+    points.count[pair] = 0
     if pair == 0:
+        # threads that see this too soon keep points that nobody asks for
         active_count[0] = pair_count
         wanted[0] = 0
 

@@ -66,7 +66,7 @@ class ListedPairs:
         en.launch(mark_near_pairs, dim=self.count, inputs=test, outputs=[self._near])
         self.number(model.device.is_cuda)
 
-    def find_in_place(self, model, placement: ShapePlacement, reach: float, points):
+    def find_in_place(self, model, placement: ShapePlacement, reach: float, points, history: list):
         """What `find` does where there are slots for all pairs: each has one of its own, and nobody counts the near ones.
 
         On a GPU that costs less, for who need not go through all slots of a body.
@@ -75,7 +75,8 @@ class ListedPairs:
             model: The model.
             placement: Where the shapes are.
             reach: Distance of bounds [m].
-            points: Number of points of each slot, which becomes 0, int [capacity].
+            points: `PointTable` of the slots, which becomes empty.
+            history: What `keep_points` writes to, after the friction history that it reads.
 
         Returns:
             Number of the kernel of each pair, -1 for those that are not near.
@@ -86,7 +87,7 @@ class ListedPairs:
             inputs=[*self._test(model, placement, reach), self.count, self.kind],
             outputs=[
                 self.slot, self.active_count, self.active_pair, self.previous_slot, self.wanted, self._kind_if_near,
-                points,
+                points, *history,
             ],
         )  # fmt: skip
         return self._kind_if_near

@@ -41,8 +41,8 @@ def collide(model, state, *, horizon: float = 0.0, particles: bool = True, bodie
 
 
 @on_model_device
-def collide_in_step(model, state, dt: float = 0.0, *, by_body: bool = True) -> None:
-    """Finds the rigid contacts of a step of `dt` [s], for the integrators; `by_body` as in `RigidContacts.find`.
+def collide_in_step(model, state, dt: float = 0.0, *, by_body: bool = True, carry: bool = True) -> None:
+    """Finds the rigid contacts of a step of `dt` [s], for the integrators; flags as in `RigidContacts.find`.
 
     Only what touches now matters, so the margin is a twentieth of the smallest shape instead of
     `model.rigid_contact_margin`: several times fewer pairs and points.
@@ -52,7 +52,7 @@ def collide_in_step(model, state, dt: float = 0.0, *, by_body: bool = True) -> N
         placement = shape_placement(model)
         placement.refresh(model, state.body_q)
         margin = min(float(model.rigid_contact_margin), contacts.step_margin)
-        contacts.find(model, placement, state.body_q, margin, dt, by_body=by_body)
+        contacts.find(model, placement, state.body_q, margin, dt, by_body=by_body, carry=carry)
 
 
 def shape_placement(model) -> ShapePlacement:

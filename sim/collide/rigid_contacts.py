@@ -10,12 +10,13 @@ import engine as en
 from engine.capture import NotRecorded, recording_of
 from sim.collide.body_lists import BodyLists, key_pair_sides
 from sim.collide.contact_geometry import ContactGeometry
-from sim.collide.contact_points import MAX_POINTS, POINTS, PointTable
+from sim.collide.contact_points import MAX_POINTS, PointTable
 from sim.collide.convex_pairs import collide_convex
 from sim.collide.islands import IslandOrder
 from sim.collide.listed_pairs import ListedPairs
 from sim.collide.pair_table import PairTable
 from sim.collide.plane_pairs import collide_plane
+from sim.collide.point_history import carry_slip, keep_points
 from sim.collide.round_pairs import collide_capsules, collide_sphere
 from sim.collide.sampled_pairs import collide_samples
 from sim.collide.shape_types import BOX, CAPSULE, CONE, CONVEX, CYLINDER, ELLIPSOID, FIELD, MESH, PLANE, SPHERE
@@ -54,6 +55,7 @@ class RigidContacts:
         step_margin: Margin that is enough when contacts are found anew in every step [m].
         points: Contact points, eight per active slot.
         slip: Tangential displacement since the contact stuck, world [m], one per point; the friction spring.
+        old_points: Of the last detection, number of points of each slot, points on a, and `slip`.
         body_start, body_entry: Per body, its active slots in order: 2 * slot + side (0: body is a, 1: body is b).
         body_touching: Points at which each body touched others when contact forces were last taken; pair_touching: of each slot.
         allowed: Overlap that the pair of each slot may still keep from the start [m]; eases: whether there is any
@@ -111,9 +113,8 @@ class RigidContacts:
         self.slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
         self.pair_touching = en.zeros(c, dtype=int)
         self.allowed, self._old_allowed = en.zeros(c, dtype=float), en.zeros(c, dtype=float)
-        self._old_count = en.zeros(c, dtype=int)
-        self._old_point_a = en.zeros(c * MAX_POINTS, dtype=en.vec3)
-        self._old_slip = en.zeros(c * MAX_POINTS, dtype=en.vec3)
+        n = c * MAX_POINTS
+        self.old_points = [en.zeros(c, dtype=int), en.zeros(n, dtype=en.vec3), en.zeros(n, dtype=en.vec3)]
         self.body_entry = en.zeros(2 * c, dtype=int)
         self._lists: BodyLists | None = None
         self.wrench = en.zeros(2 * c, dtype=en.spatial_vector)
@@ -157,19 +158,13 @@ class RigidContacts:
 
     def find(
         self, model, placement: ShapePlacement, body_q, margin: float, elapsed: float = 0.0, *, grow: bool = True,
-        by_body: bool = True,
+        by_body: bool = True, carry: bool = True,
     ) -> None:  # fmt: skip
         """Detects all contacts closer than `margin` [m] and carries over what they remember, `elapsed` [s] later.
 
         With `grow`, room is made for all pairs that are near, on the CPU outside of graphs. Without `by_body`,
-        `body_start` and `body_entry` stay as they are.
+        `body_start` and `body_entry` stay as they are; without `carry`, the caller carries `slip` over.
         """
-        en.launch(
-            keep_points,
-            dim=self.capacity,
-            inputs=[self.active_count, self.points, self.slip],
-            outputs=[self._old_count, self._old_point_a, self._old_slip],
-        )
         if len(self._pairs.corners):
             en.launch(keep_corners_of_slots, dim=self.capacity, inputs=[self._pairs])
         self._find_pairs(model, placement, margin, grow, by_body)
@@ -189,15 +184,9 @@ class RigidContacts:
                 ],
                 outputs=[self.allowed],
             )  # fmt: skip
-        en.launch(
-            carry_slip,
-            dim=self.capacity,
-            inputs=[
-                self.active_count, self.pairs.previous_slot, self._old_count, self._old_point_a, self._old_slip,
-                self.points,
-            ],
-            outputs=[self.slip],
-        )  # fmt: skip
+        if carry:
+            inputs = [self.active_count, self.pairs.previous_slot, *self.old_points, self.points]
+            en.launch(carry_slip, dim=self.capacity, inputs=inputs, outputs=[self.slip])
         if by_body:
             self.list_by_body(model, model.device.is_cuda)
 
@@ -205,8 +194,11 @@ class RigidContacts:
         """Near pairs; those of a list keep their places where that is cheaper."""
         pairs = self.pairs
         if model.device.is_cuda and not by_body and isinstance(pairs, ListedPairs) and self.capacity == pairs.count:
-            self._pairs.kind = pairs.find_in_place(model, placement, margin, self.points.count)
+            history = [self.slip, *self.old_points]
+            self._pairs.kind = pairs.find_in_place(model, placement, margin, self.points, history)
             return
+        inputs = [self.active_count, self.points, self.slip]
+        en.launch(keep_points, dim=self.capacity, inputs=inputs, outputs=self.old_points)
         pairs.find(model, placement, margin)
         if grow and model.device.is_cpu and recording_of(model.device) is None:
             wanted = int(pairs.wanted.numpy()[0])
@@ -286,27 +278,6 @@ def candidate_pairs(model, kinds: np.ndarray) -> tuple[np.ndarray, list, np.ndar
 
 
 @en.kernel
-def keep_points(
-    active_count: en.array(dtype=int),
-    points: PointTable,
-    slip: en.array(dtype=en.vec3),
-    old_count: en.array(dtype=int),
-    old_point_a: en.array(dtype=en.vec3),
-    old_slip: en.array(dtype=en.vec3),
-):
-    """Copies what the next detection needs of this one."""
-    slot = en.tid()
-    if slot >= active_count[0]:
-        return
-    count = points.count[slot]
-    old_count[slot] = count
-    for i in range(count):
-        c = slot * POINTS + i
-        old_point_a[c] = points.point_a[c]
-        old_slip[c] = slip[c]
-
-
-@en.kernel
 def keep_corners_of_slots(pairs: PairTable):
     """Copies the simplices that the next detection begins with."""
     slot = en.tid()
@@ -326,40 +297,6 @@ def tell_overflow(capacity: int, wanted: en.array(dtype=int), told: en.array(dty
         told[0] = 1
         print("sim.collide:", wanted[0], "pairs of shapes are near, but a graph or GPU has room for", capacity)
         print("sim.collide: the others are left out; set model.rigid_contact_max before the first step")
-
-
-@en.kernel
-def carry_slip(
-    active_count: en.array(dtype=int),
-    previous_slot: en.array(dtype=int),
-    old_count: en.array(dtype=int),
-    old_point_a: en.array(dtype=en.vec3),
-    old_slip: en.array(dtype=en.vec3),
-    points: PointTable,
-    slip: en.array(dtype=en.vec3),
-):
-    """Gives every point the friction history of the nearest former point of the same pair, zero for a new pair.
-
-    Nearest in the frame of body a; a new point farther from all former ones than these are from each other gets the
-    same displacement as its nearest, since both bodies are rigid.
-    """
-    slot = en.tid()
-    if slot >= active_count[0]:
-        return
-    old = previous_slot[slot]
-    for i in range(points.count[slot]):
-        c = slot * POINTS + i
-        best = 1.0e30
-        s = en.vec3(0.0, 0.0, 0.0)
-        if old >= 0:
-            p = points.point_a[c]
-            for j in range(old_count[old]):
-                d = old_point_a[old * POINTS + j] - p
-                dist = en.dot(d, d)
-                if dist < best:
-                    best = dist
-                    s = old_slip[old * POINTS + j]
-        slip[c] = s
 
 
 @en.kernel

@@ -60,7 +60,7 @@ class Clusters:
     Attributes:
         count: Number of clusters.
         table: ``ClusterTable`` on the model's device.
-        node_count: Number of nodes; row_count: of rows.
+        node_count: Number of nodes; row_count: of rows; joint_count: of joints that hold nodes.
         tree_joint: For each body, the joint that holds it in its tree, or -1, host int array [body_count].
         label: A number for each body that is the same throughout its cluster, host int array [body_count].
         closures: What holds bodies together besides.
@@ -95,6 +95,7 @@ class Clusters:
         last = np.flatnonzero(ancestor >= 0)[::-1]
         child_first[ancestor[last]] = last  # of several writes the last one stays: that of the first child
         self.count, self.node_count, self.row_count = len(first) - 1, len(bodies), int(count.sum())
+        self.joint_count = int((joint >= 0).sum())
         self._widths = np.diff(first), np.diff(level_first)
         loop_first = self._sort_closures(model, place, np.repeat(np.arange(self.count), np.diff(first)))
         self.table = ClusterTable()

@@ -170,16 +170,18 @@ def measure_start(
 
 
 @cache
-def prepare_clusters(penalty: bool):
-    """Kernel that prepares a step; with ``penalty``, what ``sprung`` joints lock are rows too, pulled by springs."""
+def preparation(penalty: bool):
+    """Function that prepares a cluster for a step; with ``penalty``, what ``sprung`` joints lock are rows too, pulled by springs."""
 
-    @en.kernel
+    @en.func
     def prepare(
         joints: JointTable,
         forces: JointForceTable,
         constraints: ConstraintTable,
         bodies: BodyTable,
         clusters: ClusterTable,
+        cluster: int,
+        lane: int,
         width: int,
         body_q0: en.array(dtype=en.transform),
         body_qd0: en.array(dtype=en.spatial_vector),
@@ -202,9 +204,6 @@ def prepare_clusters(penalty: bool):
         words: en.array(dtype=float),
         rows: en.array(dtype=float),
     ):
-        thread = en.tid()
-        cluster = thread // width
-        lane = thread - cluster * width
         choose_frames(clusters, cluster, lane, width, body_q0, body_q, body_qd, dt, frame)
         en.sync_lanes(width)
         for position in range(clusters.first[cluster] + lane, clusters.first[cluster + 1], width):
@@ -243,5 +242,75 @@ def prepare_clusters(penalty: bool):
             here = node_at(position)
             lay_node(words, here, anchor, frame[b], bodies.com[b], bodies.mass[b], bodies.inertia[b])
         release_nodes(clusters, cluster, lane, width, used, words, rows)
+
+    return prepare
+
+
+@cache
+def prepare_clusters(penalty: bool):
+    """Kernel that prepares all clusters, see `preparation`."""
+    prepare_cluster = preparation(penalty)
+
+    @en.kernel
+    def prepare(
+        joints: JointTable,
+        forces: JointForceTable,
+        constraints: ConstraintTable,
+        bodies: BodyTable,
+        clusters: ClusterTable,
+        width: int,
+        body_q0: en.array(dtype=en.transform),
+        body_qd0: en.array(dtype=en.spatial_vector),
+        joint_q0: en.array(dtype=float),
+        act: en.array(dtype=float),
+        applied: en.array(dtype=float),
+        friction: en.array(dtype=float),
+        sprung: en.array(dtype=int),
+        explicit: int,
+        stiffness: en.array2d(dtype=float),
+        damping: en.array2d(dtype=float),
+        dt: float,
+        body_q: en.array(dtype=en.transform),
+        body_qd: en.array(dtype=en.spatial_vector),
+        frame: en.array(dtype=en.transform),
+        q: en.array(dtype=float),
+        qd: en.array(dtype=float),
+        q_mid: en.array(dtype=float),
+        used: en.array(dtype=int),
+        words: en.array(dtype=float),
+        rows: en.array(dtype=float),
+    ):
+        thread = en.tid()
+        cluster = thread // width
+        prepare_cluster(
+            joints,
+            forces,
+            constraints,
+            bodies,
+            clusters,
+            cluster,
+            thread - cluster * width,
+            width,
+            body_q0,
+            body_qd0,
+            joint_q0,
+            act,
+            applied,
+            friction,
+            sprung,
+            explicit,
+            stiffness,
+            damping,
+            dt,
+            body_q,
+            body_qd,
+            frame,
+            q,
+            qd,
+            q_mid,
+            used,
+            words,
+            rows,
+        )
 
     return prepare

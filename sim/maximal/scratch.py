@@ -82,8 +82,7 @@ class JointScratch:
         clusters, width = self.clusters, self.clusters.width(model.device)
         if not clusters.count:
             return
-        if clusters.node_count < model.body_count:
-            en.copy(self.frame, state_in.body_q)
+        self.frame_loose(model, state_in)
         en.launch(
             prepare_clusters(self.penalty),
             dim=clusters.count * width,
@@ -97,6 +96,11 @@ class JointScratch:
         )  # fmt: skip
         if clusters.closures.count:
             self._prepare_closures(model, state_in, state_out, control, dt)
+
+    def frame_loose(self, model, state_in) -> None:
+        """Writes the poses of bodies that are no node, such as kinematic ones."""
+        if self.clusters.node_count < model.body_count:
+            en.copy(self.frame, state_in.body_q)
 
     def _prepare_closures(self, model, state_in, state_out, control, dt: float) -> None:
         clusters, closures = self.clusters, self.clusters.closures

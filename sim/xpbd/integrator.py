@@ -105,14 +105,18 @@ class XPBDIntegrator:
         scratch = self._scratch(model)
         self._predict(model, scratch, state_in, state_out, dt)
         jointed = joint_scratch(model, penalty=False)
+        rigid = self._rigid_contacts(model, state_in)
+        whole = rigid is not None and jointed is not None and scratch.steps_whole(jointed.clusters, rigid)
+        if rigid is not None and self.refresh_rigid_contacts:
+            collide_in_step(model, state_out, dt, by_body=False, carry=not whole)
+        if whole:
+            step_whole_islands(
+                model, scratch, rigid, jointed, state_in, state_out, control, dt, iterations=self.iterations,
+                rest=self._rest_speed(model, dt), carry=self.refresh_rigid_contacts,
+            )  # fmt: skip
+            return
         if jointed is not None:
             jointed.prepare(model, state_in, state_out, control, dt)
-        rigid = self._detect_rigid_contacts(model, state_in, state_out, dt)
-        if rigid is not None and jointed is not None and scratch.steps_whole(jointed.clusters, rigid):
-            rest = self._rest_speed(model, dt)
-            step_whole_islands(model, scratch, rigid, jointed, state_in, state_out, dt, self.iterations, rest)
-            jointed.follow(model, state_in, state_out)
-            return
         order = None
         if rigid is not None:
             order = rigid.order_of(model)
@@ -155,7 +159,7 @@ class XPBDIntegrator:
             model.xpbd_scratch = Scratch(model)
         return model.xpbd_scratch
 
-    def _detect_rigid_contacts(self, model, state, predicted, dt):
+    def _rigid_contacts(self, model, state):
         """The rigid contact table, or None when nothing can touch.
 
         Detection is at the predicted poses: at those of the start of the step, the contact of a rolling body lags
@@ -164,11 +168,7 @@ class XPBDIntegrator:
         if not model.body_count or not model.shape_count:
             return None
         contacts = rigid_contacts(model, state)
-        if not contacts.pair_count:
-            return None
-        if self.refresh_rigid_contacts:
-            collide_in_step(model, predicted, dt, by_body=False)
-        return contacts
+        return contacts if contacts.pair_count else None
 
     def _predict(self, model, scratch, state_in, state_out, dt):
         gravity = en.vec3(*model.gravity)
