@@ -3,8 +3,8 @@
 In a sweep a tile (256 threads with `ITEMS` pairs each) ranks its pairs, tells how many it has of each digit, and adds up what the
 tiles before it tell, so that pairs are read once for each digit (Adinets & Merrill 2022, "Onesweep"; the look back is that
 of Merrill & Garland 2016). Tiles are numbered in the order in which they start, so each waits only for tiles that run. Equal keys
-keep their order and every run gives the same result. A warp ranks its pairs 32 at a time with `__match_any_sync`: lanes with
-equal digits count the lanes before them.
+keep their order and every run gives the same result. A warp ranks its pairs 32 at a time: lanes with
+equal digits, found by one vote a bit (`__match_any_sync` takes a step for each digit that occurs), count the lanes before them.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from engine.cuda.scratch import room, zeros
 from engine.once import made_once
 
 THREADS = 256
-ITEMS = 8
+ITEMS = 16
 DIGIT_BITS = 8
 DIGITS = 1 << DIGIT_BITS
 _MOST_PASSES = 8
-#: words of the part of the state that is zero between sorts: counts of digits, tickets of tiles by pass, and who is done
-_HEADER = _MOST_PASSES * DIGITS + _MOST_PASSES + 1
-_COUNT_BLOCKS = 1024
+#: words of the part of the state that is zero between sorts: starts of digits, tickets of tiles by pass, and who is done
+_HEADER = _MOST_PASSES * DIGITS + _MOST_PASSES + 2
+_COUNT_BLOCKS = 264
 
 Pair = tuple[int, int]  # addresses of keys and of values
 
@@ -33,7 +33,7 @@ typedef KEY Key; typedef VALUE Value; typedef STATE State;
 struct Args { const Key* keys; const Value* values; Key* keys_out; Value* values_out; State* header; State* status;
               i64 count; i64 tiles; int pass; int passes; int begin; int end; const float* points; int dim_x, dim_y, dim_z; float scale; };
 constexpr int ITEMS = PAIRS, TILE = 256 * ITEMS, DIGITS = 256, WARPS = 8, PASSES = 8;
-constexpr int TICKETS = PASSES * DIGITS, DONE = TICKETS + PASSES;
+constexpr int TICKETS = PASSES * DIGITS, DONE = TICKETS + PASSES, COUNTED = DONE + 1;
 // what a tile tells of a digit: nothing yet, how many it has, or how many there are up to its end
 constexpr State OWN = State(1) << (8 * sizeof(State) - 2), ALL_BEFORE = State(2) << (8 * sizeof(State) - 2), NUMBER = OWN - 1;
 constexpr int WINDOW = 8;  // tiles that a look back asks at once
@@ -48,7 +48,7 @@ __device__ __forceinline__ int shift_of(const Args& a, int pass) { return a.begi
 __device__ __forceinline__ int mask_of(const Args& a, int pass) { return (1 << (shift_of(a, pass + 1) - shift_of(a, pass))) - 1; }
 __device__ __forceinline__ int digit_of(Key k, int shift, int mask) { return int(ordered(k) >> shift) & mask; }
 FIND
-// how often each digit occurs, for all passes; clears what tiles will tell
+// how many keys have a lower digit, for all passes; clears what tiles will tell
 extern "C" __global__ void __launch_bounds__(256) count_digits(const Args a) {
   __shared__ u32 counts[PASSES * DIGITS];
   for (int k = threadIdx.x; k < a.passes * DIGITS; k += 256) counts[k] = 0;
@@ -61,6 +61,33 @@ extern "C" __global__ void __launch_bounds__(256) count_digits(const Args a) {
   for (i64 k = first; k < a.passes * a.tiles * DIGITS; k += step) a.status[k] = 0;
   __syncthreads();
   for (int k = threadIdx.x; k < a.passes * DIGITS; k += 256) if (counts[k]) atomicAdd(&a.header[k], State(counts[k]));
+  // the last block turns counts into starts
+  __shared__ bool is_last;
+  __shared__ State shared[8];
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) is_last = atomicAdd(&a.header[COUNTED], State(1)) == State(gridDim.x - 1);
+  __syncthreads();
+  if (!is_last) return;
+  __threadfence();
+  for (int p = 0; p < a.passes; ++p) {
+    volatile State* digit = a.header + p * DIGITS + threadIdx.x;
+    State all;
+    *digit = before_in_block<State, 256>(*digit, shared, all);
+  }
+}
+
+// lanes with the same digit (of 8 bits), or without one; one vote a bit, whatever the digits are
+__device__ __forceinline__ u32 lanes_with(int digit, bool there) {
+  const u32 some = __ballot_sync(ALL, there);
+  u32 same = there ? some : ~some;
+  #pragma unroll
+  for (int b = 0; b < 8; ++b) {
+    const bool set = digit >> b & 1;
+    const u32 vote = __ballot_sync(ALL, set);
+    same &= set ? vote : ~vote;
+  }
+  return same;
 }
 
 extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
@@ -68,7 +95,6 @@ extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
   __shared__ int starts[DIGITS];   // where a digit starts among the pairs of the tile
   __shared__ i64 targets[DIGITS];  // where it goes, less that
   __shared__ int shared[WARPS];
-  __shared__ i64 wide[WARPS];
   __shared__ i64 ticket;
   __shared__ __align__(16) char room[TILE * (sizeof(Key) > sizeof(Value) ? sizeof(Key) : sizeof(Value))];
   const int t = threadIdx.x, lane = t & 31, warp = t >> 5;
@@ -88,7 +114,7 @@ extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
   for (int r = 0; r < ITEMS; ++r) {
     const bool there = first + r * 32 < a.count;
     digits[r] = there ? digit_of(keys[r], shift, mask) : DIGITS;
-    const u32 same = __match_any_sync(ALL, digits[r]);
+    const u32 same = lanes_with(digits[r], there);
     const int before = __popc(same & ((1u << lane) - 1));
     int base = 0;
     if (there) base = places[warp][digits[r]];
@@ -106,8 +132,6 @@ extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
   status[tile * DIGITS] = (tile ? OWN : ALL_BEFORE) | State(mine);
   int total;
   const int start = before_in_block<int, 256>(mine, shared, total);
-  i64 all;
-  const i64 global = before_in_block<i64, 256>(i64(a.header[a.pass * DIGITS + t]), wide, all);
   starts[t] = start;
   __syncthreads();
   Key* sorted = (Key*)room;
@@ -130,7 +154,7 @@ extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
     }
   }
   if (tile) status[tile * DIGITS] = ALL_BEFORE | State(before + mine);
-  targets[t] = global + before - start;
+  targets[t] = i64(a.header[a.pass * DIGITS + t]) + before - start;
   __syncthreads();
   i64 to[ITEMS];
   #pragma unroll
@@ -155,7 +179,7 @@ extern "C" __global__ void __launch_bounds__(256) sweep(const Args a) {
   __shared__ bool is_last;
   if (t == 0) is_last = atomicAdd(&a.header[DONE], State(1)) == State(a.tiles - 1);
   __syncthreads();
-  if (is_last) for (int k = t; k <= DONE; k += 256) a.header[k] = 0;
+  if (is_last) for (int k = t; k <= COUNTED; k += 256) a.header[k] = 0;
 }
 """
 _FORM = "<QQQQQQqqiiiiQiiif"
