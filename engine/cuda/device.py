@@ -87,6 +87,7 @@ class CudaDevice(Device):
         self.enter_graph = entry.early_entry() if self.arch >= 90 and not replaced else self.enter
         self._table = None if replaced else entry.launch_table(int(self.context))
         self.table = 0 if replaced else ctypes.addressof(self._table)
+        self._call = None if replaced else entry.call_entry()
         self._use(Stream(self))
 
     @property
@@ -217,6 +218,17 @@ class CudaDevice(Device):
         if code:
             raise error_of(code, "a launch")
 
+    def call(self, name: str, *args: int) -> None:
+        """Calls one of the driver functions of `entry.CALLS` with this device's context; raises CudaError if it fails."""
+        if not self.table:
+            self.start()
+            call(name, *args)
+            return
+        send_unsent()
+        code = self._call(self.table, entry.CALLS[name], *args)
+        if code:
+            raise error_of(code, name)
+
     def reserve_heap(self) -> None:
         """Makes room for memory that kernels allocate themselves, once and before the first of them is loaded."""
         if not self._has_heap:
@@ -238,9 +250,8 @@ class CudaDevice(Device):
         if self.captures or self._aside:
             self.deferred.append(("cuMemFreeAsync", pointer))
             return
-        call("cuCtxSetCurrent", self.context)
         # with several streams the legacy stream is the one that comes after all of them
-        call("cuMemFreeAsync", pointer, self._stream.handle if self.stream_count == 1 else 0)
+        self.call("cuMemFreeAsync", pointer, self._stream.cuda_stream if self.stream_count == 1 else 0)
 
     def release_now(self, pointer: int) -> None:
         """Frees memory that does not come from the pool; the driver waits for its users."""

@@ -1,7 +1,8 @@
 """The door from Python to the driver for what is called most: launches, through a compiled built-in function.
 
 cuda-bindings makes Python objects of every handle and argument, which costs more than the driver's own work. This entry
-takes whole numbers and bytes, as `engine.cpu.entry` does for the CPU.
+takes whole numbers and bytes, as `engine.cpu.entry` does for the CPU; another one takes a few further functions of the driver
+that work is made of.
 """
 
 from __future__ import annotations
@@ -113,11 +114,62 @@ define ptr @py_cuda_launch_early(ptr %self, ptr %args, i64 %n) {
   %out = call ptr @PyLong_FromLong(i64 %wide)
   ret ptr %out
 }
+
+; table, place of a function in it, its arguments: up to five numbers. What it does not take lies unread in registers.
+define ptr @py_cuda_call(ptr %self, ptr %args, i64 %n) {
+entry:
+  %numbers = alloca [5 x i64], align 8
+  store [5 x i64] zeroinitializer, ptr %numbers, align 8
+  %table.i = call i64 @integer(ptr %args, i64 0)
+  %which = call i64 @integer(ptr %args, i64 1)
+  br label %loop
+loop:
+  %k = phi i64 [ 2, %entry ], [ %k1, %one ]
+  %more = icmp slt i64 %k, %n
+  br i1 %more, label %one, label %go
+one:
+  %value = call i64 @integer(ptr %args, i64 %k)
+  %at = sub i64 %k, 2
+  %number.place = getelementptr i64, ptr %numbers, i64 %at
+  store i64 %value, ptr %number.place, align 8
+  %k1 = add i64 %k, 1
+  br label %loop
+go:
+  %table = inttoptr i64 %table.i to ptr
+  %function.place = getelementptr ptr, ptr %table, i64 %which
+  %context.place = getelementptr ptr, ptr %table, i64 2
+  %set = load ptr, ptr %table, align 8
+  %function = load ptr, ptr %function.place, align 8
+  %context = load ptr, ptr %context.place, align 8
+  %p1 = getelementptr i64, ptr %numbers, i64 1
+  %p2 = getelementptr i64, ptr %numbers, i64 2
+  %p3 = getelementptr i64, ptr %numbers, i64 3
+  %p4 = getelementptr i64, ptr %numbers, i64 4
+  %a0 = load i64, ptr %numbers, align 8
+  %a1 = load i64, ptr %p1, align 8
+  %a2 = load i64, ptr %p2, align 8
+  %a3 = load i64, ptr %p3, align 8
+  %a4 = load i64, ptr %p4, align 8
+  %state = call ptr @PyEval_SaveThread()
+  %ready = call i32 %set(ptr %context)
+  %code = call i32 %function(i64 %a0, i64 %a1, i64 %a2, i64 %a3, i64 %a4)
+  call void @PyEval_RestoreThread(ptr %state)
+  %wide = zext i32 %code to i64
+  %out = call ptr @PyLong_FromLong(i64 %wide)
+  ret ptr %out
+}
 """
 
 
 #: the current stream's place in the table
 STREAM = 5
+#: Further functions of the driver, which take up to five numbers, and their places.
+CALLS = {
+    name: STREAM + 1 + k
+    for k, name in enumerate(
+        ("cuMemsetD8Async", "cuMemsetD32Async", "cuMemcpyAsync", "cuMemAllocAsync", "cuMemFreeAsync", "cuGraphLaunch")
+    )
+}
 
 
 @made_once
@@ -132,7 +184,7 @@ def _library() -> ctypes.CDLL:
 
 @made_once
 def _code() -> Any:
-    return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch", "py_cuda_launch_early"])
+    return jit.load_object(jit.compile_text(_TEXT, level=2), ["py_cuda_launch", "py_cuda_launch_early", "py_cuda_call"])
 
 
 @made_once
@@ -147,12 +199,20 @@ def early_entry() -> Callable:
     return python_function("launch_early", _code()["py_cuda_launch_early"])
 
 
+@made_once
+def call_entry() -> Callable:
+    """The entry for the driver functions of `CALLS`."""
+    return python_function("call", _code()["py_cuda_call"])
+
+
 def launch_table(context: int) -> Any:
     """What compiled code needs to know of a device: functions of the driver and the device's context.
 
-    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync, cuLaunchKernelEx, the current stream.
+    In order: cuCtxSetCurrent, cuLaunchKernel, the context, cuMemcpyDtoDAsync, cuLaunchKernelEx, the current stream, then `CALLS`.
     """
     library = _library()
     names = ("cuCtxSetCurrent", "cuLaunchKernel", "cuMemcpyDtoDAsync_v2", "cuLaunchKernelEx")
-    set_current, launch, copy, extended = (ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in names)
-    return (ctypes.c_int64 * 6)(set_current, launch, context, copy, extended, 0)
+    address = {n: ctypes.cast(getattr(library, n), ctypes.c_void_p).value for n in (*names, *CALLS)}
+    set_current, launch, copy, extended = (address[n] for n in names)
+    calls = [address[n] for n in CALLS]
+    return (ctypes.c_int64 * (STREAM + 1 + len(CALLS)))(set_current, launch, context, copy, extended, 0, *calls)

@@ -83,14 +83,16 @@ class CudaGraph:
         """Puts the whole graph on a stream of its device, by default the current one."""
         if not self._is_ended or self.external:
             raise EngineError("capture_launch: this graph's capture belongs to another library, or has not ended")
-        device = self.device.start()
+        device = self.device
         stream = stream or device.stream
         if device.captures:
+            device.start()
             self.add_to(device.captures[-1], stream)
             return
         if self.executable is None:
+            device.start()
             self.executable = call("cuGraphInstantiate", self.template, 0)
-        call("cuGraphLaunch", self.executable, stream.handle)
+        device.call("cuGraphLaunch", int(self.executable), stream.cuda_stream)
         self._ran_on = stream
         for variant in self.checked:
             variant.after_launch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from typing import Any
 
@@ -99,7 +100,7 @@ class CudaMemory:
         Taken from the pool in the order of the current stream. While a graph is being captured it is taken beside
         the stream, and lives as long as the graph.
         """
-        device = self.device.start()
+        device = self.device if self.device.is_started else self.device.start()
         try:
             memory = self._take(size)
         except CudaMemoryError:
@@ -123,7 +124,13 @@ class CudaMemory:
     def _take(self, size: int) -> _Memory:
         device = self.device
         if device.captures or not self.pooled:
+            device.start()
             return _Memory(int(call("cuMemAlloc", max(size, 1))), size, device.release_now)
+        if device.table:
+            pointer = ctypes.c_uint64()
+            device.call("cuMemAllocAsync", ctypes.addressof(pointer), max(size, 1), device.stream.cuda_stream)
+            return _Memory(pointer.value, size, device.release_on_stream)
+        device.start()
         return _Memory(int(call("cuMemAllocAsync", max(size, 1), device.stream.handle)), size, device.release_on_stream)
 
     def trim(self) -> None:
@@ -208,11 +215,10 @@ class CudaMemory:
 
     def zero(self, data: DeviceData) -> None:
         """Sets every byte to zero, in the order of the stream."""
-        self.device.start()
         if not data.size:
             return
         if data.flags.c_contiguous:
-            call("cuMemsetD8Async", data.ctypes.data, 0, data.nbytes, self.device.stream.handle)
+            self.device.call("cuMemsetD8Async", data.ctypes.data, 0, data.nbytes, self.device.stream.cuda_stream)
         else:
             self.fill(data, np.zeros((), data.dtype))
 
@@ -224,10 +230,11 @@ class CudaMemory:
         host[...] = value
         raw = host.tobytes()
         if data.flags.c_contiguous and raw.count(raw[:1]) == len(raw):
-            call("cuMemsetD8Async", data.ctypes.data, raw[0], data.nbytes, self.device.start().stream.handle)
+            self.device.call("cuMemsetD8Async", data.ctypes.data, raw[0], data.nbytes, self.device.stream.cuda_stream)
         elif data.flags.c_contiguous and host.itemsize == 4 and raw == raw[:4] * (len(raw) // 4):
             word = int.from_bytes(raw[:4], "little")
-            call("cuMemsetD32Async", data.ctypes.data, word, data.nbytes // 4, self.device.start().stream.handle)
+            where = (data.ctypes.data, word, data.nbytes // 4, self.device.stream.cuda_stream)
+            self.device.call("cuMemsetD32Async", *where)
         else:
             from engine.device_algorithms.strided import copy_strided
 
@@ -239,15 +246,17 @@ class CudaMemory:
         """Copies contents on this device, or to it from the device `origin`, in the order of the stream."""
         if not target.nbytes:
             return
-        device, dense = self.device.start(), target.flags.c_contiguous and source.flags.c_contiguous
+        device, dense = self.device, target.flags.c_contiguous and source.flags.c_contiguous
         if origin is device:
             if dense:
-                call("cuMemcpyAsync", target.ctypes.data, source.ctypes.data, target.nbytes, device.stream.handle)
+                where = (target.ctypes.data, source.ctypes.data, target.nbytes, device.stream.cuda_stream)
+                device.call("cuMemcpyAsync", *where)
             else:
                 from engine.device_algorithms.strided import copy_strided
 
                 copy_strided(device, target, source)
             return
+        device.start()
         if not source.flags.c_contiguous:
             source = origin.memory._packed(source)
         arrived = target

@@ -36,7 +36,7 @@ template <class A, int THREADS> __device__ A before_in_block(A mine, A* shared, 
 
 def runs_on(device: Any) -> bool:
     """Whether a device can run CUDA C++ (a stand-in for the driver cannot)."""
-    return device.is_cuda and device.start().table != 0
+    return device.is_cuda and (device if device.is_started else device.start()).table != 0
 
 
 def may_skip_launches(device: Any) -> bool:

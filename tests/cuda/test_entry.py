@@ -51,6 +51,20 @@ def driver():
     return table, calls
 
 
+@pytest.mark.parametrize("numbers", [(), (7,), (2**63 - 1, 0, 3), (1, 2, 3, 4, 5)])
+def test_a_call_hands_over_up_to_five_numbers(driver, numbers):
+    table, calls = driver
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_int64] * 5)
+    def noted(*given):
+        calls.append(given)
+        return 9
+
+    more = (ctypes.c_int64 * 7)(*table, 0, ctypes.cast(noted, ctypes.c_void_p).value)
+    assert entry.call_entry()(ctypes.addressof(more), 6, *numbers) == 9
+    assert calls == [("context", 123), (*numbers, *[0] * (5 - len(numbers)))]
+
+
 def test_a_launch_arrives_as_it_was_given(driver):
     table, calls = driver
     assert entry.launch_entry()(ctypes.addressof(table), 11, 22, 33, 44, 55, b"abc") == 7
