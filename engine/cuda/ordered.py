@@ -42,27 +42,38 @@ template <class F> __device__ void add_short(const Args& a, i64 i) {
   for (; i < a.count && a.keys[i] == key; ++i) sum = sum + number<F>(a.values[a.order[i]]);
   *(F*)key = sum;
 }
+// one thread adds what all fetch, 256 numbers at a time and these in advance
 template <class F> __device__ void add_long(const Args& a, i64 first, u64* room) {
   const u64 key = a.keys[first];
+  F* numbers = (F*)room;
   F sum = *(F*)key;
+  i64 i = first + threadIdx.x;
+  bool mine = i < a.count && a.keys[i] == key;
+  F next = mine ? number<F>(a.values[a.order[i]]) : F(0);
   while (true) {
-    const i64 i = first + threadIdx.x;
-    const bool mine = i < a.count && a.keys[i] == key;
-    if (mine) room[threadIdx.x] = a.values[a.order[i]];
+    numbers[threadIdx.x] = next;
     const int n = __syncthreads_count(mine);
+    if (n == 256) {
+      i += 256;
+      mine = i < a.count && a.keys[i] == key;
+      next = mine ? number<F>(a.values[a.order[i]]) : F(0);
+    }
     if (threadIdx.x == 0) {
-      #pragma unroll 8
-      for (int k = 0; k < n; ++k) sum = sum + number<F>(room[k]);
+      if (n == 256) {
+        #pragma unroll 32
+        for (int k = 0; k < 256; ++k) sum = sum + numbers[k];
+      } else {
+        for (int k = 0; k < n; ++k) sum = sum + numbers[k];
+      }
     }
     __syncthreads();
     if (n < 256) break;
-    first += 256;
   }
   if (threadIdx.x == 0) *(F*)key = sum;
 }
 extern "C" __global__ void __launch_bounds__(256) add_in_order(const Args a) {
   __shared__ i64 firsts[256];
-  __shared__ u64 room[256];
+  __shared__ __align__(16) u64 room[256];
   __shared__ int rows;
   if (threadIdx.x == 0) rows = 0;
   __syncthreads();
