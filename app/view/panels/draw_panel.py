@@ -7,6 +7,7 @@ from imgui_bundle import imgui
 from app.render.options import BACKGROUNDS, SHADING_MODES
 from app.view.application import Application
 from app.view.overlays import TOGGLE_LABELS
+from app.view.panels.fields import slide
 
 PURPOSES = ("default", "render", "proxy", "guide")
 
@@ -29,7 +30,7 @@ class DrawPanel:
         changed, place = imgui.combo("background", names.index(draw.background), names)
         if changed:
             draw.background = names[place]
-        changed, exposure = imgui.slider_float("exposure", draw.exposure, -4.0, 4.0, "%.1f stops")
+        changed, exposure = slide("exposure", draw.exposure, -4.0, 4.0, "%.1f stops")
         if changed:
             draw.exposure = exposure
         for name, text in (

@@ -97,3 +97,23 @@ def edit_integer(
     name = gesture()
     if changed and lowest <= new <= highest:
         app.do(command(new), name)
+
+
+def slide(
+    text: str, value: float, lowest: float, highest: float, format: str, *, beyond: float | None = None, flags: int = 0
+) -> tuple[bool, float]:
+    """A slider, in which people also type (Ctrl+click): whether it changed, to a number that can be used.
+
+    Args:
+        text: its label.
+        value: as it is.
+        lowest: left end; `highest` is the right one.
+        format: of the number.
+        beyond: how far from zero typed numbers may lie; None for no further than the ends.
+        flags: ImGui's.
+    """
+    changed, new = imgui.slider_float(text, float(value), lowest, highest, format, flags)
+    if not np.isfinite(new):
+        return False, float(value)
+    low, high = (lowest, highest) if beyond is None else (min(lowest, -beyond), max(highest, beyond))
+    return changed, min(max(float(new), low), high)

@@ -8,9 +8,12 @@ from imgui_bundle import imgui
 
 from app.commands import SetElements
 from app.view.application import Application
-from app.view.panels.fields import begin_rows, edit_number, gesture, label
+from app.view.panels.fields import begin_rows, edit_number, gesture, label, slide
 from sim import JOINT_MODE_FORCE
 from sim.articulation.joint_types import JOINT_NAMES, MODES, UNLIMITED
+
+#: how far from zero positions of unlimited joints, and targets of drives, can be typed [m, rad, N, N m]
+FARTHEST = 1e4
 
 
 class JointsPanel:
@@ -65,7 +68,7 @@ class JointsPanel:
         limited = abs(lower) < UNLIMITED and abs(upper) < UNLIMITED
         low, high = (lower, upper) if limited else (-math.pi, math.pi)
         label("position", f"{velocity:.3g} a second; drag to place the joint (the simulation should rest)")
-        changed, new = imgui.slider_float("##q", position, low, high, "%.3f")
+        changed, new = slide("##q", position, low, high, "%.3f", beyond=None if limited else FARTHEST)
         if changed and not app.is_script:
             app.runner.pause()
             app.timeline.follow()
@@ -75,7 +78,7 @@ class JointsPanel:
         what = MODES[mode]
         low, high = (low, high) if mode != JOINT_MODE_FORCE else (-100.0, 100.0)
         label("force" if mode == JOINT_MODE_FORCE else f"target {what}", "what the drive is told")
-        changed, new = imgui.slider_float("##target", target, low, high, "%.3f")
+        changed, new = slide("##target", target, low, high, "%.3f", beyond=FARTHEST)
         name = gesture()
         if changed:
             app.do(SetElements("joint_act", (axis,), new, owner="control"), name)

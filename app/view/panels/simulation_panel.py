@@ -8,7 +8,7 @@ from imgui_bundle import imgui
 from app.commands import SetModelNumber, SetSetting
 from app.settings import SOLVERS
 from app.view.application import Application
-from app.view.panels.fields import begin_rows, edit_integer, edit_number, gesture, label, row
+from app.view.panels.fields import begin_rows, edit_integer, edit_number, gesture, label, row, slide
 
 CONTACT_NUMBERS = (
     ("soft_contact_ke", "stiffness [N/m]", "of particles against shapes"),
@@ -103,8 +103,8 @@ class SimulationPanel:
         if begin_rows("hand"):
             label("strength", "of the spring that Ctrl+drag pulls with")
             flags = imgui.SliderFlags_.logarithmic
-            _, app.preferences.pull_strength = imgui.slider_float(
-                "##strength", app.preferences.pull_strength, 0.05, 20.0, "%.2f", flags
+            _, app.preferences.pull_strength = slide(
+                "##strength", app.preferences.pull_strength, 0.05, 20.0, "%.2f", flags=flags
             )
             imgui.end_table()
         if imgui.button("Make this the initial state"):
