@@ -127,7 +127,8 @@ class Application(FileDeeds, FilmDeeds, TimeDeeds, LookDeeds):
         selected = self.selection.path
         if self.view is not None:
             self.view.close()
-        self.view, self.held, self.pull_target = view, None, np.zeros(3)
+        self.view, self._session = view, session
+        self.held, self.pull_target = None, np.zeros(3)
         session.history.budget = self.preferences.history_megabytes * 1024 * 1024
         loop, speed = self.timeline.loop, self.timeline.speed
         self.timeline = Timeline(session.history, session.settings.frame_dt)

@@ -88,6 +88,7 @@ class ApplicationState:
         #: whether a script simulates, and whether it may go on; then the runner only does what hands ask for
         self.is_script, self.script_runs = False, True
         self._script_steps = 0
+        self._session: Session | None = None
         self._next_watch = 0.0
         self._keep_camera = False
         self._gone_told = False
@@ -95,8 +96,13 @@ class ApplicationState:
 
     @property
     def session(self) -> Session | None:
-        """The session that is shown; None when nothing is open."""
-        return self.runner.session if self.view is not None else None
+        """The session that is shown; None when nothing is open. The runner may have the next one already."""
+        return self._session if self.view is not None else None
+
+    def post(self, task: Callable[[Session], object]) -> None:
+        """Do something with the session that is shown, between two frames; nothing if the runner has another by then."""
+        session = self._session
+        self.runner.post(lambda present: task(present) if present is session else None)
 
     @property
     def frame(self) -> Frame | None:

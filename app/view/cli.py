@@ -89,6 +89,7 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
 
     leave_a_core(options.threads)
     app = Application(Preferences.load() if remember else Preferences(), options)
+    end_warnings = app.log.add_warnings()
     app.play_when_loaded = play
     if scene is not None:
         app.open(scene)
@@ -112,6 +113,7 @@ def _view(scene: Path | None, options: RunOptions, *, play: bool, remember: bool
     finally:
         window.end()
         ended = app.close(store=remember)
+        end_warnings()
     if not ended:  # a frame, or a file being read, takes longer than anybody waits; files are closed, nothing is lost
         sys.stdout.flush()
         sys.stderr.flush()

@@ -164,7 +164,7 @@ class OverlayMaker:
             geo, sources = self._model.shape_geo, self._model.shape_geo_src
             rows = zip(geo.type.numpy(), geo.scale.numpy().reshape(-1, 3), sources)
             bounds = [local_bounds(int(k), s, getattr(m, "vertices", None)) for k, s, m in rows]
-            self._bounds = np.array([b[0] for b in bounds]), np.array([b[1] for b in bounds])
+            self._bounds = tuple(np.array([b[k] for b in bounds], float).reshape(-1, 3) for k in (0, 1))
         lower, upper = self._bounds
         finite = (np.abs(lower) < 1e6).all(axis=1) & (np.abs(upper) < 1e6).all(axis=1)
         world = self._world(poses)[finite][:MOST]

@@ -137,7 +137,7 @@ class Loop:
         if window.input.held_keys and app.camera.fly(window.input.held_keys, seconds, fast=window.is_fast):
             self._awake_until = now + LINGER
         frame = app.frame
-        shown = (app.view, frame, len(app.log.entries), app.dialog)
+        shown = (app.view, frame, app.log.notice(), app.dialog)
         changed = shown != self._shown or window.had_event or app.is_running or app.wanted_screenshot is not None
         self._shown = shown
         if changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.errors import UsageError
 from app.recording import SceneRecording, save_history
 from app.session import Session
 from app.timeline import Timeline
@@ -47,10 +48,10 @@ class FileDeeds(HandDeeds):
         """Go back to the start screen."""
         if self.view is not None:
             self.runner.pause()
-            self.runner.post(lambda session: session.stop_recording())
+            self.post(lambda session: session.stop_recording())
             self.release()
             self.view.close()
-            self.view = None
+            self.view = self._session = None
             self.selection.set(None)
             self.timeline = Timeline()
 
@@ -74,7 +75,7 @@ class FileDeeds(HandDeeds):
             self.log.add("info", f"saved {count} frames to {path}")
 
         self.dialog = None
-        self.runner.post(save)
+        self.post(save)
 
     @unless_script
     def toggle_recording(self) -> None:
@@ -84,6 +85,12 @@ class FileDeeds(HandDeeds):
         if self.runner.recording_path is not None:
             self.runner.stop_recording()
             return
-        scene, output = self.view.path, self.free_name("usd")
-        self.runner.record(lambda session: SceneRecording(session, scene, output), output)
+        scene, output, shown = self.view.path, self.free_name("usd"), self._session
+
+        def start(session: Session) -> SceneRecording:
+            if session is not shown:
+                raise UsageError(f"{output}: not recorded, since another scene was opened meanwhile")
+            return SceneRecording(session, scene, output)
+
+        self.runner.record(start, output)
         self.log.add("info", f"recording to {output}")

@@ -29,7 +29,7 @@ class HandDeeds(ApplicationState):
             return False
         self.held = held
         strength, target = self.preferences.pull_strength, np.asarray(point, float)
-        self.runner.post(lambda s: s.pull.take(held, target, s.settings.step_dt, strength))
+        self.post(lambda s: s.pull.take(held, target, s.settings.step_dt, strength))
         return True
 
     def pull_to(self, target: np.ndarray) -> None:
@@ -37,13 +37,13 @@ class HandDeeds(ApplicationState):
         if self.held is not None:
             target = np.array(target, float)
             self.pull_target = target
-            self.runner.post(lambda session: session.pull.move(target))
+            self.post(lambda session: session.pull.move(target))
 
     def release(self) -> None:
         """Let go."""
         if self.held is not None:
             self.held = None
-            self.runner.post(lambda session: session.pull.release())
+            self.post(lambda session: session.pull.release())
 
     def held_point(self) -> np.ndarray | None:
         """Where the held point is now [m]."""
@@ -59,4 +59,4 @@ class HandDeeds(ApplicationState):
     def place_body(self, body: int, pose: np.ndarray) -> None:
         """Move a body by hand: at once while resting; a kinematic one travels while the simulation runs."""
         at_once = not self.runner.playing
-        self.runner.post(lambda session: session.place_body(body, pose, at_once=at_once))
+        self.post(lambda session: session.place_body(body, pose, at_once=at_once))

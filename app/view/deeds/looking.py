@@ -39,13 +39,17 @@ class LookDeeds(ApplicationState):
         """Fly, or orbit."""
         self.camera.flying = not self.camera.flying
 
-    def next_camera(self) -> None:
+    def next_camera(self, step: int = 1) -> None:
         """Look through the next camera of the stage."""
         if self.view is None or not self.view.render.cameras:
             self.log.add("info", "the stage has no camera")
             return
-        self._camera_at = (self._camera_at + 1) % len(self.view.render.cameras)
+        self._camera_at = (max(self._camera_at, -1 if step > 0 else 0) + step) % len(self.view.render.cameras)
         self.look_through(self._camera_at)
+
+    def previous_camera(self) -> None:
+        """Look through the camera before."""
+        self.next_camera(-1)
 
     def look_through(self, number: int) -> None:
         """Look through a camera of the stage."""

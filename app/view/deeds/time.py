@@ -70,7 +70,7 @@ class TimeDeeds(HandDeeds):
             return
         number = self.timeline.cursor
         self.runner.pause()
-        self.runner.post(lambda session: session.go_to(number))
+        self.post(lambda session: session.go_to(number))
         self.timeline.follow()
         self.runner.play()
 
@@ -94,7 +94,7 @@ class TimeDeeds(HandDeeds):
             session.go_to(number)
             session.set_initial_state()
 
-        self.runner.post(take)
+        self.post(take)
         self.timeline.follow()
 
     def toggle_loop(self) -> None:

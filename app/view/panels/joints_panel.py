@@ -72,7 +72,7 @@ class JointsPanel:
         if changed and not app.is_script:
             app.runner.pause()
             app.timeline.follow()
-            app.runner.post(lambda s, value=new: s.place_joint(coordinate, value))
+            app.post(lambda s, value=new: s.place_joint(coordinate, value))
         mode = int(model.joint_axis_mode.numpy()[axis])
         target = float(session.control.joint_act.numpy()[axis])
         what = MODES[mode]

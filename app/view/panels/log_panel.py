@@ -29,14 +29,17 @@ class LogPanel:
     def draw(self) -> None:
         """Filters and lines."""
         log = self._app.log
+        lines = log.entries
         for level in LEVELS:
-            changed, on = imgui.checkbox(f"{level} ({log.count(level)})", level in self._shown)
+            changed, on = imgui.checkbox(
+                f"{level} ({sum(entry.level == level for entry in lines)})", level in self._shown
+            )
             if changed:
                 (self._shown.add if on else self._shown.discard)(level)
             imgui.same_line()
         if imgui.button("clear"):
             log.clear()
-        entries = [entry for entry in log.entries if entry.level in self._shown]
+        entries = [entry for entry in lines if entry.level in self._shown]
         if imgui.begin_child("lines"):
             for place, entry in enumerate(entries):
                 color = COLORS[entry.level]
@@ -52,7 +55,7 @@ class LogPanel:
                 if imgui.is_item_hovered():
                     hint = "\nclick to go to the prim" if entry.path else ""
                     imgui.set_tooltip(f"{entry.message}{hint}")
-            if len(log.entries) != self._count:
-                self._count = len(log.entries)
+            if len(lines) != self._count:
+                self._count = len(lines)
                 imgui.set_scroll_here_y(1.0)
         imgui.end_child()

@@ -64,7 +64,7 @@ class PlotsPanel:
             finally:
                 self._unready.discard(quantity.label)
 
-        self._app.runner.post(prepare)
+        self._app.post(prepare)
 
     def _begin(self) -> None:
         kept = set(self.series) or {f"{name} [J]" for name in FIRST}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.settings import RunOptions
@@ -113,3 +114,36 @@ def test_warnings_of_the_scene_are_in_the_log_with_their_prims(app, tmp_path):
     assert ("/World/Odd" in [path for path, _ in told]) and told == [
         (w.path, " ".join(w.message.split())) for w in session.scene.warnings
     ] + [(p, " ".join(m.split())) for p, m in app.view.render.notes]
+
+
+def test_what_is_shown_stays_one_scene_while_the_next_is_taken_in(app, tmp_path):
+    """The runner has the next session before the window hears of it; nothing may mix the two, or reach the wrong one."""
+    opened(app, ROOT / "scenes" / "dominoes.usda")
+    before = app.session
+    app.open(write_ball(tmp_path))
+    assert app.runner.drain()
+    assert app.runner.session is not before
+    assert app.session is before and len(app.frame.rows("body_q")) == before.model.body_count
+    app.place_body(before.model.body_count - 1, np.array([0, 9, 0, 0, 0, 0, 1.0]))  # there is no such body in the next
+    app.toggle_recording()
+    assert app.runner.drain()
+    app.tick(0.0)
+    assert app.session.model.body_count == 1
+    errors = [e.message for e in app.log.entries if e.level == "error"]
+    assert len(errors) == 1 and "another scene was opened meanwhile" in errors[0]
+
+
+def test_what_the_simulation_warns_of_is_in_the_log_with_its_prim():
+    import warnings
+
+    from app.view.log import Log
+
+    log = Log()
+    end = log.add_warnings()
+    try:
+        warnings.warn("shapes overlap at the start: /Robot/arm in /Robot/hand_2 (0.1 m); see a/b.py", stacklevel=1)
+    finally:
+        end()
+    (entry,) = log.entries
+    assert entry.level == "warning" and entry.path == "/Robot/arm" and "0.1 m" in entry.message
+    assert warnings.showwarning.__module__ != "app.view.log"

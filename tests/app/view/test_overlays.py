@@ -45,6 +45,16 @@ def test_every_mark_is_finite(scene):
     assert all(np.isfinite(points).all() for points, *_ in overlay.segments)
 
 
+def test_every_mark_of_nothing_is_nothing(tmp_path):
+    scene = tmp_path / "still.usda"
+    scene.write_text('#usda 1.0\n(upAxis = "Z")\ndef Xform "World"\n{\n    def Sphere "Ball"\n    {\n    }\n}\n')
+    session = Session.open(scene, interactive=True)
+    overlay = Overlay()
+    toggles = Toggles(**dict.fromkeys(vars(Toggles()), True))
+    OverlayMaker(session.model, 1.0).draw(overlay, session.history.newest(), toggles)
+    assert all(len(points) == 0 for points, *_ in (*overlay.segments, *overlay.dots)) and not overlay.texts
+
+
 def test_energies_of_a_falling_ball(tmp_path):
     session = Session.open(write_ball(tmp_path, substeps=64), interactive=True)
     for _ in range(20):
