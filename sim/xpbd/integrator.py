@@ -28,7 +28,7 @@ from sim.xpbd.particle_contacts import (
 from sim.xpbd.particles import predict_particles, update_velocities
 from sim.xpbd.scratch import Scratch
 from sim.xpbd.simultaneous import SimultaneousStep
-from sim.xpbd.sweeps import SWEEPS, TOLERATED, left_of_soft_motion
+from sim.xpbd.sweeps import SWEEPS, enough_sweeps
 
 
 class XPBDIntegrator:
@@ -71,7 +71,7 @@ class XPBDIntegrator:
             enable_restitution: Whether contacts bounce by their coefficient of restitution.
             refresh_rigid_contacts: Detect rigid contacts in every step, instead of relying on the last `collide`.
             sweep: Order of the elements in an iteration, one of "auto", "colored", "simultaneous"; see `sim.xpbd.sweeps`.
-                "auto" decides by the materials at the first step with a model and a `dt`.
+                "auto" decides by the materials at the first step with a model and a `dt`, and may take up to twice as many.
 
         Raises:
             ValueError: No iteration, no relaxation, or an unknown sweep.
@@ -129,16 +129,7 @@ class XPBDIntegrator:
         for iteration in range(self.iterations):
             keep = 1.0 if iteration else 0.0
             if model.particle_count:
-                if together is not None:
-                    together.sweep(iteration, self.iterations)
-                else:
-                    solve_colored(model, scratch, state_in, state_out, dt, keep, control)
-                self._separate_grains(model, scratch, state_in, state_out)
-                if together is None or not together.solves_ground:
-                    self._solve_particle_ground(model, scratch, state_in, state_out, keep)
-                if together is None or not together.solves_shapes:
-                    self._solve_particle_shapes(model, scratch, state_in, state_out, keep)
-                self._push_bodies_from_particles(model, state_out, dt)
+                self._move_particles(model, scratch, together, iteration, state_in, state_out, dt, control)
             if jointed is not None:
                 self._solve_joints(model, jointed, state_out, dt)
                 if jointed.has_friction and not iteration:
@@ -153,6 +144,22 @@ class XPBDIntegrator:
             jointed.follow(model, state_in, state_out)
         if model.particle_count and not (together is not None and together.finishes):
             self._finish_particles(model, scratch, state_in, state_out, dt)
+
+    def _move_particles(self, model, scratch, together, iteration, state_in, state_out, dt, control):
+        """Elements and contacts of particles, once or as often as simultaneous sweeps take turns in an iteration."""
+        count = self.iterations if together is None else together.count
+        for sweep in range(iteration * count // self.iterations, (iteration + 1) * count // self.iterations):
+            keep = 1.0 if sweep else 0.0
+            if together is not None:
+                together.sweep(sweep)
+            else:
+                solve_colored(model, scratch, state_in, state_out, dt, keep, control)
+            self._separate_grains(model, scratch, state_in, state_out)
+            if together is None or not together.solves_ground:
+                self._solve_particle_ground(model, scratch, state_in, state_out, keep)
+            if together is None or not together.solves_shapes:
+                self._solve_particle_shapes(model, scratch, state_in, state_out, keep)
+            self._push_bodies_from_particles(model, state_out, dt)
 
     def _scratch(self, model) -> Scratch:
         if getattr(model, "xpbd_scratch", None) is None:
@@ -197,17 +204,15 @@ class XPBDIntegrator:
         """The simultaneous sweeps of a step, if they were chosen and there are elements."""
         if self.sweep == "colored" or not model.slot_count:
             return None
-        if self.sweep == "auto" and not self._resolves(scratch, dt):
-            return None
+        count = self.iterations
+        if self.sweep == "auto":
+            count = enough_sweeps(scratch.largest_stiffness(dt, self.soft_body_relaxation), count)
+            if not count:
+                return None
         contacts, rest = listed_contacts(model), self._rest_speed(model, dt)
         return SimultaneousStep(
-            model, scratch, contacts, state_in, state_out, dt, rest, self.soft_body_relaxation, control
+            model, scratch, contacts, state_in, state_out, dt, rest, count, self.soft_body_relaxation, control
         )
-
-    def _resolves(self, scratch, dt: float) -> bool:
-        """Whether simultaneous sweeps are as good as colored ones for the model's materials and this step."""
-        p = scratch.largest_stiffness(dt, self.soft_body_relaxation)
-        return left_of_soft_motion(p, self.iterations) <= TOLERATED
 
     def _separate_grains(self, model, scratch, state_in, state_out):
         grid = particle_grid(model)

@@ -5,13 +5,14 @@ from sim.collide.body_arrays import body_masses, body_state
 from sim.collide.particle_grid import particle_grid
 from sim.forces.particle_forces import activations
 from sim.xpbd.settle import settle_particles
-from sim.xpbd.sweeps import part_of
+from sim.xpbd.sweeps import parts
 
 
 class SimultaneousStep:
     """The sweeps of one step over a model whose particles have elements.
 
     Attributes:
+        count: Number of sweeps.
         solves_ground, solves_shapes: Whether `sweep` takes care of them: not when loose particles push each other, which
             comes between elements and contacts; nor, on a CPU, of shapes, without which the loop has lanes.
         finishes: Whether the last `sweep` makes the velocities: not when somebody else still moves particles or bodies.
@@ -26,23 +27,24 @@ class SimultaneousStep:
         state_out,
         dt: float,
         rest_speed: float,
+        count: int,
         relaxation: float,
         control=None,
     ):
-        """`contacts` are the listed contacts of particles with shapes, or None; `rest_speed`, `relaxation` as in the
-        integrator."""
-        self.relaxation = relaxation
+        """`contacts` are the listed contacts of particles with shapes, or None; `count` is the number of sweeps;
+        `rest_speed` and `relaxation` as in the integrator."""
+        self.count, self.relaxation = count, relaxation
         self.model, self.scratch, self.contacts, self.dt = model, scratch, contacts, dt
         self.state_in, self.state_out, self.rest_speed, self.control = state_in, state_out, rest_speed, control
         self.solves_ground = particle_grid(model) is None
         self.solves_shapes = self.solves_ground and model.device.is_cuda
         self.finishes = self.solves_ground and not model.body_count and (self.solves_shapes or contacts is None)
 
-    def sweep(self, iteration: int, count: int) -> None:
-        """Moves `state_out.particle_q`; `iteration` counts from 0 to `count` - 1."""
-        keep = 1.0 if iteration else 0.0
+    def sweep(self, number: int) -> None:
+        """Moves `state_out.particle_q`; sweeps have numbers from 0 to `count` - 1."""
+        keep = 1.0 if number else 0.0
         self._pull(keep)
-        self._settle(keep, part_of(iteration, count), iteration == count - 1 and self.finishes)
+        self._settle(keep, parts(self.count)[number], number == self.count - 1 and self.finishes)
 
     def _pull(self, keep: float) -> None:
         model, scratch = self.model, self.scratch

@@ -2,41 +2,62 @@
 
 All elements at once is gradient descent on the energy of the implicit step, measured in units of 1 + the sum of weights
 (`sim.xpbd.impulses`): between 1, for motions that no element resists, and p, the largest sum of a particle, lie all
-stiffnesses mu. An iteration that divides by r leaves 1 - mu/r of an error; two in turn divide by max(1, p/3) and p. So
+stiffnesses mu. An iteration that divides by r leaves 1 - mu/r of an error, so several in turn leave a polynomial of which
+these divisors are the roots. Chebyshev's would be the best if all mu counted alike. But soft motions are what a cloth's shape
+is, and what oscillates without damping grows where the polynomial falls below -1/3 (the displacement by the elements is
+then 4/3 of what it should be). So the roots are those of Chebyshev's polynomial that swings between 1/3 and -1/3,
+stretched so that the last is p (a single element has mu = p, and is exact whatever its stiffness), and not below 1:
 
-* up to p = 3 what is soft (mu = 1, the shape of a cloth) is exact after two iterations, and the rest better than halved;
-* for any p nothing overshoots by more than a third, which an undamped oscillation may without growing;
-* a single element is exact whatever its stiffness, for it has mu = p.
-
-Beyond p = 3 soft motions lag behind: (1 - 3/p)(1 - 1/p) of their error is left, and cloth seems softer than it is. There
-Gauss-Seidel, colour after colour, is the better choice.
+* as long as the first root is 1, soft motions are exact: up to p = 3, 6.6, 11.6 with 2, 3, 4 iterations;
+* beyond, they lag behind (the rest is still stable), and cloth seems softer than it is. There Gauss-Seidel, colour after
+  colour, is the better choice, as it is for fewer iterations.
 """
+
+import math
+from functools import cache
 
 import numpy as np
 
 #: "colored": one colour after the other, Gauss-Seidel; few iterations are enough for any stiffness. "simultaneous": all at
-#: once, two launches an iteration instead of one a colour. "auto": simultaneous where that is exact for soft motions.
+#: once, two launches an iteration instead of one a colour. "auto": simultaneous, with up to twice as many iterations (a
+#: colored one costs a GPU ten times as much, a CPU twice), where these are exact for soft motions, else colored.
 SWEEPS = ("auto", "colored", "simultaneous")
-
-#: Two iterations in turn divide by these parts of p, if that is more than 1; an odd one at the end divides by p.
-PARTS = (1.0 / 3.0, 1.0)
 
 #: "auto" chooses simultaneous sweeps that leave at most this part of a soft motion's error.
 TOLERATED = 0.02
 
+#: Turns of the roots, ascending from 0, for each number of iterations in a cycle: those whose beginnings enlarge no error
+#: much, and which do not end with the boldest.
+TURNS = {1: (0,), 2: (0, 1), 3: (2, 0, 1), 4: (2, 3, 0, 1)}
 
-def part_of(iteration: int, iterations: int) -> float:
-    """The part of p by which an iteration, of those from 0 to `iterations` - 1, divides."""
-    odd_one = iteration == iterations - 1 and iteration % 2 == 0
-    return PARTS[1] if odd_one else PARTS[iteration % 2]
+
+@cache
+def parts(iterations: int) -> tuple[float, ...]:
+    """By which part of p each iteration divides, if that is more than 1."""
+    cycles = -(-iterations // max(TURNS))
+    sizes = [iterations // cycles + (c < iterations % cycles) for c in range(cycles)]
+    return tuple(part for size in sizes for part in _cycle(size))
+
+
+def _cycle(size: int) -> list[float]:
+    bend = math.cosh(math.acosh(3.0) / size)  # T(bend) = 3
+    start = (bend - 1.0) / (bend + 1.0)  # the polynomial swings on [start, 1]
+    angles = (math.pi * (k + 0.5) / size for k in range(size))
+    roots = [0.5 * ((1.0 + start) - (1.0 - start) * math.cos(angle)) for angle in angles]
+    return [roots[k] / roots[-1] for k in TURNS[size]]
 
 
 def left_of_soft_motion(p: float, iterations: int) -> float:
     """Which part of the error of a motion that no element resists is left."""
-    left = 1.0
-    for iteration in range(iterations):
-        left *= 1.0 - 1.0 / max(1.0, part_of(iteration, iterations) * p)
-    return left
+    return math.prod(1.0 - 1.0 / max(1.0, part * p) for part in parts(iterations))
+
+
+def enough_sweeps(p: float, iterations: int) -> int:
+    """How many simultaneous sweeps are as good as `iterations` colored ones, 0 if more than twice as many would be needed."""
+    for sweeps in range(iterations, 2 * iterations + 1):
+        if left_of_soft_motion(p, sweeps) <= TOLERATED:
+            return sweeps
+    return 0
 
 
 class StiffnessAtRest:

@@ -8,7 +8,7 @@ import pytest
 
 import engine as en
 from sim import ModelBuilder, XPBDIntegrator, collide
-from sim.xpbd.sweeps import StiffnessAtRest
+from sim.xpbd.sweeps import StiffnessAtRest, enough_sweeps, left_of_soft_motion, parts
 
 ROT = en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), math.pi * 0.5)
 
@@ -151,14 +151,30 @@ def test_a_hub_of_many_springs_moves_as_colored_sweeps_move_it():
     assert np.abs(ends[0] - ends[1]).max() < 1e-3
 
 
-def test_auto_takes_colors_only_where_the_step_is_too_long_for_simultaneous_sweeps():
-    for dt, order in ((1.0 / 1920, "simultaneous"), (1.0 / 60, "colored")):
-        ends = [
-            drop(cloth(1e3), XPBDIntegrator(iterations=2, **kw), 5, dt) for kw in ({}, {"sweep": order})
-        ]  # fmt: skip
-        np.testing.assert_array_equal(*ends)
-        other = {"simultaneous": "colored", "colored": "simultaneous"}[order]
-        assert np.abs(ends[0] - drop(cloth(1e3), XPBDIntegrator(iterations=2, sweep=other), 5, dt)).max() > 0.0
+@pytest.mark.parametrize(("dt", "sweeps"), [(1.0 / 1920, 2), (1.0 / 480, 3), (1.0 / 240, 4), (1.0 / 60, 0)])
+def test_auto_takes_as_many_simultaneous_sweeps_as_are_exact_or_else_colors(dt, sweeps):
+    model = cloth(1e3)
+    assert enough_sweeps(StiffnessAtRest(model).largest(dt, 1.0), 2) == sweeps
+    other = {"iterations": sweeps, "sweep": "simultaneous"} if sweeps else {"iterations": 2, "sweep": "colored"}
+    ends = [drop(cloth(1e3), XPBDIntegrator(**kw), 5, dt) for kw in ({"iterations": 2}, other)]
+    np.testing.assert_array_equal(*ends)
+    colored = drop(cloth(1e3), XPBDIntegrator(iterations=2, sweep="colored"), 5, dt)
+    assert (np.abs(ends[0] - colored).max() > 0.0) == bool(sweeps)
+
+
+@pytest.mark.parametrize("sweeps", range(1, 10))
+def test_sweeps_overshoot_by_a_third_at_most_and_end_exactly_for_single_elements(sweeps):
+    for p in (1.0, 2.0, 3.0, 8.0, 50.0, 1e4):
+        mu = np.linspace(1.0, p, 20001)
+        left = np.prod([1.0 - mu / max(1.0, part * p) for part in parts(sweeps)], axis=0)
+        assert left.min() >= -1.0 / 3.0 - 1e-6 and left.max() <= 1.0
+        assert left[-1] == pytest.approx(0.0, abs=1e-9)
+        assert left[0] == pytest.approx(left_of_soft_motion(p, sweeps), abs=1e-9)
+
+
+def test_more_sweeps_are_exact_for_soft_motions_at_longer_steps():
+    exact_up_to = [max(p for p in np.linspace(1.0, 20.0, 1901) if left_of_soft_motion(p, n) < 1e-9) for n in (2, 3, 4)]
+    np.testing.assert_allclose(exact_up_to, [3.0, 6.56, 11.57], atol=0.02)
 
 
 @pytest.mark.parametrize("ke", [1e5, 1e8])
