@@ -102,16 +102,29 @@ class State:
         In a graph that is being captured only once, as long as nobody outside has asked for the arrays: then nothing can
         have written to them in between, and a frame of 32 substeps saves 30 fills.
         """
-        device = (self.particle_q if self.particle_count else self.body_q).device if self.has_any else None
-        graph = recording_of(device) if device is not None else None
-        here = (weakref.ref(graph), device.stream if device.is_cuda else None) if graph is not None else None
-        if here is not None and not self._shared and self._cleared_in == here:
+        here = self._recording_here()
+        if self._stay_cleared(here):
             return
         if self.particle_count:
             self._particle_f.zero_()
         if self.body_count:
             self._body_f.zero_()
         self._cleared_in = here
+
+    def forces_are_zero(self) -> bool:
+        """Whether the forces are zero for sure: cleared in the graph that is being captured, and nobody else has them, nor
+        will ask for their gradients."""
+        wanted = any(bool(getattr(forces, "requires_grad", False)) for forces in self.own_forces())
+        return not wanted and self._stay_cleared(self._recording_here())
+
+    def _stay_cleared(self, here) -> bool:
+        return here is not None and not self._shared and self._cleared_in == here
+
+    def _recording_here(self):
+        """Graph and stream that record what is done with the state, or None."""
+        device = (self.particle_q if self.particle_count else self.body_q).device if self.has_any else None
+        graph = recording_of(device) if device is not None else None
+        return (weakref.ref(graph), device.stream if device.is_cuda else None) if graph is not None else None
 
     @property
     def has_any(self) -> bool:

@@ -7,14 +7,14 @@ import numpy as np
 import engine as en
 from sim.device_arrays import device_array
 from sim.forces.bending import hinge_force
-from sim.forces.element_table import NO_PLACE, element_table
+from sim.forces.element_table import FEW, element_table
 from sim.forces.hosting import CODES, hosted_pose
+from sim.forces.places import LAYOUTS
 from sim.forces.slots import leave, new_slots
 from sim.forces.springs import spring_force
 from sim.forces.tetrahedra import tetrahedron_force
 
 SPAN = 32  # elements of one type start at multiples of this, so that a warp has elements of one type only
-NONE = en.constant(NO_PLACE)
 
 
 def batch_size(counts) -> int:
@@ -30,11 +30,13 @@ class ElementBatch:
         width, row_start: Where each particle's forces are, see `ElementTable`.
     """
 
-    def __init__(self, model, triangle_force, widest: int):
-        """`triangle_force` is the force function of the membrane; `widest` as in `element_table`."""
+    def __init__(self, model, triangle_force, widest: int, hosting: bool | None = None):
+        """`triangle_force` is the force function of the membrane; `widest` and `hosting` (by size if None) as in
+        `element_table`."""
+        many = model.tri_count + model.edge_count > FEW if hosting is None else hosting
         families = ("spring", "tri", "edge", "tet")
         elements = {family: model._element_indices(family) for family in families}
-        table = element_table(model.particle_count, elements, widest, by_triangle=True)
+        table = element_table(model.particle_count, elements, widest, hosting=many, by_triangle=many)
         self.width = table.width
         self.slots = new_slots(table.slot_count)
         self.row_start = device_array(table.row_start, "int32", model.device)
@@ -45,7 +47,7 @@ class ElementBatch:
         springs, lone, edges, tetrahedra = map(bool, self._counts)
         hosting = bool(np.any(table.host >= 0))
         self._kernel = eval_elements(
-            springs, triangle_force if lone or hosting else None, lone, edges, hosting, tetrahedra, table.width < 0
+            springs, triangle_force if lone or hosting else None, lone, edges, hosting, tetrahedra, table.layout
         )  # fmt: skip
 
     def evaluate(self, model, state, tri_activations, tet_activations) -> None:
@@ -68,33 +70,20 @@ class ElementBatch:
         )  # fmt: skip
 
 
-@en.func
-def listed_place(table: en.array2d(dtype=int), v: int, e: int, corner: int, particle_count: int) -> int:
-    """Place of the force on corner `v` of element `e`, as the table says."""
-    return table[v, e]
-
-
-@en.func
-def numbered_place(table: en.array2d(dtype=int), v: int, e: int, corner: int, particle_count: int) -> int:
-    """The same from the number of the force among those of particle `corner`."""
-    number = (table[0, e] >> (8 * v)) & 255
-    return en.where(number == NONE, -1, number * particle_count + corner)
-
-
 @cache
 def eval_elements(
-    springs: bool, triangle_force, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, by_rows: bool
+    springs: bool, triangle_force, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, layout: str
 ):
     """Kernel over the elements of the chosen types.
 
     Args:
         springs, hinges, tetrahedra: Whether there are such elements.
         triangle_force: Force function of triangles, or None without any.
-        lone: Whether some triangles have no edge that takes them along.
-        hosting: Whether some edges take one along.
-        by_rows: Whether particles have rows of different lengths, see `ElementTable`.
+        lone: Whether some triangles, without `hosting` all, have no edge that takes them along.
+        hosting: Whether some edges take one along; they then stand in the order of the table.
+        layout: One of `LAYOUTS`.
     """
-    place = listed_place if by_rows else numbered_place
+    place, edge = LAYOUTS[layout]
     membrane_force = triangle_force or tetrahedron_force  # never called if None
 
     @en.kernel
@@ -142,7 +131,9 @@ def eval_elements(
             e = e - (spring_count + 31) // 32 * 32
         if en.static(lone):
             if e >= 0 and e < lone_count:
-                t = lone_triangles[e]
+                t = e
+                if en.static(hosting):
+                    t = lone_triangles[e]
                 i = tri_indices[t, 0]
                 j = tri_indices[t, 1]
                 k = tri_indices[t, 2]
@@ -158,15 +149,10 @@ def eval_elements(
         if en.static(hinges):
             if e >= 0 and e < edge_count:
                 # all loads before the arithmetic: a GPU then waits for memory twice, not six times
-                s = edge_order[e]
-                i = edge_corners[0, e]
-                j = edge_corners[1, e]
-                k = edge_corners[2, e]
-                l = edge_corners[3, e]
-                p0 = place(edge_place, 0, e, i, particle_count)
-                p1 = place(edge_place, 1, e, j, particle_count)
-                p2 = place(edge_place, 2, e, k, particle_count)
-                p3 = place(edge_place, 3, e, l, particle_count)
+                s = e
+                if en.static(hosting):
+                    s = edge_order[e]
+                i, j, k, l, p0, p1, p2, p3 = edge(edge_corners, edge_place, e, particle_count)
                 length = en.where(en.min(i, j) >= 0, edge_rest_length[s], 0.0)
                 i = en.max(i, 0)
                 j = en.max(j, 0)

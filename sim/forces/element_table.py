@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.forces.hosting import HOST_CODES, hosted_triangles
+from sim.forces.places import NO_PLACE, packed_edges
 from sim.geometry.integer_order import stable_order
 
-NO_PLACE = 255
+#: Up to so many edges and triangles a GPU gives threads of their own: all run at once, and two short computations are over
+#: sooner than a long one. From there on memory traffic is what they cost. Measured on an H100, see benchmarks/README.md.
+FEW = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class ElementTable:
         lone: Triangles that no edge takes along, int32.
         host: For each edge the triangle that it takes along, see `sim.forces.hosting`, or -1, int32 [edge_count].
         order: Which edge the columns of `edge` and `host` stand for, int32 [edge_count].
-        corners: Their particles, -1 for none, int32 [4, edge_count].
+        corners: Their particles, -1 for none, int32 [4, edge_count]; or packed with the places.
+        layout: One of `sim.forces.places.LAYOUTS`.
     """
 
     width: int
@@ -48,10 +52,16 @@ class ElementTable:
     host: np.ndarray
     order: np.ndarray
     corners: np.ndarray
+    layout: str
 
 
 def element_table(
-    particle_count: int, elements: dict[str, np.ndarray], widest: int, *, by_triangle: bool = False
+    particle_count: int,
+    elements: dict[str, np.ndarray],
+    widest: int,
+    *,
+    hosting: bool = True,
+    by_triangle: bool = False,
 ) -> ElementTable:
     """Builds the tables from element indices [n, vertices] of the families spring, tri, edge and tet.
 
@@ -59,10 +69,11 @@ def element_table(
         particle_count: Number of particles.
         elements: Particle indices; edges as rows (opposite corner, opposite corner, end, end) with -1 for no corner.
         widest: Above this many forces on one particle rows get lengths of their own.
+        hosting: Whether edges take triangles along at all.
         by_triangle: Whether edges stand in the order of the triangles that they take along, so that neighbouring threads
-            read neighbouring constants of triangles; else in their own.
+            read neighbouring constants of triangles, and packed if they can be; else in their own.
     """
-    host = hosted_triangles(elements["tri"], elements["edge"])
+    host = hosted_triangles(elements["tri"] if hosting else elements["tri"][:0], elements["edge"])
     lone = np.setdiff1d(np.arange(len(elements["tri"])), host[host >= 0] // HOST_CODES)
     edge_order = np.arange(len(host))
     if by_triangle:
@@ -90,8 +101,12 @@ def element_table(
         places[order] = (np.arange(len(order)) - row_start[owner[order]]) * particle_count + owner[order]
     split = np.cumsum([rows.size for rows in corners.values()])[:-1]
     tables = [part.reshape(rows.shape) for part, rows in zip(np.split(places, split), corners.values())]
+    edge_corners, layout = edges.T, "listed"
     if not uneven:
-        tables = [_packed_numbers(table, particle_count) for table in tables]
+        tables, layout = [_numbers(table, particle_count) for table in tables], "numbered"
+        packed = packed_edges(edge_corners, tables[2][0]) if by_triangle else None
+        if packed is not None:
+            edge_corners, layout = packed, "packed"
     return ElementTable(
         -1 if uneven else most,
         int(row_start[-1]) if uneven else most * particle_count,
@@ -100,11 +115,12 @@ def element_table(
         lone.astype(np.int32),
         host.astype(np.int32),
         edge_order.astype(np.int32),
-        np.ascontiguousarray(edges.T, dtype=np.int32),
+        np.ascontiguousarray(edge_corners, dtype=np.int32),
+        layout,
     )
 
 
-def _packed_numbers(places: np.ndarray, particle_count: int) -> np.ndarray:
+def _numbers(places: np.ndarray, particle_count: int) -> np.ndarray:
     numbers = np.where(places >= 0, places // max(particle_count, 1), NO_PLACE)
     shifts = 8 * np.arange(len(places))[:, None]
     return (numbers << shifts).sum(axis=0, keepdims=True).astype(np.uint32).view(np.int32)

@@ -21,6 +21,7 @@ def advance_particles(width: int, shapes: bool):
     def advance(
         x: en.array(dtype=en.vec3),
         v: en.array(dtype=en.vec3),
+        forced: int,
         f_external: en.array(dtype=en.vec3),
         slots: en.array2d(dtype=float),
         row_start: en.array(dtype=int),
@@ -73,7 +74,9 @@ def advance_particles(width: int, shapes: bool):
         count = 0
         if en.static(shapes):
             count = contact_count[p]
-        f = f_external[p]
+        f = en.vec3(0.0, 0.0, 0.0)
+        if forced != 0:
+            f = f_external[p]
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
                 f = f + get_slot(slots, r)

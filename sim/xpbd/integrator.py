@@ -184,7 +184,8 @@ class XPBDIntegrator:
                 predict_particles,
                 dim=model.particle_count,
                 inputs=[
-                    state_in.particle_q, state_in.particle_qd, state_in.own_forces()[0], model.particle_inv_mass,
+                    state_in.particle_q, state_in.particle_qd, int(not state_in.forces_are_zero()),
+                    state_in.own_forces()[0], model.particle_inv_mass,
                     model.particle_flags, gravity, dt, model.particle_max_velocity,
                 ],
                 outputs=[state_out.particle_q, state_out.particle_qd, scratch.predicted, scratch.movable],

@@ -9,6 +9,7 @@ ACTIVE = en.constant(en.uint32(1))
 def predict_particles(
     x: en.array(dtype=en.vec3),
     v: en.array(dtype=en.vec3),
+    forced: int,
     f_external: en.array(dtype=en.vec3),
     inv_mass: en.array(dtype=float),
     flags: en.array(dtype=en.uint32),
@@ -24,7 +25,10 @@ def predict_particles(
     p = en.tid()
     active = en.where((flags[p] & ACTIVE) != en.uint32(0), 1.0, 0.0)
     w = inv_mass[p]
-    v1 = v[p] + (f_external[p] * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
+    f = en.vec3(0.0, 0.0, 0.0)
+    if forced != 0:
+        f = f_external[p]
+    v1 = v[p] + (f * w + gravity * en.where(w > 0.0, 1.0, 0.0)) * dt
     speed = en.length(v1)
     v1 = v1 * (active * en.min(1.0, v_max * (1.0 / en.max(speed, 1.0e-12))))
     x1 = x[p] + v1 * dt

@@ -6,9 +6,10 @@ import numpy as np
 
 import engine as en
 from sim.device_arrays import device_array
-from sim.forces.element_batch import batch_size, listed_place, numbered_place
-from sim.forces.element_table import element_table
+from sim.forces.element_batch import batch_size
+from sim.forces.element_table import FEW, element_table
 from sim.forces.hosting import CODES, hosted_pose
+from sim.forces.places import LAYOUTS
 from sim.forces.slots import new_slots, set_slot
 from sim.xpbd.impulses import hinge_impulse, spring_impulse, tetrahedron_impulse, triangle_impulse
 
@@ -23,13 +24,16 @@ class PullBatch:
         width, row_start: Where those of each particle are, see `ElementTable`.
     """
 
-    def __init__(self, model, widest: int):
-        """`widest` is that of `element_table`."""
+    def __init__(self, model, widest: int, hosting: bool | None = None):
+        """`widest` and `hosting` (None chooses) are those of `element_table`."""
+        on_gpu = model.device.is_cuda
+        if hosting is None:
+            hosting = not on_gpu or model.tri_count + model.edge_count > FEW
         # a GPU reads constants of triangles in order, the lanes of a CPU those of edges
-        self._ordered = model.device.is_cuda
+        self._ordered = on_gpu and hosting
         elements = {family: model._element_indices(family) for family in FAMILIES}
-        table = element_table(model.particle_count, elements, widest, by_triangle=self._ordered)
-        self.width = table.width
+        table = element_table(model.particle_count, elements, widest, hosting=hosting, by_triangle=self._ordered)
+        self.width, self._layout = table.width, table.layout
         self.slots = new_slots(table.slot_count, planes=4)
         self.row_start = device_array(table.row_start, "int32", model.device)
         self._places = [device_array(getattr(table, family), "int32", model.device) for family in FAMILIES]
@@ -39,7 +43,7 @@ class PullBatch:
         self._counts = dict(zip(FAMILIES, (model.spring_count, len(table.lone), model.edge_count, model.tet_count)))
         present = [family for family in FAMILIES if self._counts[family]]
         # One launch saves a GPU the cost of the others; on a CPU one loop a family has lanes of one kind.
-        self._groups = [present] if model.device.is_cuda else [[family] for family in present]
+        self._groups = [present] if on_gpu else [[family] for family in present]
 
     def pull(self, model, x0, x, movable, dt: float, weigh: bool, tri_activations, tet_activations) -> None:
         """Writes all impulses, and the weights if `weigh`, at positions `x` of a step that began at `x0`."""
@@ -55,21 +59,21 @@ class PullBatch:
         ]  # fmt: skip
         for group in self._groups:
             springs, lone, edges, tetrahedra = (family in group for family in FAMILIES)
-            hosting = edges and self._hosting
-            kernel = pull_elements(springs, lone, edges, hosting, tetrahedra, weigh, self.width < 0, self._ordered)
+            how = self._hosting, tetrahedra, weigh, self._layout, self._ordered
+            kernel = pull_elements(springs, lone, edges, *how)
             en.launch(kernel, dim=batch_size(n[family] for family in group), inputs=inputs, outputs=[self.slots])
 
 
 @cache
 def pull_elements(
-    springs: bool, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, weigh: bool, by_rows: bool, ordered: bool
+    springs: bool, lone: bool, hinges: bool, hosting: bool, tetrahedra: bool, weigh: bool, layout: str, ordered: bool
 ):
     """Kernel over the elements of the chosen types, one type after the other, as `sim.forces.element_batch.eval_elements`.
 
     With `weigh` the fourth plane of the slots gets the elements' weights; `ordered` is whether edges stand in another order
     than their constants.
     """
-    place = listed_place if by_rows else numbered_place
+    place, edge = LAYOUTS[layout]
 
     @en.func
     def leave(slots: en.array2d(dtype=float), at: int, f: en.vec3, weight: float):
@@ -128,7 +132,9 @@ def pull_elements(
             e = e - (spring_count + 31) // 32 * 32
         if en.static(lone):
             if e >= 0 and e < lone_count:
-                t = lone_triangles[e]
+                t = e
+                if en.static(hosting):
+                    t = lone_triangles[e]
                 i = tri_indices[t, 0]
                 j = tri_indices[t, 1]
                 k = tri_indices[t, 2]
@@ -147,14 +153,7 @@ def pull_elements(
                 s = e
                 if en.static(ordered):
                     s = edge_order[e]
-                i = edge_corners[0, e]
-                j = edge_corners[1, e]
-                k = edge_corners[2, e]
-                l = edge_corners[3, e]
-                p0 = place(edge_place, 0, e, i, particle_count)
-                p1 = place(edge_place, 1, e, j, particle_count)
-                p2 = place(edge_place, 2, e, k, particle_count)
-                p3 = place(edge_place, 3, e, l, particle_count)
+                i, j, k, l, p0, p1, p2, p3 = edge(edge_corners, edge_place, e, particle_count)
                 # border edges have a corner of -1, no bending, and perhaps a triangle
                 length = en.where(en.min(i, j) >= 0, edge_rest_length[s], 0.0)
                 i = en.max(i, 0)

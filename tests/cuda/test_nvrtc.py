@@ -48,10 +48,10 @@ def made_kernels():
     yield pytest.param(find_candidates(meshless_distance), id="find_candidates_meshless")
     yield pytest.param(find_candidates(meshless_distance, True), id="find_candidates_in_tree")
     for name, (_, forces) in MEMBRANES.items():
-        yield pytest.param(eval_elements(True, forces, True, True, True, True, False), id=f"eval_elements_{name}")
-    yield pytest.param(eval_elements(True, None, False, False, False, False, True), id="eval_elements_springs")
-    yield pytest.param(pull_elements(True, True, True, True, True, True, False, True), id="pull_elements")
-    yield pytest.param(pull_elements(False, True, True, True, False, False, True, False), id="pull_elements_rows")
+        yield pytest.param(eval_elements(True, forces, True, True, True, True, "packed"), id=f"eval_elements_{name}")
+    yield pytest.param(eval_elements(True, None, False, False, False, False, "listed"), id="eval_elements_springs")
+    yield pytest.param(pull_elements(True, True, True, True, True, True, "packed", True), id="pull_elements")
+    yield pytest.param(pull_elements(False, True, True, True, False, False, "listed", False), id="pull_elements_rows")
     for width in (18, 50, -1):
         yield pytest.param(advance_particles(width, True), id=f"advance_particles_{width}")
         for first in (True, False):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import engine as en
-from sim import ModelBuilder, SemiImplicitIntegrator
+from sim import ModelBuilder, SemiImplicitIntegrator, XPBDIntegrator
 
 
 @pytest.fixture
@@ -81,3 +81,36 @@ def test_a_copy_has_forces_of_its_own(model):
     copied = state.clone()
     state.clear_forces()
     assert (copied.particle_f.numpy() == 1.0).all()
+
+
+def test_forces_are_zero_for_sure_only_where_a_graph_cleared_them_and_nobody_has_them(model):
+    state = model.state()
+    state.clear_forces()
+    assert not state.forces_are_zero(), "who has them may write at any time"
+    with en.ScopedCapture(model.device):
+        assert not state.forces_are_zero()
+        state.clear_forces()
+        assert state.forces_are_zero()
+        state.particle_f.fill_(1.0)
+        assert not state.forces_are_zero()
+    differentiable = model.state(requires_grad=True)
+    with en.ScopedCapture(model.device):
+        differentiable.clear_forces()
+        assert not differentiable.forces_are_zero(), "their gradients may be asked for later"
+
+
+@pytest.mark.parametrize("integrator", [SemiImplicitIntegrator, XPBDIntegrator])
+def test_forces_written_between_clearing_and_a_step_of_a_graph_act_in_every_replay(model, integrator):
+    a, b, solver = model.state(), model.state(), integrator()
+    with en.ScopedCapture(model.device) as capture:
+        a.clear_forces()
+        solver.simulate(model, a, b, 1e-3)  # forces known to be zero
+        b.clear_forces()
+        b.particle_f.fill_(en.vec3(3.0, 0.0, 0.0))
+        solver.simulate(model, b, a, 1e-3)
+    for _ in range(2):
+        before = a.particle_qd.numpy()[:, 0].copy()
+        en.capture_launch(capture.graph)
+        moved = model.particle_inv_mass.numpy() > 0.0
+        gained = (a.particle_qd.numpy()[:, 0] - before)[moved]
+        np.testing.assert_allclose(gained, 3.0 * 1e-3 * model.particle_inv_mass.numpy()[moved], rtol=1e-3)

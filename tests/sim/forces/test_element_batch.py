@@ -11,6 +11,7 @@ from sim.forces.element_batch import ElementBatch
 from sim.forces.element_table import element_table
 from sim.forces.hosting import HOST_CODES, hosted_triangles
 from sim.forces.particle_forces import MEMBRANES, ParticleForces
+from sim.forces.places import packed_edge, packed_edges
 
 NONE2, NONE4 = np.zeros((0, 2), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)
 
@@ -54,8 +55,8 @@ SCENES = [grid_cloth, fan, everything, bare_springs]
 
 @pytest.mark.parametrize("membrane", MEMBRANES)
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("widest", [64, 4])
-def test_one_launch_gives_the_forces_of_one_loop_a_family(scene, membrane, widest, device):
+@pytest.mark.parametrize(("widest", "hosting"), [(64, True), (64, False), (4, True), (4, False)])
+def test_one_launch_gives_the_forces_of_one_loop_a_family(scene, membrane, widest, hosting, device):
     builder = ModelBuilder()
     scene(builder)
     model = builder.finalize(device=device)
@@ -64,7 +65,7 @@ def test_one_launch_gives_the_forces_of_one_loop_a_family(scene, membrane, wides
         (state.particle_q.numpy() + 0.02 * rng.normal(size=(model.particle_count, 3))).astype(np.float32)
     )
     state.particle_qd.assign(rng.normal(size=(model.particle_count, 3)).astype(np.float32))
-    loops, batch = ParticleForces(model, membrane), ElementBatch(model, MEMBRANES[membrane][1], widest)
+    loops, batch = ParticleForces(model, membrane), ElementBatch(model, MEMBRANES[membrane][1], widest, hosting)
     loops.evaluate(model, state)
     batch.evaluate(model, state, model.tri_activations, model.tet_activations)
 
@@ -107,9 +108,40 @@ def test_edges_in_the_order_of_their_triangles_read_their_constants_in_order():
     hosted = table.host[table.host >= 0] // HOST_CODES
     assert (np.diff(hosted) > 0).all() and (table.host[: len(hosted)] >= 0).all()
     np.testing.assert_array_equal(np.sort(table.order), np.arange(model.edge_count))
-    np.testing.assert_array_equal(table.corners.T, elements["edge"][table.order])
+    assert table.layout == "packed" and table.corners.shape == (3, model.edge_count)
     plain = element_table(model.particle_count, elements, 64)
     np.testing.assert_array_equal(plain.host[table.order], table.host)
+    np.testing.assert_array_equal(plain.corners.T, elements["edge"])
+
+
+def test_packed_edges_hold_corners_and_places(device):
+    """Distances of 16 bits in both directions, no corner, no place; what does not fit is not packed."""
+    corners = np.array([[5, -1, 40_000], [40_000, 7, 0], [32_768, 32_767, 32_767], [65_534, 0, 1]])
+    numbers = np.array([[14, 255, 0], [0, 3, 255], [255, 1, 2], [9, 255, 14]], dtype=np.uint32)
+    words = (numbers << (8 * np.arange(4)[:, None])).sum(axis=0).astype(np.uint32).view(np.int32)
+    packed = packed_edges(corners, words)
+    found = en.zeros((8, 3), dtype=int, device=device)
+    en.launch(unpack, 3, [en.array(packed, dtype=int, device=device), 100_000], [found], device=device)
+    np.testing.assert_array_equal(found.numpy()[:4], corners)
+    np.testing.assert_array_equal(found.numpy()[4:], np.where(numbers == 255, -1, numbers * 100_000 + corners))
+    assert packed_edges(np.add(corners, [[0], [0], [0], [32_768]]), words) is None
+    numbers[0, 0] = 15
+    words = (numbers << (8 * np.arange(4)[:, None])).sum(axis=0).astype(np.uint32).view(np.int32)
+    assert packed_edges(corners, words) is None
+
+
+@en.kernel
+def unpack(packed: en.array2d(dtype=int), particle_count: int, found: en.array2d(dtype=int)):
+    e = en.tid()
+    i, j, k, l, p0, p1, p2, p3 = packed_edge(packed, packed, e, particle_count)
+    found[0, e] = i
+    found[1, e] = j
+    found[2, e] = k
+    found[3, e] = l
+    found[4, e] = p0
+    found[5, e] = p1
+    found[6, e] = p2
+    found[7, e] = p3
 
 
 def test_twin_triangles_and_those_without_edges_stay_alone():
