@@ -8,6 +8,7 @@ import pytest
 
 import engine as en
 from sim import ModelBuilder, XPBDIntegrator, collide
+from sim.xpbd.pulls import PullBatch
 from sim.xpbd.sweeps import StiffnessAtRest, enough_sweeps, left_of_soft_motion, parts
 
 ROT = en.quat_from_axis_angle(en.vec3(1.0, 0.0, 0.0), math.pi * 0.5)
@@ -149,6 +150,18 @@ def test_a_hub_of_many_springs_moves_as_colored_sweeps_move_it():
     assert model.xpbd_scratch.batch.width == -1
     assert np.abs(ends[0] - model.particle_q.numpy()).max() > 0.1
     assert np.abs(ends[0] - ends[1]).max() < 1e-3
+
+
+def test_triangles_with_edges_or_apart_move_a_cloth_alike():
+    ends = []
+    for hosting in (True, False):
+        model, integrator = cloth(1e3), XPBDIntegrator(iterations=2, sweep="simultaneous")
+        scratch = integrator._scratch(model)
+        scratch.batch = PullBatch(model, 64, hosting)
+        assert scratch.batch.width == (12 if hosting else 18)
+        ends.append(drop(model, integrator, 40, 1.0 / 960))
+        moved = np.abs(ends[-1] - model.particle_q.numpy()).max()
+    assert np.abs(ends[0] - ends[1]).max() < 1e-3 * moved
 
 
 @pytest.mark.parametrize(("dt", "sweeps"), [(1.0 / 1920, 2), (1.0 / 480, 3), (1.0 / 240, 4), (1.0 / 60, 0)])
