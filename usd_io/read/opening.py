@@ -11,6 +11,7 @@ from pathlib import Path
 from pxr import Tf, Usd, UsdUtils
 
 from usd_io.errors import SceneError
+from usd_io.read.crate_check import crate_flaw
 from usd_io.read.warning_log import WarningLog
 
 USD_SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")
@@ -24,6 +25,9 @@ def open_stage(path: str | os.PathLike[str]) -> Usd.Stage:
     """
     file = Path(path)
     _require_usd_file(file)
+    flaw = crate_flaw(file)
+    if flaw is not None:
+        raise _unreadable(file, "", flaw)
     with quiet_diagnostics():
         try:
             stage = Usd.Stage.Open(os.fspath(file), Usd.Stage.LoadAll)
@@ -91,10 +95,10 @@ def _require_usd_file(file: Path) -> None:
         raise SceneError(str(file), "is empty (0 bytes)", expected="a USD stage", next_step="save or copy it again")
 
 
-def _unreadable(file: Path, diagnostics: str) -> SceneError:
+def _unreadable(file: Path, diagnostics: str, flaw: str = "") -> SceneError:
     reasons = re.findall(r"in file \S+ : '(.*?)'\n", diagnostics + "\n", re.DOTALL)
     reasons = [_plain(r) for r in reasons if not r.startswith("Failed to open layer")]
-    detail = f" ({reasons[0]})" if reasons else ""
+    detail = f" ({flaw or reasons[0]})" if flaw or reasons else ""
     return SceneError(
         str(file),
         f"is not a USD file that can be read{detail}",
