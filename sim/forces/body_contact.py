@@ -290,6 +290,8 @@ def push_bodies_apart(implicit: bool):
         wrench[2 * slot] = en.spatial_vector(torque_a, force_a)
         wrench[2 * slot + 1] = en.spatial_vector(torque_b, -force_a)
         if en.static(implicit):
+            if pair_touching[slot] == 0:
+                return  # nobody reads it
             resistance.aa[2 * slot] = aa_a
             resistance.al[2 * slot] = al_a
             resistance.ll[2 * slot] = ll_a

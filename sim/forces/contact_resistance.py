@@ -40,28 +40,38 @@ def resist_at(r: en.vec3, n: en.vec3, normal: float, tangential: float):
 
 
 @en.kernel
-def sum_resistance(
+def sum_contacts(
     body_start: en.array(dtype=int),
     body_entry: en.array(dtype=int),
+    pair_touching: en.array(dtype=int),
+    wrench: en.array(dtype=en.spatial_vector),
+    external: en.array(dtype=en.spatial_vector),
     entries: Resistance,
     gravity: en.vec3,
+    total: en.array(dtype=en.spatial_vector),
     bodies: Resistance,
-    wrench: en.array(dtype=en.spatial_vector),
 ):
-    """Sums the matrices of each body's contacts; gravity is taken for no acceleration, so its share goes to the wrench."""
+    """Sums wrenches and matrices of each body's contacts, and external wrenches.
+
+    Gravity is taken for no acceleration, so what resists it goes to the wrench.
+    """
     b = en.tid()
+    w = external[b]
     aa = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     al = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     ll = en.mat33(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for e in range(body_start[b], body_start[b + 1]):
         at = body_entry[e]
-        aa = aa + entries.aa[at]
-        al = al + entries.al[at]
-        ll = ll + entries.ll[at]
+        # most pairs are only near
+        if pair_touching[at // 2] > 0:
+            w = w + wrench[at]
+            aa = aa + entries.aa[at]
+            al = al + entries.al[at]
+            ll = ll + entries.ll[at]
     bodies.aa[b] = aa
     bodies.al[b] = al
     bodies.ll[b] = ll
-    wrench[b] = wrench[b] - en.spatial_vector(al * gravity, ll * gravity)
+    total[b] = w - en.spatial_vector(al * gravity, ll * gravity)
 
 
 class TreeContacts:

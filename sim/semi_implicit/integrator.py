@@ -8,7 +8,7 @@ from sim.collide.particle_grid import particle_grid
 from sim.collide.pipeline import collide_in_step, particle_contacts, rigid_contacts
 from sim.device_arrays import on_model_device
 from sim.forces.body_contact import count_touching, push_bodies_apart
-from sim.forces.contact_resistance import Resistance, sum_resistance
+from sim.forces.contact_resistance import Resistance, sum_contacts
 from sim.forces.contact_response import rest_speed
 from sim.forces.element_batch import ElementBatch
 from sim.forces.grain_contact import push_grains_apart
@@ -252,21 +252,13 @@ class SemiImplicitIntegrator:
                 ],
                 outputs=[contacts.slip, contacts.wrench, resistance],
             )  # fmt: skip
-            en.launch(
-                add_pair_wrenches,
-                dim=model.body_count,
-                inputs=[
-                    contacts.body_start, contacts.body_entry, contacts.wrench, state_in.own_forces()[1]
-                ],
-                outputs=[total],
-            )  # fmt: skip
-            if trees is not None:
-                en.launch(
-                    sum_resistance,
-                    dim=model.body_count,
-                    inputs=[contacts.body_start, contacts.body_entry, resistance, en.vec3(*model.gravity)],
-                    outputs=[trees.bodies, total],
-                )
+            sides = [contacts.body_start, contacts.body_entry, contacts.pair_touching, contacts.wrench]
+            external = state_in.own_forces()[1]
+            if trees is None:
+                en.launch(add_pair_wrenches, dim=model.body_count, inputs=[*sides, external], outputs=[total])
+            else:
+                inputs = [*sides, external, resistance, en.vec3(*model.gravity)]
+                en.launch(sum_contacts, dim=model.body_count, inputs=inputs, outputs=[total, trees.bodies])
         else:
             en.copy(total, state_in.own_forces()[1])
         if getattr(model, "particle_contacts", None) is not None:
