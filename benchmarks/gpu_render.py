@@ -94,7 +94,13 @@ CASES = {
     "bodies": (bodies, 10_000),
     "particles": (particles, 1_000_000),
 }
-PASSES = (("_shadow", "draw"), ("", "_draw_background"), ("", "_draw_surfaces"), ("_ground", "draw"), ("", "_finish"))
+PASSES = (
+    ("_shadow", "draw"),
+    ("_surfaces", "draw_opaque"),
+    ("", "_draw_background"),
+    ("_ground", "draw"),
+    ("", "_finish"),
+)
 """Methods of the renderer (or of a part of it) that draw one part of a picture."""
 
 

@@ -26,6 +26,7 @@ from app.render.screen_quad import ScreenQuad
 from app.render.shader_source import Programs, set_uniforms
 from app.render.shadow_pass import ShadowPass
 from app.render.splat_pass import SplatPass
+from app.render.surface_pass import Shot, SurfacePass
 from app.render.targets import PickTarget, PictureTarget, best_samples
 
 
@@ -65,15 +66,15 @@ class Renderer:
         self._grain_pass = GrainPass(self.context, self.programs, self._binder, self._splats)
         self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, 1024 if self.software else 4096)
         self._ground = GroundPass(self.programs, self._screen)
-        self._deferred = None
+        deferred = None
         if self.programs.lean:
-            self._deferred = DeferredPass(self.context, self.programs, self._screen, self._binder)
+            deferred = DeferredPass(self.context, self.programs, self._screen, self._binder)
+        self._surfaces = SurfacePass(self.context, self.programs, self._binder, self._grain_pass, deferred)
         self._target: PictureTarget | None = None
         self._pick: PickTarget | None = None
         self._overlay = OverlayPass(self.context, self.programs)
         self._occlusion: OcclusionPass | None = None
         self._flags_of: tuple | None = None
-        self._light_variant: tuple[str, ...] = ("LIGHTS 0",)
         self._finished: tuple[moderngl.Framebuffer, moderngl.Texture] | None = None
         self._moved = self._moved_before = 0
         self._view: _View | None = None
@@ -149,30 +150,29 @@ class Renderer:
         shadow = None
         if options.shadows and options.shading != "normals":
             shadow = self._shadow.draw(self.scene, self.placement, self._meshes, self._grains, rig, self._moved)
-        self._light_variant = rig.variant if shadow is None else (*rig.variant, "SHADOWS")
         self._write_frame(camera, size, rig, options, shadow)
+        shot = Shot(
+            self.scene, self.placement, self._meshes, self._grains, camera, size, options, self._target,
+            projection=self._view_projection(camera, size),
+            light_variant=rig.variant if shadow is None else (*rig.variant, "SHADOWS"),
+        )  # fmt: skip
         context, scene_target = self.context, self._target.scene
         scene_target.use()
         context.viewport = (0, 0, *size)
         scene_target.depth_mask = True
         scene_target.clear(depth=1.0)
-        lit = self._light_gathered(camera, size, options)
-        context.enable_only(moderngl.DEPTH_TEST | moderngl.PROGRAM_POINT_SIZE)
-        context.depth_func = "<="
-        scene_target.depth_mask = True
-        self._draw_surfaces(camera, size, options, transparent=False, lit=lit)
+        self._surfaces.draw_opaque(shot)
         scene_target.depth_mask = False
         self._draw_background(options)
         context.enable(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
-        self._ground.draw(self.scene, self.placement, camera, options, rig, self._light_variant, scene_target)
+        self._ground.draw(self.scene, self.placement, camera, options, rig, shot.light_variant, scene_target)
         scene_target.depth_mask = False
-        self._draw_surfaces(camera, size, options, transparent=True)
-        projection = self._view_projection(camera, size)
+        self._surfaces.draw_transparent(shot)
         if overlay is not None:
-            self._overlay.draw(overlay, projection, through=False, scale=scale)
+            self._overlay.draw(overlay, shot.projection, through=False, scale=scale)
         scene_target.depth_mask = True
-        self._finish(camera, size, options, overlay, projection, scale)
+        self._finish(camera, size, options, overlay, shot.projection, scale)
         if target is not None:
             self._copy_to(target, viewport or (0, 0, *size))
 
@@ -263,106 +263,13 @@ class Renderer:
         self._frame.bind_to_uniform_block(0)
         self._shadow.target.texture.use(1)
 
-    def _light_gathered(self, camera: Camera, size: tuple[int, int], options: DrawOptions) -> set[int]:
-        """Draw the opaque meshes in two steps where the processor draws; returns which were, by `id`."""
-        modes = ("shaded", "wireframe on shaded")
-        if self._deferred is None or self._target.samples > 1 or options.shading not in modes:
-            return set()
-        materials = self.scene.materials
-        batches = [b for b in self._meshes if not b.all_hidden and self._deferred.suits(b, materials[b.material])]
-        if batches:
-            self._deferred.gather(batches, materials, self._target)
-            self._target.scene.use()
-            self._target.scene.depth_mask = False
-            self._deferred.light(camera, size, self._light_variant)
-        return {id(b) for b in batches}
-
     def _draw_background(self, options: DrawOptions) -> None:
         """Where nothing opaque is."""
-        self.context.enable_only(moderngl.DEPTH_TEST)
+        self.context.enable_only(moderngl.DEPTH_TEST | moderngl.PROGRAM_POINT_SIZE)
         top, bottom = BACKGROUNDS[options.background]
         program = self.programs.get("screen", "background")
         set_uniforms(program, top=top, bottom=bottom, opacity=0.0 if options.transparent else 1.0)
         self._screen.draw(program)
-
-    def _draw_surfaces(
-        self,
-        camera: Camera,
-        size: tuple[int, int],
-        options: DrawOptions,
-        *,
-        transparent: bool,
-        lit: set[int] = frozenset(),
-    ) -> None:
-        """Surfaces; those in `lit` show their light already."""
-        meshes = [b for b in self._meshes if b.transparent == transparent and not b.all_hidden]
-        grains = [g for g in self._grains if g.transparent == transparent and not g.all_hidden]
-        if transparent and len(meshes) > 1:
-            meshes.sort(key=lambda b: -np.linalg.norm(self.placement.batch_center(b) - camera.eye))
-        mode = options.shading
-        variant = ("SHOW_NORMALS",) if mode == "normals" else ()
-        if mode in ("shaded", "wireframe on shaded", "normals"):
-            for batch in meshes:
-                if id(batch) in lit:
-                    continue
-                program = self._surface_program(batch, variant)
-                if transparent:
-                    # What is behind shows through what is in front: far sides first.
-                    self.context.enable(moderngl.CULL_FACE)
-                    for side in ("front", "back"):
-                        self.context.cull_face = side
-                        batch.draw(program)
-                    self.context.disable(moderngl.CULL_FACE)
-                else:
-                    batch.draw(program)
-        if mode in ("wireframe", "wireframe on shaded"):
-            self._draw_edges(meshes, on_shaded=mode != "wireframe", options=options)
-        if mode == "points":
-            for batch in meshes:
-                program = self._surface_program(batch, ("SHOW_COLOR",))
-                set_uniforms(program, point_size=3.0)
-                batch.draw(program, moderngl.POINTS)
-        projection = self._view_projection(camera, size)
-        for each in grains:
-            material = self.scene.materials[each.material]
-            self._grain_pass.shade(
-                each,
-                self.placement,
-                camera,
-                projection,
-                self._target.scene,
-                self.placement.everything,
-                *variant,
-                *self._light_variant,
-                material=material,
-            )
-
-    def _surface_program(self, batch: MeshBatch, variant: tuple[str, ...]) -> moderngl.Program:
-        """The program that shades a batch, its material set."""
-        material = self.scene.materials[batch.material]
-        images = self._binder.variant(material)
-        if "SHOW_NORMALS" in variant:
-            images = tuple(each for each in images if each == "NORMAL_MAP")
-        program = self.programs.get("mesh", "mesh", *variant, *images, *self._light_variant)
-        self._binder.bind(program, material)
-        return program
-
-    def _draw_edges(self, meshes: list[MeshBatch], *, on_shaded: bool, options: DrawOptions) -> None:
-        program = self.programs.get("mesh", "flat")
-        dark = options.background in ("dark", "black")
-        ink = (0.85, 0.88, 0.92, 1.0) if dark and not on_shaded else (0.08, 0.09, 0.11, 1.0)
-        set_uniforms(program, ink=ink)
-        context = self.context
-        context.wireframe = True
-        if on_shaded:
-            context.enable_direct(_POLYGON_OFFSET_LINE)
-            context.polygon_offset = -1.0, -1.0
-        for batch in meshes:
-            batch.draw(program)
-        if on_shaded:
-            context.polygon_offset = 0.0, 0.0
-            context.disable_direct(_POLYGON_OFFSET_LINE)
-        context.wireframe = False
 
     def _finish(
         self,
@@ -450,7 +357,7 @@ class Renderer:
             self._occlusion,
             self._frame,
             self._splats,
-            self._deferred,
+            self._surfaces.deferred,
             self._screen,
         ):
             if each is not None:
@@ -458,6 +365,3 @@ class Renderer:
         self._target = self._pick = None
         if self._owns_context:
             self.context.release()
-
-
-_POLYGON_OFFSET_LINE = 0x2A02

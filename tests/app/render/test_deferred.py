@@ -21,9 +21,9 @@ def lean(gl):
 
 
 def both(renderer, scene, options, camera=None):
-    out, deferred = [], renderer._deferred
+    out, deferred = [], renderer._surfaces.deferred
     for each in (None, deferred):
-        renderer._deferred = each
+        renderer._surfaces.deferred = each
         renderer.set_scene(scene)
         renderer.draw(camera or Camera.framing(renderer.bounds, aspect=4 / 3), options, SIZE)
         out.append(renderer.read_pixels().astype(int))
@@ -70,7 +70,7 @@ def test_the_picture_is_that_of_lighting_at_once(lean, orthographic):
 def test_only_what_fits_is_gathered(lean):
     scene = scene_of_all()
     lean.set_scene(scene)
-    kept = [lean._deferred.suits(b, scene.materials[b.material]) for b in lean._meshes]
+    kept = [lean._surfaces.deferred.suits(b, scene.materials[b.material]) for b in lean._meshes]
     looks = [scene.materials[b.material].name for b in lean._meshes]
     assert {name for name, yes in zip(looks, kept, strict=True) if not yes} == {"/glow", "/glass"}
 
