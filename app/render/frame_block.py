@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from app.render.camera import Bounds, Camera
-from app.render.lights import MAX_LIGHTS, LightRig
+from app.render.lights import MAX_LIGHTS, MAX_SHADOWS, LightRig
 
-FLOATS = 3 * 16 + 8 * 4 + 3 * 4 * MAX_LIGHTS
+FLOATS = 2 * 16 + 16 * MAX_SHADOWS + 4 * (7 + MAX_SHADOWS) + 4 * 4 * MAX_LIGHTS
 
 
 def frame_block(
@@ -18,9 +18,8 @@ def frame_block(
     rig: LightRig,
     *,
     exposure: float,
-    shadow_matrix: np.ndarray | None,
-    shadow_texel: float,
-    shadow_softness: float,
+    shadow_matrices: list[np.ndarray],
+    shadow_size: int,
     ground_height: float,
     clip_bounds: Bounds,
 ) -> bytes:
@@ -28,25 +27,30 @@ def frame_block(
     width, height = size
     view = camera.view_matrix()
     projection = camera.projection_matrix(width / height, clip_bounds)
-    lights = np.zeros((3, MAX_LIGHTS, 4))
+    lights = np.zeros((4, MAX_LIGHTS, 4))
     count = min(len(rig.places), MAX_LIGHTS)
-    lights[0, :count], lights[1, :count], lights[2, :count] = rig.places[:count], rig.colors[:count], rig.axes[:count]
-    casts = shadow_matrix is not None and count > 0
+    for row, values in zip(lights, (rig.places, rig.colors, rig.axes, rig.cones), strict=True):
+        row[:count] = values[:count]
     # Shadow map coordinates run from 0 to 1, clip space from -1 to 1.
     to_map = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1.0]])
-    shadow = to_map @ shadow_matrix if casts else np.eye(4)
+    maps, shadows = np.tile(np.eye(4), (MAX_SHADOWS, 1, 1)), np.zeros((MAX_SHADOWS, 4))
+    texel = 2.0 * 1.05 * bounds.radius / shadow_size
+    for k, matrix in enumerate(shadow_matrices):
+        maps[k] = (to_map @ matrix).T
+        softness = float(np.clip(0.15 * rig.softness[k] * shadow_size, 1.2, 24.0))
+        shadows[k] = rig.shares[k], texel * max(1.0, 0.5 * softness), 0.0, softness
     near, _ = camera.clipping(clip_bounds)
     rows = [
         (projection @ view).T.ravel(),
         view.T.ravel(),
-        shadow.T.ravel(),
+        maps.ravel(),
         [*camera.eye, 0.0 if camera.orthographic_height else 1.0],
         [*camera.axes()[2], near],
         [width, height, 1.0 / width, 1.0 / height],
         [*up, ground_height],
         [*rig.sky, rig.exposure * exposure],
         [*rig.earth, 0.0],
-        [1.0 if casts else 0.0, shadow_texel, 0.0, shadow_softness],
+        shadows.ravel(),
         [*bounds.center, bounds.radius],
         lights.ravel(),
     ]

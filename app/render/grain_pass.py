@@ -72,10 +72,11 @@ class GrainPass:
         placement: Placement,
         light: Camera,
         projection: np.ndarray,
-        target: moderngl.Framebuffer,
+        corner: tuple[int, int],
+        size: int,
     ) -> None:
-        """Their depths as a light sees them."""
+        """Their depths as a light sees them, into the square of the bound framebuffer that is its viewport."""
         if self._splats.suits(grains):
-            self._splats.draw_depths(grains, placement.grain_matrix(grains), light, target)
+            self._splats.draw_depths(grains, placement.grain_matrix(grains), light, corner, size)
         else:
             self.draw(grains, placement, light, projection, "ray_depth")

@@ -54,7 +54,8 @@ class GroundPass:
         ink = np.array([0.75, 0.78, 0.82]) if dark and not grounds else np.array([0.18, 0.2, 0.24])
         lines = (0.20 if dark and not grounds else 0.28) if options.grid else 0.0
         extent = REACH * bounds.radius
-        low, high = _shadow_reach(placement, rig, scene.up, height, extent)
+        casters = [_shadow_reach(placement, toward, scene.up, height, extent) for toward in rig.casters]
+        low, high = (pick([reach[k] for reach in casters], axis=0) for k, pick in enumerate((np.min, np.max)))
         uniforms = {
             "extent": extent,
             "height": height - 2e-4 * bounds.radius,
@@ -70,7 +71,7 @@ class GroundPass:
         target.depth_mask = floor > 0.0 and above
         # Nine parts with corners in common, so that there are no cracks between them.
         edges = [np.array([-1.0, low[k], high[k], 1.0]) for k in (0, 1)]
-        bare = tuple(each for each in light_variant if each != "SHADOWS")
+        bare = tuple(each for each in light_variant if not each.startswith("SHADOWS"))
         for i, j in np.ndindex(3, 3):
             part = (edges[0][i], edges[1][j], edges[0][i + 1], edges[1][j + 1])
             if part[0] >= part[2] or part[1] >= part[3]:
@@ -82,10 +83,10 @@ class GroundPass:
 
 
 def _shadow_reach(
-    placement: Placement, rig: LightRig, up: np.ndarray, height: float, extent: float
+    placement: Placement, toward: np.ndarray, up: np.ndarray, height: float, extent: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Corners of the part of the ground, -1 .. 1, that shadows of what is drawn can fall on."""
-    bounds, toward = placement.bounds, rig.caster_direction
+    """Corners of the part of the ground, -1 .. 1, that shadows from the light in a direction can fall on."""
+    bounds = placement.bounds
     climb = float(np.dot(toward, up))
     if bounds.is_empty or climb < 0.05:
         return -np.ones(2), np.ones(2)

@@ -9,6 +9,10 @@ import numpy as np
 from app.render.scene import LightItem, RenderScene
 
 MAX_LIGHTS = 8
+MAX_SHADOWS = 3
+"""Lights that cast shadows, the strongest first."""
+FAINT = 0.12
+"""A light with less than this share of the strongest one's light casts none: nobody would see it."""
 NAIVE_INTENSITY = 100.0
 """A distant light below this is taken by its number, as if that were its irradiance: exporters write "3" for a sun. UsdLux
 means radiance over the light's disc, which leaves nothing at such numbers."""
@@ -25,25 +29,30 @@ class LightRig:
         places: [k, 4]: position and 1, or direction towards the light and 0.
         colors: [k, 4]: irradiance (times distance squared for lights with a position), and radius.
         axes: [k, 4]: where a one-sided light faces, and 1; zeros for others.
+        cones: [k, 4]: cosine of the half angle of a cone of light, and how fast it fades at the edge; wide open for others.
         sky, earth: light from above and below [3].
         exposure: factor on everything.
-        caster_direction: towards the first light, which casts the shadow, from the middle of the scene [3].
-        softness: width of the shadow's edge, as a share of the distance to what casts it.
+        casters: [c, 3]: towards the lights that cast shadows, which are the first c, from the middle of the scene.
+        softness: [c]: width of the edge of each shadow, as a share of the distance to what casts it.
+        shares: [c]: of the ground's light that each shadow takes away.
     """
 
     places: np.ndarray
     colors: np.ndarray
     axes: np.ndarray
+    cones: np.ndarray
     sky: np.ndarray
     earth: np.ndarray
     exposure: float
-    caster_direction: np.ndarray
-    softness: float = 0.03
+    casters: np.ndarray
+    softness: np.ndarray
+    shares: np.ndarray
 
     @property
     def variant(self) -> tuple[str, ...]:
         """What shaders are compiled for."""
-        local = ("LOCAL_LIGHTS",) if (self.places[:, 3] > 0.5).any() or (self.axes[:, 3] > 0.5).any() else ()
+        directed = (self.axes[:, 3] > 0.5).any() or (self.cones[:, 0] > -1.0).any()
+        local = ("LOCAL_LIGHTS",) if directed or (self.places[:, 3] > 0.5).any() else ()
         return (f"LIGHTS {min(len(self.places), MAX_LIGHTS)}", *local)
 
 
@@ -52,9 +61,14 @@ class _Sum:
     places: list = field(default_factory=list)
     colors: list = field(default_factory=list)
     axes: list = field(default_factory=list)
+    cones: list = field(default_factory=list)
     at_center: list = field(default_factory=list)
     directions: list = field(default_factory=list)
     softness: list = field(default_factory=list)
+
+
+WIDE = (-2.0, 1.0, 0.0, 0.0)
+"""The cone of a light that has none."""
 
 
 def default_rig(up_axis: int) -> LightRig:
@@ -68,10 +82,13 @@ def default_rig(up_axis: int) -> LightRig:
         places=np.array([[*key, 0.0], [*rim, 0.0]]),
         colors=np.array([[2.35, 2.25, 2.1, 0.0], [0.35, 0.4, 0.5, 0.0]]),
         axes=np.zeros((2, 4)),
+        cones=np.array([WIDE, WIDE]),
         sky=np.array([0.62, 0.67, 0.74]),
         earth=np.array([0.25, 0.24, 0.23]),
         exposure=1.0,
-        caster_direction=key,
+        casters=key[None],
+        softness=np.array([0.03]),
+        shares=np.ones(1),
     )
 
 
@@ -94,8 +111,9 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
         else:
             _add(total, light, poses, center)
     order = np.argsort([-a for a in total.at_center])[:MAX_LIGHTS]
-    places, colors, axes = (
-        np.array([rows[i] for i in order], float).reshape(-1, 4) for rows in (total.places, total.colors, total.axes)
+    places, colors, axes, cones = (
+        np.array([rows[i] for i in order], float).reshape(-1, 4)
+        for rows in (total.places, total.colors, total.axes, total.cones)
     )
     direct = float(sum(total.at_center[i] for i in order))
     sky = dome
@@ -113,16 +131,20 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
         earth = 0.35 * sky
     white = 0.72 * direct / np.pi + float(sky.mean()) * 0.75
     if len(order):
-        first = int(order[0])
-        direction, softness = np.array(total.directions[first]), total.softness[first]
+        strongest = total.at_center[order[0]]
+        casting = [int(n) for n in order[:MAX_SHADOWS] if total.at_center[n] >= FAINT * strongest]
+        casters = np.array([total.directions[n] for n in casting])
+        softness = np.array([total.softness[n] for n in casting])
+        fall = np.array([total.at_center[n] for n in casting]) * np.maximum(casters @ up, 0.05)
+        shares = fall / max(float(fall.sum()), 1e-12)
     else:
-        direction, softness = up, 0.2
         # A dome alone: a broad light from above gives things a foot on the ground.
         places, axes = np.array([[*_tilted(scene.up_axis), 0.0]]), np.zeros((1, 4))
-        colors = np.array([[*(1.3 * sky), 0.0]])
-        direction = places[0, :3]
+        colors, cones = np.array([[*(1.3 * sky), 0.0]]), np.array([WIDE])
+        casters, softness, shares = places[:, :3], np.array([0.2]), np.ones(1)
         white += 0.72 * 1.3 * float(sky.mean()) / np.pi
-    return LightRig(places, colors, axes, sky, earth, TARGET / max(white, 1e-12) * 1.25, direction, softness)
+    exposure = TARGET / max(white, 1e-12) * 1.25
+    return LightRig(places, colors, axes, cones, sky, earth, exposure, casters, softness, shares)
 
 
 def _tilted(up_axis: int) -> np.ndarray:
@@ -143,6 +165,7 @@ def _add(total: _Sum, light: LightItem, poses: np.ndarray, center: np.ndarray) -
         total.places.append([*-axis, 0.0])
         total.colors.append([*color, 0.0])
         total.axes.append([0.0] * 4)
+        total.cones.append(WIDE)
         total.at_center.append(float(color.mean()))
         total.directions.append(-axis)
         total.softness.append(float(np.clip(light.angle, 0.01, 0.3)))
@@ -156,8 +179,15 @@ def _add(total: _Sum, light: LightItem, poses: np.ndarray, center: np.ndarray) -
     one_sided = light.kind in ("rect", "disk")
     total.places.append([*position, 1.0])
     total.colors.append([*intensity, light.radius])
-    total.axes.append([*axis, 1.0] if one_sided else [0.0] * 4)
-    facing = max(float(np.dot(-away / distance, axis)), 0.0) if one_sided else 1.0
+    toward = float(np.dot(-away / distance, axis))
+    cone = WIDE
+    if light.cone < 0.5 * np.pi:
+        outer, inner = np.cos(light.cone), np.cos(light.cone * (1.0 - np.clip(light.cone_softness, 0.0, 1.0)))
+        cone = (outer, 1.0 / max(inner - outer, 0.005), 0.0, 0.0)
+    total.cones.append(cone)
+    total.axes.append([*axis, 1.0] if one_sided else [*axis, 0.0])
+    facing = max(toward, 0.0) if one_sided else 1.0
+    facing *= float(np.clip((toward - cone[0]) * cone[1], 0.0, 1.0))
     total.at_center.append(float(intensity.mean()) * facing / distance**2)
     total.directions.append(away / distance if np.linalg.norm(away) > 1e-9 else np.array([0.0, 1.0, 0.0]))
     total.softness.append(float(np.clip(2.0 * light.radius / distance, 0.01, 0.4)))

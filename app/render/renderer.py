@@ -14,7 +14,7 @@ from app.render.deferred_pass import DeferredPass
 from app.render.frame_block import FLOATS, frame_block
 from app.render.grain_pass import GrainPass
 from app.render.ground_pass import GroundPass
-from app.render.lights import LightRig, light_rig
+from app.render.lights import MAX_SHADOWS, LightRig, light_rig
 from app.render.material_binder import MaterialBinder
 from app.render.occlusion_pass import OcclusionPass
 from app.render.options import BACKGROUNDS, DrawOptions, Overlay
@@ -64,7 +64,8 @@ class Renderer:
         self._binder = MaterialBinder(self.context, software=self.software)
         self._splats = SplatPass(self.context, self.programs, self._screen, self._binder)
         self._grain_pass = GrainPass(self.context, self.programs, self._binder, self._splats)
-        self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, 1024 if self.software else 4096)
+        map_size, most = (1024 if self.software else 4096), (1 if self.programs.lean else MAX_SHADOWS)
+        self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, map_size, most)
         self._ground = GroundPass(self.programs, self._screen)
         deferred = None
         if self.programs.lean:
@@ -147,14 +148,14 @@ class Renderer:
         bounds = self.placement.bounds
         rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
         self._frame.bind_to_uniform_block(0)
-        shadow = None
+        shadows: list[np.ndarray] = []
         if options.shadows and options.shading != "normals":
-            shadow = self._shadow.draw(self.scene, self.placement, self._meshes, self._grains, rig, self._moved)
-        self._write_frame(camera, size, rig, options, shadow)
+            shadows = self._shadow.draw(self.scene, self.placement, self._meshes, self._grains, rig, self._moved)
+        self._write_frame(camera, size, rig, options, shadows)
         shot = Shot(
             self.scene, self.placement, self._meshes, self._grains, camera, size, options, self._target,
             projection=self._view_projection(camera, size),
-            light_variant=rig.variant if shadow is None else (*rig.variant, "SHADOWS"),
+            light_variant=(*rig.variant, f"SHADOWS {len(shadows)}") if shadows else rig.variant,
         )  # fmt: skip
         context, scene_target = self.context, self._target.scene
         scene_target.use()
@@ -239,23 +240,18 @@ class Renderer:
         return camera.projection_matrix(size[0] / size[1], self.placement.everything) @ camera.view_matrix()
 
     def _write_frame(
-        self, camera: Camera, size: tuple[int, int], rig: LightRig, options: DrawOptions, shadow: np.ndarray | None
+        self, camera: Camera, size: tuple[int, int], rig: LightRig, options: DrawOptions, shadows: list[np.ndarray]
     ) -> None:
-        bounds = self.placement.bounds
-        shadow_size = self._shadow.target.size
-        texel = 2.0 * 1.05 * bounds.radius / shadow_size
-        softness = float(np.clip(0.15 * rig.softness * shadow_size, 1.2, 24.0))
         self._frame.write(
             frame_block(
                 camera,
                 size,
-                bounds,
+                self.placement.bounds,
                 self.scene.up,
                 rig,
                 exposure=2.0**options.exposure,
-                shadow_matrix=shadow,
-                shadow_texel=texel * max(1.0, 0.5 * softness),
-                shadow_softness=softness,
+                shadow_matrices=shadows,
+                shadow_size=self._shadow.target.size,
                 ground_height=self.scene.ground_height or 0.0,
                 clip_bounds=self.placement.everything,
             )

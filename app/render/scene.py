@@ -155,6 +155,8 @@ class LightItem:
         area: surface [m^2] of lights that have one.
         radius: size [m], for soft light and distances that stay finite.
         angle: width of a distant light [rad].
+        cone: half angle that a spot light shines within [rad]; a right angle or more for others.
+        cone_softness: share of the cone in which its light fades.
     """
 
     path: str
@@ -165,6 +167,8 @@ class LightItem:
     area: float = 0.0
     radius: float = 0.0
     angle: float = 0.0
+    cone: float = np.pi
+    cone_softness: float = 0.0
     visible: bool = True
 
 

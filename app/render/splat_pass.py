@@ -78,11 +78,13 @@ class SplatPass:
         self._images[1].use(8)
         self._screen.draw(self._programs.get("screen", "splat_put", *(("MANY_SAMPLES",) if samples > 1 else ())))
 
-    def draw_depths(self, grains: GrainBatch, model: np.ndarray, light: Camera, target: moderngl.Framebuffer) -> None:
-        """Depths as a light sees them into `target`, which is bound."""
-        self._find(grains, model, light, target.size, light.clipping(), numbers=False)
+    def draw_depths(
+        self, grains: GrainBatch, model: np.ndarray, light: Camera, corner: tuple[int, int], size: int
+    ) -> None:
+        """Depths as a light sees them, into the bound framebuffer: its viewport is the square at `corner`."""
+        self._find(grains, model, light, (size, size), light.clipping(), numbers=False)
         program = self._programs.get("screen", "splat_depth")
-        set_uniforms(program, grid=target.size)
+        set_uniforms(program, grid=(size, size), corner=corner)
         self._screen.draw(program)
 
     def _find(

@@ -62,11 +62,11 @@ class PictureTarget:
 
 
 class ShadowTarget:
-    """A square depth map that compares when it is sampled."""
+    """Square depth maps side by side, in one texture that compares when it is sampled."""
 
-    def __init__(self, context: moderngl.Context, size: int):
-        self.size = size
-        self.texture = context.depth_texture((size, size))
+    def __init__(self, context: moderngl.Context, size: int, count: int = 1):
+        self.size, self.count = size, count
+        self.texture = context.depth_texture((size * count, size))
         self.texture.compare_func = "<="
         self.texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self.texture.repeat_x = self.texture.repeat_y = False

@@ -43,9 +43,10 @@ void main() {
     if (below) { pixel = vec4(color, 1.0) * lines * 0.5; return; }
 
     float lit = 1.0;
-#if LIGHTS > 0
+#ifdef SHADOWS
     vec3 irradiance;
-    lit = lit_fraction(position, up.xyz, light_at(0, position, irradiance));
+    for (int i = 0; i < SHADOWS; ++i)
+        lit -= shadow[i].x * (1.0 - lit_fraction(position, up.xyz, light_at(i, position, irradiance), i));
 #endif
     vec3 ground = tint * mix(0.62, 1.0, lit);
     // What lies beyond the floor's colour is only shadow: black with little opacity.

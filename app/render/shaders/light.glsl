@@ -16,16 +16,20 @@ struct Surface {
 
 const float PI = 3.14159265;
 
-float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
+float lit_fraction(vec3 position, vec3 normal, vec3 to_light, int i) {
 #ifndef SHADOWS
     return 1.0;
 #else
     // Step off the surface along its normal, more where light grazes, so that it does not shade itself.
     float slope = clamp(1.0 - dot(normal, to_light), 0.0, 1.0);
-    vec4 at = shadow_matrix * vec4(position + normal * shadow.y * (0.6 + 2.2 * slope), 1.0);
+    vec4 at = shadow_matrix[i] * vec4(position + normal * shadow[i].y * (1.0 + 2.4 * slope), 1.0);
     vec3 place = at.xyz;
     if (any(lessThan(place, vec3(0.0))) || any(greaterThan(place, vec3(1.0)))) return 1.0;
-    float spread = shadow.w / float(textureSize(shadow_map, 0).x);
+    // The maps of several lights stand side by side.
+    const float across = 1.0 / float(SHADOWS);
+    vec2 texel = 1.0 / vec2(textureSize(shadow_map, 0));
+    float left = float(i) * across + 0.5 * texel.x, right = float(i + 1) * across - 0.5 * texel.x;
+    place.x = clamp((place.x + float(i)) * across, left, right);
 #ifdef LEAN
     return texture(shadow_map, place);
 #else
@@ -33,10 +37,11 @@ float lit_fraction(vec3 position, vec3 normal, vec3 to_light) {
     float turn = fract(52.9829189 * fract(dot(PIXEL_PLACE, vec2(0.06711056, 0.00583715)))) * 6.2831853;
     // The outer ones come first: where they agree, the others would, too.
     float sum = 0.0;
-    for (int i = 15; i >= 0; --i) {
-        if (i == 9 && (sum < 0.01 || sum > 5.99)) return sum / 6.0;
-        float r = sqrt((float(i) + 0.5) / 16.0) * spread, a = float(i) * 2.3999632 + turn;
-        sum += texture(shadow_map, place + vec3(r * cos(a), r * sin(a), 0.0));
+    for (int k = 15; k >= 0; --k) {
+        if (k == 9 && (sum < 0.01 || sum > 5.99)) return sum / 6.0;
+        float a = float(k) * 2.3999632 + turn;
+        vec2 off = sqrt((float(k) + 0.5) / 16.0) * shadow[i].w * texel * vec2(cos(a), sin(a));
+        sum += texture(shadow_map, vec3(clamp(place.x + off.x, left, right), place.y + off.y, place.z));
     }
     return sum / 16.0;
 #endif
@@ -59,14 +64,16 @@ vec3 light_at(int i, vec3 position, out vec3 irradiance) {
         l = normalize(l);
         irradiance /= d2;
     }
-    if (light_axis[i].w > 0.5) irradiance *= max(dot(-l, light_axis[i].xyz), 0.0);
+    float along = dot(-l, light_axis[i].xyz);
+    if (light_axis[i].w > 0.5) irradiance *= max(along, 0.0);
+    irradiance *= clamp((along - light_cone[i].x) * light_cone[i].y, 0.0, 1.0);
 #endif
     return l;
 }
 
 #ifdef LEAN
 
-// Light reflected towards v. The first light casts the shadow and has a highlight (the fit of GGX with its visibility by
+// Light reflected towards v. The first light has a highlight (the fit of GGX with its visibility by
 // Karis and Lazarov); the others are diffuse.
 vec3 lighting(Surface s, vec3 v) {
     vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic);
@@ -78,11 +85,14 @@ vec3 lighting(Surface s, vec3 v) {
     float nl = max(dot(s.normal, l), 0.0), nh = max(dot(s.normal, h), 0.0), lh = max(dot(l, h), 0.1);
     float d = (nh * nh * (a * a - 1.0) + 1.0) * lh;
     vec3 highlight = f0 * min(a * a / (d * d * (4.0 * s.roughness + 2.0) * PI), 16.0);
-    total += (diffuse + highlight) * irradiance * (nl * lit_fraction(s.position, s.normal, l));
+    total += (diffuse + highlight) * irradiance * (nl * lit_fraction(s.position, s.normal, l, 0));
 #endif
 #if LIGHTS > 1
     for (int i = 1; i < LIGHTS; ++i) {
         vec3 l = light_at(i, s.position, irradiance);
+#if defined(SHADOWS) && SHADOWS > 1
+        if (i < SHADOWS) irradiance *= lit_fraction(s.position, s.normal, l, i);
+#endif
         total += diffuse * irradiance * max(dot(s.normal, l), 0.0);
     }
 #endif
@@ -114,14 +124,16 @@ vec3 one_light(Surface s, vec3 v, vec3 f0, vec3 l, vec3 irradiance) {
     return (diffuse + specular) * irradiance * nl;
 }
 
-// Light reflected towards v. The first light casts the shadow.
+// Light reflected towards v. The first lights cast shadows.
 vec3 lighting(Surface s, vec3 v) {
     vec3 f0 = mix(vec3(0.04), s.albedo, s.metallic), total = s.emissive, irradiance;
     float nv = max(dot(s.normal, v), 0.0), nu = dot(s.normal, up.xyz);
 #if LIGHTS > 0
     for (int i = 0; i < LIGHTS; ++i) {
         vec3 l = light_at(i, s.position, irradiance);
-        if (i == 0) irradiance *= lit_fraction(s.position, s.normal, l);
+#ifdef SHADOWS
+        if (i < SHADOWS) irradiance *= lit_fraction(s.position, s.normal, l, i);
+#endif
         total += one_light(s, v, f0, l, irradiance);
     }
 #endif

@@ -39,7 +39,14 @@ def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray, meters: f
     angle = math.radians(_value(UsdLux.DistantLight(prim).GetAngleAttr(), time, 0.53)) if kind == "distant" else 0.0
     rigid = matrix.copy()
     rigid[:3, :3] /= np.maximum(scale, 1e-12)
-    return LightItem(str(prim.GetPath()), kind, strength, rigid, area=area, radius=radius, angle=angle)
+    cone, softness = np.pi, 0.0
+    if prim.HasAPI(UsdLux.ShapingAPI):
+        shaping = UsdLux.ShapingAPI(prim)
+        cone = math.radians(_value(shaping.GetShapingConeAngleAttr(), time, 90.0))
+        softness = _value(shaping.GetShapingConeSoftnessAttr(), time, 0.0)
+    return LightItem(
+        str(prim.GetPath()), kind, strength, rigid, area=area, radius=radius, angle=angle, cone=cone, cone_softness=softness,
+    )  # fmt: skip
 
 
 def _surface(prim: Usd.Prim, kind: str, time: Usd.TimeCode, scale: np.ndarray) -> tuple[float, float]:
