@@ -76,10 +76,6 @@ class Log:
 
         return end
 
-    def count(self, level: str) -> int:
-        """How many lines of a level there are."""
-        return sum(entry.level == level for entry in self.entries)
-
     def notice(self) -> Entry | None:
         """The line to show in the status bar; None when the last one is old."""
         with self._lock:

@@ -195,9 +195,10 @@ app = Application(Preferences.load(), RunOptions())
 window = open_window(app)
 loop = Loop(app, window)
 app.open(sys.argv[1])
-while app.view is None or loop.pictures < 12:
+pictures = 0
+while pictures < 12:
     loop._awake_until = 1e18
-    loop.turn()
+    pictures += loop.turn() and app.view is not None
 print(app.preferences.theme, app.toggles.joints, app.draw.grid, app.preferences.hidden_panels, window.gui.has_layout,
       round(window.picture.width))
 if sys.argv[2] == "change":
