@@ -67,6 +67,7 @@ class OverlayMaker:
             pose_matrices(model.shape_transform.numpy().reshape(-1, 7)) if model.shape_count else np.zeros((0, 4, 4))
         )
         self._model = model
+        self._inertia_shapes: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._outlines: list[np.ndarray] | None = None
         self._bounds: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -128,15 +129,15 @@ class OverlayMaker:
             overlay.lines(points[some], points[some] + lasting * speeds[some], VELOCITY, width=1.0)
 
     def _inertia_boxes(self, overlay: Overlay, poses: np.ndarray, centers: np.ndarray) -> None:
-        frames, halves = [], []
-        for body in np.flatnonzero(self._mass[: len(poses)] > 0.0):
-            half, axes = equivalent_box(self._mass[body], self._inertia[body])
-            matrix = np.eye(4)
-            matrix[:3, :3], matrix[:3, 3] = poses[body, :3, :3] @ axes, centers[body]
-            frames.append(matrix)
-            halves.append(half)
-        if frames:
-            overlay.boxes(np.stack(frames), np.stack(halves), INERTIA)
+        if self._inertia_shapes is None:
+            heavy = np.flatnonzero(self._mass[:MOST] > 0.0)
+            shapes = [equivalent_box(self._mass[body], self._inertia[body]) for body in heavy]
+            halves, axes = (np.array([s[k] for s in shapes]) for k in (0, 1))
+            self._inertia_shapes = heavy, halves.reshape(-1, 3), axes.reshape(-1, 3, 3)
+        heavy, halves, axes = self._inertia_shapes
+        frames = np.tile(np.eye(4), (len(heavy), 1, 1))
+        frames[:, :3, :3], frames[:, :3, 3] = poses[heavy, :3, :3] @ axes, centers[heavy]
+        overlay.boxes(frames, halves, INERTIA)
 
     def _world(self, poses: np.ndarray) -> np.ndarray:
         """Shape frames to the world [shape_count, 4, 4]."""

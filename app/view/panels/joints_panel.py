@@ -7,6 +7,7 @@ import math
 from imgui_bundle import imgui
 
 from app.commands import SetElements
+from app.session import Session
 from app.view.application import Application
 from app.view.panels.fields import begin_rows, edit_number, gesture, label, slide
 from sim import JOINT_MODE_FORCE
@@ -60,6 +61,33 @@ class JointsPanel:
                     imgui.pop_id()
                 imgui.end_table()
             imgui.pop_id()
+        self._actuators(session)
+
+    def _actuators(self, session: Session) -> None:
+        """Controls of the actuators that are not drives of an axis."""
+        model = session.model
+        if not model.actuator_count or session.control.ctrl is None:
+            return
+        if not imgui.collapsing_header("Actuators", imgui.TreeNodeFlags_.default_open) or not begin_rows("actuators"):
+            return
+        controls, ranges = session.control.ctrl.numpy(), model.actuator_ctrl_range.numpy().reshape(-1, 2)
+        for index, name in enumerate(model.actuator_name):
+            if self._words.lower() not in str(name).lower():
+                continue
+            low, high = (float(x) for x in ranges[index])
+            bounded = max(abs(low), abs(high)) <= FARTHEST
+            if not bounded:
+                low, high = -1.0, 1.0
+            imgui.push_id(f"actuator {index}")
+            label(str(name).rsplit("/", 1)[-1], "what the actuator is told; Ctrl+click types")
+            changed, new = slide(
+                "##ctrl", float(controls[index]), low, high, "%.3f", beyond=None if bounded else FARTHEST
+            )
+            drag = gesture()
+            if changed:
+                self._app.do(SetElements("ctrl", (index,), new, owner="control"), drag)
+            imgui.pop_id()
+        imgui.end_table()
 
     def _axis(self, axis: int, coordinate: int, position: float, velocity: float) -> None:
         app, session = self._app, self._app.session

@@ -148,6 +148,28 @@ def test_a_drive_target_moves_the_joint_and_is_undone(desk):
     assert float(desk.app.session.control.joint_act.numpy()[1]) == 0.0
 
 
+MOTOR = """<mujoco><option gravity="0 0 0"/><worldbody><body><joint name="hinge" type="hinge" axis="0 1 0"/>
+<geom type="capsule" fromto="0 0 0 0 0 -0.5" size="0.04"/></body></worldbody>
+<actuator><motor name="muscle" joint="hinge" gear="3" ctrllimited="true" ctrlrange="-1 1"/></actuator></mujoco>"""
+
+
+def test_the_control_of_an_actuator_is_a_slider(desk, tmp_path):
+    path = tmp_path / "motor.xml"
+    path.write_text(MOTOR)
+    desk.open(path)
+    assert desk.app.session.model.actuator_count == 1
+    desk.click(*tab(desk, "Joints"))
+    x, y = desk.middle("##ctrl")
+    desk.drag((x, y), (x + 30, y))
+    desk.app.runner.drain()
+    assert 0.1 < float(desk.app.session.control.ctrl.numpy()[0]) <= 1.0
+    desk.simulate(30)
+    assert float(desk.app.frame.rows("joint_q")[0]) > 0.05
+    desk.key("ctrl+z")
+    desk.app.runner.drain()
+    assert float(desk.app.session.control.ctrl.numpy()[0]) == 0.0
+
+
 def test_the_frame_shown_becomes_the_initial_state(desk, tmp_path):
     desk.open(write_ball(tmp_path))
     desk.simulate(12)
