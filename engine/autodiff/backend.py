@@ -66,6 +66,9 @@ class Backend(Protocol):
     def write(self, target: np.ndarray, values: Any) -> None:
         """Sets memory from host values that broadcast to its shape."""
 
+    def write_float(self, address: int, value: float) -> None:
+        """Sets the float32 at an address."""
+
     def read(self, source: np.ndarray) -> np.ndarray:
         """The contents as host values (shared where memory is the host's own)."""
 
@@ -153,6 +156,13 @@ class HostBackend:
             target[...] = values
         elif target.size:
             strided().copy_strided(self.device, target, np.asarray(values, target.dtype))
+
+    def write_float(self, address: int, value: float) -> None:
+        place = ctypes.c_float.from_address(address)
+        if recording() is None:
+            place.value = value
+        else:
+            self.write(np.ctypeslib.as_array(ctypes.pointer(place), (1,)), value)
 
     def read(self, source: np.ndarray) -> np.ndarray:
         return source

@@ -133,10 +133,11 @@ class LaunchRecord:
                 f"kernel '{self.name}' read a spatial structure (mesh, grid, hierarchy) that was changed since, where the "
                 "tape did not see it: call backward() before, or change it inside the tape"
             )
-        with contextlib.ExitStack() as stack:
+        alone = tape.prefers_one_thread(self.memory.backend)
+        with contextlib.ExitStack() if self.hidden else contextlib.nullcontext() as stack:
             for r in self.hidden:
                 stack.enter_context(r.restored(tape))
-            tape.run_backward(self, *self.backward_plan(tuple(arriving), tape.prefers_one_thread(self.memory.backend)))
+            tape.run_backward(self, *self.backward_plan(tuple(arriving), alone))
 
     def backward_addresses(
         self, shadowed: tuple[int, ...], adjoint: Adjoint, whole: list[int], layer: Layer

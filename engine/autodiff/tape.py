@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import brain_float, config, taping
+from engine import types as T
 from engine.arrays import array
 from engine.autodiff.backend import Backend
 from engine.autodiff.buffers import Buffer, Buffers, is_brain, set_values
@@ -247,7 +248,10 @@ class Tape:
                 buffer.begin_gradient()
             for a, value in seeds.items():
                 buffer = self._buffers.of(a)
-                set_values(a, buffer.backend, buffer.gradient_of(a), value)
+                if a.dtype is T.float32 and a.size == 1 and isinstance(value, float):  # a loss, as a rule
+                    buffer.backend.write_float(buffer.gradient_address(a.ptr), value)
+                else:
+                    set_values(a, buffer.backend, buffer.gradient_of(a), value)
             for record in reversed(self._records):
                 for buffer in record.changed:
                     buffer.retain()

@@ -5,6 +5,7 @@ So nothing here waits for the device, and a backward pass can be captured into a
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +72,10 @@ class CudaBackend:
             kept = self.device.memory.allocate(host.nbytes, False).view(host.dtype).reshape(host.shape)
             self.device.memory.upload(kept, host)
             self.device.memory.copy(target, kept, self.device)
+
+    def write_float(self, address: int, value: float) -> None:
+        bits = int.from_bytes(struct.pack("<f", value), "little")
+        self.device.call("cuMemsetD32Async", address, bits, 1, self.device.stream.cuda_stream)
 
     def read(self, source: DeviceData) -> np.ndarray:
         return self.device.memory.read(source)
