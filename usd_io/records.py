@@ -181,6 +181,8 @@ class JointAxisRecord:
     limit_stiffness: float | None = None
     """[N/m or N m/rad]; None = stiff enough for what hangs on the joint."""
     limit_damping: float | None = None
+    limit_rates: tuple[float, float] | None = None
+    """Stiffness [1/s^2] and damping [1/s] of the limits per unit of the mass or inertia that the axis carries."""
     position: float = 0.0
     """Where it starts."""
     velocity: float = 0.0

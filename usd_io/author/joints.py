@@ -142,6 +142,10 @@ def _passive(prim: Usd.Prim, record: JointAxisRecord | JointRecord, name: str, s
     """What UsdPhysics has no attribute for, under our own names, SI and per radian."""
     values = {field: getattr(record, field) for field in PASSIVE}
     values["springRef"] = sign * getattr(record, "spring_ref", 0.0)
+    rates = getattr(record, "limit_rates", None)
+    if rates is not None:
+        attribute = prim.CreateAttribute(f"simrun:{name}:limitRates", Sdf.ValueTypeNames.Double2)
+        attribute.Set(Gf.Vec2d(*rates))
     for field, value in values.items():
         if value:
             prim.CreateAttribute(f"simrun:{name}:{field}", Sdf.ValueTypeNames.Float).Set(value)

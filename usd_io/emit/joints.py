@@ -163,8 +163,9 @@ def _axis(axis: JointAxisRecord, load: float) -> sim.JointAxis:
     drive = axis.drive
     driven = drive is not None and (drive.stiffness > 0.0 or drive.damping > 0.0 or not drive.force)
     scale = load if drive is not None and drive.acceleration else 1.0
-    ke = load / LIMIT_TIME**2 if axis.limit_stiffness is None else axis.limit_stiffness
-    kd = 2.0 * load / LIMIT_TIME if axis.limit_damping is None else axis.limit_damping
+    stiffness, damping = axis.limit_rates or (1.0 / LIMIT_TIME**2, 2.0 / LIMIT_TIME)
+    ke = load * stiffness if axis.limit_stiffness is None else axis.limit_stiffness
+    kd = load * damping if axis.limit_damping is None else axis.limit_damping
     return sim.JointAxis(
         axis.axis,
         -np.inf if axis.lower is None else axis.lower,

@@ -12,7 +12,6 @@ MARGIN = "margins are not used: contacts push where surfaces touch, not before"
 IGNORED: dict[str, dict[str, str]] = {
     "body": {"gravcomp": "gravity compensation is not simulated"},
     "joint": {
-        "solreflimit": SOFTNESS,
         "solimplimit": SOFTNESS,
         "solreffriction": SOFTNESS,
         "solimpfriction": SOFTNESS,

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.geometry.rotation import IDENTITY_QUAT, rotate, transform_points
 from usd_io.errors import SceneError
+from usd_io.limit_rates import limit_rates
 from usd_io.mjcf.bodies import Joint
 from usd_io.records import JointAxisRecord
 from usd_io.xml.attributes import choice, direction, number, numbers
@@ -95,11 +96,13 @@ def read_axis(joint: Joint, kind: str) -> JointAxisRecord:
     limits = joint_range(joint)
     if limits is not None:
         lower, upper = (convert(v) - ref for v in limits)
+    softness = numbers(element, "solreflimit", count=(1, 2), source=values)
     return JointAxisRecord(
         kind="angular" if angular else "linear",
         axis=rotate(joint.X_bf[3:], axis),
         lower=lower,
         upper=upper,
+        limit_rates=None if softness is None or limits is None else limit_rates(softness),
         damping=number(element, "damping", 0.0, low=0.0, source=values),
         stiffness=number(element, "stiffness", 0.0, low=0.0, source=values),
         spring_ref=convert(number(element, "springref", 0.0, source=values)) - ref,

@@ -18,7 +18,7 @@ from usd_io.mjcf.contacts import read_contacts
 from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.equalities import Known, read_equalities
 from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
-from usd_io.mjcf.ignored import name_ignored
+from usd_io.mjcf.ignored import SOFTNESS, name_ignored
 from usd_io.mjcf.inertia import body_mass, check_moving
 from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, group_joints, joint_range
 from usd_io.mjcf.keyframes import apply_key, find_key
@@ -185,6 +185,8 @@ class MjcfReading:
             if group.kind == "ball":
                 limits = joint_range(joint)
                 record.angle_limit = None if limits is None else float(joint.document.compiler.angle(limits[1]))
+                if limits is not None and "solreflimit" in joint.values:
+                    self.warn(joint.element, SOFTNESS)
         for i, (joint, axis) in enumerate(zip(group.joints, group.axes, strict=False)):
             convert = joint.document.compiler.angle if axis.kind == "angular" else float
             ref = self._refs[path, i] = convert(number(joint.element, "ref", 0.0, source=joint.values))

@@ -12,12 +12,13 @@ import numpy as np
 from pxr import Usd
 
 from sim.geometry.rotation import rotation_matrix
+from usd_io.limit_rates import limit_rates
 from usd_io.read.equalities import read_equalities
 from usd_io.read.frames import matrix_from_quaternion, split_rotation, transform7
 from usd_io.read.placement import Placement
 from usd_io.read.reading import Reading
 from usd_io.read.traversal import PhysicsPrims, owner_path
-from usd_io.read.values import boolean, quaternion, scalar, token, unbounded, vector
+from usd_io.read.values import array, boolean, quaternion, scalar, token, unbounded, vector
 from usd_io.records import DriveRecord, EqualityRecord, JointAxisRecord, JointRecord
 
 DEGREES = 180.0 / np.pi
@@ -172,8 +173,17 @@ class JointReader:
             value = scalar(reading, prim, f"physxLimit:{dof}:{suffix}", low=0.0)
             if value:
                 setattr(record, field, value * gain)
+        record.limit_rates = self._limit_rates(prim, dof)
         self._fill(prim, record, dof, angular=kind == "angular")
         return record
+
+    def _limit_rates(self, prim: Usd.Prim, dof: str) -> tuple[float, float] | None:
+        """How stiff limits are for what they carry, as we write it or as MuJoCo does."""
+        rates = vector(self._reading, prim, f"simrun:{dof}:limitRates", 2)
+        if rates is not None:
+            return float(rates[0]), float(rates[1])
+        softness = array(self._reading, prim, "mjc:solreflimit")
+        return None if softness is None or not len(softness) else limit_rates(softness)
 
     def _gain_unit(self, kind: str) -> float:
         """SI value of one force per position unit of the stage: per degree, or per stage length."""

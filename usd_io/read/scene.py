@@ -47,6 +47,10 @@ def read_stage(stage: Usd.Stage, *, source: str | None = None, allow_empty: bool
     with quiet_diagnostics():
         try:
             return _read(stage, source, allow_empty)
+        except UnicodeDecodeError as error:
+            raise SceneError(
+                source, f"holds text that is not UTF-8 ({error})", expected="a sound file", next_step="export it again"
+            ) from None
         except Tf.ErrorException as error:
             raise SceneError(
                 source,

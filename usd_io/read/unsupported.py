@@ -33,7 +33,6 @@ _READ_IN_PART: dict[str, dict[str, str]] = {
     "NewtonArticulationRootAPI": {},
     "MjcEqualityJointAPI": {"mjc:solref": _SOFTNESS, "mjc:solimp": _SOFTNESS},
     "MjcJointAPI": {
-        "mjc:solreflimit": _SOFTNESS,
         "mjc:solimplimit": _SOFTNESS,
         "mjc:actuatorgravcomp": "gravity compensation is not simulated",
     },

@@ -98,7 +98,7 @@ def test_the_motion_is_the_same(both):
     start = {b.path: transform_points(b.X_wb, b.com + 0.1) for b in both[0][0].bodies}
     moved = max(np.abs(ends[0][p] - start[p]).max() for p in start)
     assert moved > 1e-5
-    assert max(np.abs(ends[0][p] - ends[1][p]).max() for p in start) < 1e-5 * moved + 1e-6
+    assert max(np.abs(ends[0][p] - ends[1][p]).max() for p in start) < 1e-4 * moved + 1e-6
 
 
 def test_colliders_are_the_same_to_the_last_digit_of_single_precision(both):

@@ -64,3 +64,20 @@ def test_a_broken_table_of_contents_is_named(crate, change, said):
     path.write_bytes(data)
     with pytest.raises(SceneError, match=said):
         read_usd(path)
+
+
+@pytest.mark.parametrize("where", ["a sublayer", "a type"])
+def test_text_that_is_no_utf_8_is_named(tmp_path, where):
+    layer = Sdf.Layer.CreateNew(str(tmp_path / "scene.usdc"))
+    prim = Sdf.PrimSpec(layer, "prim", Sdf.SpecifierDef, "Xform")
+    if where == "a type":
+        prim.typeName = "nowhere_to_be_found"
+    else:
+        layer.subLayerPaths.append("nowhere_to_be_found.usda")
+    layer.Save()
+    data = (tmp_path / "scene.usdc").read_bytes()
+    assert data.count(b"nowhere_to") == 1
+    path = tmp_path / "broken.usdc"
+    path.write_bytes(data.replace(b"nowhere_to", b"nowhere\xd6to"))
+    with pytest.raises(SceneError, match=r"broken\.usdc: holds text that is not UTF-8"):
+        read_usd(path)

@@ -170,7 +170,7 @@ def test_prims_that_take_no_part_cost_few_calls(tmp_path):
     ("api", "line", "said"),
     [
         ("MjcJointAPI", "", None),
-        ("MjcJointAPI", "double[] mjc:solreflimit = [0.1, 1]", "mjc:solreflimit: the softness"),
+        ("MjcJointAPI", "double[] mjc:solimplimit = [0.9, 0.95]", "mjc:solimplimit: the softness"),
         ("PhysxMimicJointAPI:rotX", "", None),
         ("NewtonMimicAPI", "", None),
         ("PhysxJointAPI", "float physxJoint:maxJointVelocity = 3", "largest speed"),
