@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from usd_io.mjcf.joints import AxisPlace
 from usd_io.records import ActuatorRecord, DriveRecord
 from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
+
+UNEVEN = "an uneven force range is simulated as the larger of its ends, either way"
 
 
 @dataclass
@@ -37,6 +39,7 @@ class _Sum:
     """What all actuators of one axis come to, in terms of the joint."""
 
     place: AxisPlace
+    count: int = 0
     force: float = 0.0
     stiffness: float = 0.0
     damping: float = 0.0
@@ -95,6 +98,7 @@ class ActuatorReader:
         control = control if limits is None else float(np.clip(control, *limits))
         stiffness, damping = -law.by_length * gear * gear, -law.by_velocity * gear * gear
         total = self._sums.setdefault((place.joint, place.index), _Sum(place))
+        total.count += 1
         total.force += (law.gain * control + law.bias) * gear
         total.stiffness += stiffness
         total.damping += damping
@@ -103,7 +107,7 @@ class ActuatorReader:
         limits = _range(element, values, "force")
         if limits is not None:
             if limits[0] != -limits[1]:
-                self._warn(element, "an uneven force range is simulated as the larger of its ends, either way")
+                self._warn(element, UNEVEN)
             total.limits.append(max(abs(limits[0]), abs(limits[1])) * abs(gear))
 
     def finish(self, loads: Callable[[], dict[str, list[float]]]) -> None:
@@ -122,6 +126,31 @@ class ActuatorReader:
                 max_force=sum(total.limits) if total.limits else None,
             )
             axis.drive = drive
+        self._limit_joints()
+
+    def _limit_joints(self) -> None:
+        """Holds actuators within what their joint allows all of them together: exact where there is one."""
+        on_axis: dict[tuple[str, int], list[ActuatorRecord]] = {}
+        for record in self.records:
+            on_axis.setdefault(record.axis, []).append(record)
+        for place in self._axes.values():
+            at, limits = (place.joint, place.index), place.force_range
+            records, drive = on_axis.get(at, []), place.axis.drive
+            if limits is None or not (records or drive):
+                continue
+            if len(records) + (drive is not None) > 1 or (drive is not None and self._sums[at].count > 1):
+                self._warn(place.element, "the force range of several actuators of a joint together is not applied")
+            elif drive is not None:
+                if limits[0] != -limits[1]:
+                    self._warn(place.element, UNEVEN)
+                most = max(abs(limits[0]), abs(limits[1]))
+                place.axis.drive = replace(
+                    drive, max_force=min(most, np.inf if drive.max_force is None else drive.max_force)
+                )
+            elif records[0].gear != 0.0:
+                own = records[0].force_range or (-np.inf, np.inf)
+                low, high = sorted(end / records[0].gear for end in limits)
+                records[0].force_range = (min(max(low, own[0]), own[1]), max(min(high, own[1]), own[0]))
 
 
 def _record(path: str, place: AxisPlace, element: Element, values, law: Law, control: float) -> ActuatorRecord:

@@ -17,7 +17,6 @@ IGNORED: dict[str, dict[str, str]] = {
         "solimpfriction": SOFTNESS,
         "margin": "margins of joint limits are not used: limits push where they are reached",
         "springdamper": "springs given by time and damping ratio are not simulated; give stiffness and damping",
-        "actuatorfrcrange": "the force range of all actuators of a joint is not applied",
         "actuatorgravcomp": "gravity compensation is not simulated",
     },
     "geom": {

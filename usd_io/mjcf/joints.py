@@ -12,6 +12,7 @@ from usd_io.limit_rates import limit_rates
 from usd_io.mjcf.bodies import Joint
 from usd_io.records import JointAxisRecord
 from usd_io.xml.attributes import choice, direction, number, numbers
+from usd_io.xml.element import Element
 
 TYPES = ("free", "ball", "slide", "hinge")
 SAME_PLACE = 1e-9
@@ -44,12 +45,16 @@ class AxisPlace:
         ref: Its position in the file's own count where the bodies are drawn [m or rad].
         joint: Path of its joint record.
         index: Its number among that record's axes.
+        element: Where it was read.
+        force_range: Range of the force that all its actuators together may give [N or N m].
     """
 
     axis: JointAxisRecord
     ref: float
     joint: str
     index: int
+    element: Element
+    force_range: tuple[float, float] | None = None
 
 
 def group_joints(joints: list[Joint]) -> list[JointGroup]:
@@ -110,6 +115,13 @@ def read_axis(joint: Joint, kind: str) -> JointAxisRecord:
         armature=number(element, "armature", 0.0, low=0.0, source=values),
         name=joint.name,
     )
+
+
+def force_range(joint: Joint) -> tuple[float, float] | None:
+    """Range of the force of all actuators of a joint, None for any."""
+    limits = numbers(joint.element, "actuatorfrcrange", count=2, source=joint.values)
+    said = choice(joint.element, "actuatorfrclimited", ("true", "false", "auto"), "auto", source=joint.values)
+    return None if limits is None or said == "false" or limits[0] >= limits[1] else (float(limits[0]), float(limits[1]))
 
 
 def joint_range(joint: Joint) -> np.ndarray | None:

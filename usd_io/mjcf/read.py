@@ -20,7 +20,7 @@ from usd_io.mjcf.equalities import Known, read_equalities
 from usd_io.mjcf.geoms import LAST_VISIBLE_GROUP, Geom, GeomReader
 from usd_io.mjcf.ignored import SOFTNESS, name_ignored
 from usd_io.mjcf.inertia import body_mass, check_moving
-from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, group_joints, joint_range
+from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, force_range, group_joints, joint_range
 from usd_io.mjcf.keyframes import apply_key, find_key
 from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options, switch_off
@@ -191,7 +191,7 @@ class MjcfReading:
             convert = joint.document.compiler.angle if axis.kind == "angular" else float
             ref = self._refs[path, i] = convert(number(joint.element, "ref", 0.0, source=joint.values))
             if joint.name:
-                self._axes[joint.name] = AxisPlace(axis, ref, path, i)
+                self._axes[joint.name] = AxisPlace(axis, ref, path, i, joint.element, force_range(joint))
         self.record.joints.append(record)
 
     def _add_contents(self, body: Body) -> None:
