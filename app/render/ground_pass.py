@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import moderngl
 import numpy as np
 
@@ -69,17 +71,46 @@ class GroundPass:
         # A floor that is there has depths, so that things darken it where they stand; a grid alone has none.
         above = float(np.dot(camera.eye, scene.up)) > height
         target.depth_mask = floor > 0.0 and above
-        # Nine parts with corners in common, so that there are no cracks between them.
-        edges = [np.array([-1.0, low[k], high[k], 1.0]) for k in (0, 1)]
         bare = tuple(each for each in light_variant if not each.startswith("SHADOWS"))
-        for i, j in np.ndindex(3, 3):
-            part = (edges[0][i], edges[1][j], edges[0][i + 1], edges[1][j + 1])
-            if part[0] >= part[2] or part[1] >= part[3]:
-                continue
-            lit = light_variant if i == j == 1 else bare
-            program = self._programs.get("ground", "ground", *axes, *lit)
-            set_uniforms(program, part=tuple(map(float, part)), **uniforms)
+        strips = self._axis_strips(placement, camera, scene.up, extent) if axes and self._programs.lean else None
+        for part, is_shadowed, has_axis in _parts(low, high, strips):
+            variant = (*(axes if has_axis else ()), *(light_variant if is_shadowed else bare))
+            program = self._programs.get("ground", "ground", *variant)
+            set_uniforms(program, part=part, **uniforms)
             self._screen.draw(program)
+
+    @staticmethod
+    def _axis_strips(placement: Placement, camera: Camera, up: np.ndarray, extent: float) -> np.ndarray:
+        """Lower and upper bounds [2, 2], -1 .. 1, of the strips along both axes that their lines lie in."""
+        bounds = placement.bounds
+        far = camera.distance + 2.0 * bounds.radius
+        half = 24.0 * camera.pixel_size(far, 800) / extent
+        u = np.roll(up, 1)
+        middle = -(np.stack([u, np.cross(up, u)]) @ bounds.center) / extent
+        return np.stack([middle - half, middle + half], axis=1)
+
+
+Part = tuple[tuple[float, float, float, float], bool, bool]
+"""Low and high corner of a part of the ground, whether shadows fall there, whether an axis crosses it."""
+
+
+def _parts(low: np.ndarray, high: np.ndarray, strips: np.ndarray | None) -> list[Part]:
+    """The ground cut where shadows end and, if strips are given, along the axes.
+
+    Every cut goes right through, so that parts have corners in common and no cracks between them.
+    """
+    cuts = []
+    for k in (0, 1):
+        wanted = [-1.0, float(low[k]), float(high[k]), 1.0, *([] if strips is None else strips[k].tolist())]
+        cuts.append(sorted({min(max(c, -1.0), 1.0) for c in wanted}))
+    out = []
+    for a, b in pairwise(cuts[0]):
+        for c, d in pairwise(cuts[1]):
+            middle = np.array([0.5 * (a + b), 0.5 * (c + d)])
+            shadowed = bool(((low < middle) & (middle < high)).all())
+            crossed = strips is None or bool(((strips[:, 0] < middle) & (middle < strips[:, 1])).any())
+            out.append(((a, c, b, d), shadowed, crossed))
+    return out
 
 
 def _shadow_reach(

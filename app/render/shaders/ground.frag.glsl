@@ -26,7 +26,12 @@ float line_at(vec2 q, vec2 width) {
 void main() {
     vec2 p = place;
     float fade = 1.0 - smoothstep(0.0625, 1.0, dot(from_center, from_center));
-    fade *= clamp(8.0 * abs(dot(towards_viewer(position), up.xyz)), 0.0, 1.0);
+    // Seen at less than seven degrees, lines are as thin as pixels.
+    if (eye.w > 0.5) {
+        vec3 way = eye.xyz - position;
+        float rise = dot(way, up.xyz);
+        fade *= min(64.0 * rise * rise / dot(way, way), 1.0);
+    }
     vec2 size = fwidth(p), q = p / cell, w = size * (1.2 / cell);
     float lines = max(0.45 * line_at(q, w), line_at(0.1 * q, 0.125 * w)) * line_opacity * fade;
     vec3 color = ink;
