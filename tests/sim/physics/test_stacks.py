@@ -65,6 +65,26 @@ def test_two_cards_lean_on_each_other(integrator, advance):
     np.testing.assert_allclose(q[:, :3], model.body_q.numpy()[:, :3], atol=0.02)
 
 
+def test_a_house_of_cards_stands_for_ten_seconds(integrator, advance):
+    """Two tents, a card across them, a third tent on top: seven cards, held by friction alone."""
+    builder = ModelBuilder()
+    angle, half, thick = np.radians(15.0), 0.2, 0.005
+    wide = 2.0 * (half * np.sin(angle) + thick * np.cos(angle))
+    high = 2.0 * (half * np.cos(angle) + thick * np.sin(angle))
+
+    def card(x, y, turn=0.0, hx=thick, hy=half):
+        body = builder.add_body(origin=upright(x, y, 0.0, turn))
+        builder.add_shape_box(body, hx=hx, hy=hy, hz=0.12, density=300.0, mu=0.6)
+
+    for x, y in ((-wide, 0.0), (wide, 0.0), (0.0, high + 2.0 * thick)):
+        for side in (-1.0, 1.0):
+            card(x + side * wide / 2, y + high / 2, side * angle)
+    card(0.0, high + thick, hx=1.5 * wide + 0.02, hy=thick)
+    model = builder.finalize()
+    q = advance(model, integrator, 9600, DT).body_q.numpy()
+    np.testing.assert_allclose(q[:, :3], model.body_q.numpy()[:, :3], atol=5e-3)
+
+
 @pytest.mark.parametrize("above", ["box", "cylinder", "hull", "ellipsoid", "sphere"])
 @pytest.mark.parametrize("below", ["box", "cylinder", "hull"])
 def test_solids_rest_on_each_other(integrator, advance, below, above):
