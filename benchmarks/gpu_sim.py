@@ -122,8 +122,8 @@ def frames(rows: list, wp) -> None:
     """The table of issue 4."""
     solvers = {
         "semi-implicit": lambda: sim.SemiImplicitIntegrator(),
-        "XPBD, simultaneous": lambda: sim.XPBDIntegrator(sweep="simultaneous"),
-        "XPBD, colored": lambda: sim.XPBDIntegrator(),
+        "XPBD": lambda: sim.XPBDIntegrator(),
+        "XPBD, colored": lambda: sim.XPBDIntegrator(sweep="colored"),
     }
     for size in ((64, 32), (512, 256)):
         for solver, make in solvers.items():

@@ -70,9 +70,9 @@ class StiffnessAtRest:
 
     def __init__(self, model):
         active = (model.particle_flags.numpy() & 1) != 0
-        self._w = model.particle_inv_mass.numpy().astype(np.float64) * active
-        self._x = model.particle_q.numpy().astype(np.float64)
-        self.elastic, self.damping = np.zeros_like(self._w), np.zeros_like(self._w)
+        self._w = model.particle_inv_mass.numpy() * active.astype(np.float32)
+        self._x = np.ascontiguousarray(model.particle_q.numpy().T)
+        self.elastic, self.damping = np.zeros(len(self._w)), np.zeros(len(self._w))
         for family, weights in (
             ("spring", self._springs), ("tri", self._triangles), ("edge", self._hinges), ("tet", self._tetrahedra)
         ):  # fmt: skip
@@ -98,15 +98,15 @@ class StiffnessAtRest:
         return model.spring_stiffness.numpy()[inside] * w, model.spring_damping.numpy()[inside] * w
 
     def _triangles(self, model, corners, inside):
-        poses, materials = model.tri_poses.numpy()[inside].astype(np.float64), model.tri_materials.numpy()[inside]
-        area = 0.5 / np.linalg.det(poses)
+        poses, materials = model.tri_poses.numpy()[inside], model.tri_materials.numpy()[inside]
+        area = 0.5 / (poses[:, 0, 0] * poses[:, 1, 1] - poses[:, 0, 1] * poses[:, 1, 0])
         ke, ka, kd = (materials[:, :3] * area[:, None]).T
         B = self._spread(corners, poses)
         even = B[:, 0, 0] + B[:, 1, 1]  # as in `triangle_impulse`, with C = 1
         return (ka + 2.0 * ke) * even, 2.5 * kd * even
 
     def _tetrahedra(self, model, corners, inside):
-        poses, materials = model.tet_poses.numpy()[inside].astype(np.float64), model.tet_materials.numpy()[inside]
+        poses, materials = model.tet_poses.numpy()[inside], model.tet_materials.numpy()[inside]
         volume = 1.0 / (6.0 * np.linalg.det(poses))
         mu, lame, damp = (materials[:, :3] * volume[:, None]).T
         trace = np.trace(self._spread(corners, poses), axis1=1, axis2=2)
@@ -117,22 +117,32 @@ class StiffnessAtRest:
     def _spread(self, corners, poses):
         """Sum of w b b^T over the corners, b being their rows of the inverse rest shape."""
         rows = np.concatenate([-poses.sum(axis=1, keepdims=True), poses], axis=1)
-        return np.einsum("ec,eci,ecj->eij", self._w[corners], rows, rows)
+        return np.matmul((rows * self._w[corners][:, :, None]).transpose(0, 2, 1), rows)
 
     def _hinges(self, model, corners, inside):
-        xi, xj, xk, xl = np.moveaxis(self._x[corners], 1, 0)
+        xi, xj, xk, xl = (self._x[:, corner] for corner in corners.T)
         e = xl - xk
-        n1, n2 = np.cross(xk - xi, xl - xi), np.cross(xl - xj, xk - xj)
-        length = np.sqrt((e * e).sum(axis=1))
-        u1, u2 = (n / np.maximum((n * n).sum(axis=1), 1e-36)[:, None] for n in (n1, n2))
-
-        def along(a):
-            return ((a * e).sum(axis=1) / np.maximum(length, 1e-18))[:, None]
-
-        gradients = np.stack(
-            [u1 * length[:, None], u2 * length[:, None], u1 * along(xi - xl) + u2 * along(xj - xl),
-             u1 * along(xk - xi) + u2 * along(xk - xj)], axis=1,
-        )  # fmt: skip
-        w = (self._w[corners] * (gradients**2).sum(axis=2)).sum(axis=1) * model.edge_rest_length.numpy()[inside]
+        n1, n2 = _cross(xk - xi, xl - xi), _cross(xl - xj, xk - xj)
+        length = np.sqrt(_dot(e, e))
+        # the normals over their squares are orthogonal to e, so squares of the ends' gradients need their product only
+        u11, u22 = (1.0 / np.maximum(_dot(n, n), 1e-36) for n in (n1, n2))
+        u12 = _dot(n1, n2) * u11 * u22
+        along = 1.0 / np.maximum(length, 1e-18)
+        ends = [
+            (_dot(xi - xl, e) * along, _dot(xj - xl, e) * along),
+            (_dot(xk - xi, e) * along, _dot(xk - xj, e) * along),
+        ]
+        squares = [length**2 * u11, length**2 * u22]
+        squares += [a * a * u11 + b * b * u22 + 2.0 * a * b * u12 for a, b in ends]
+        w = sum(self._w[corner] * square for corner, square in zip(corners.T, squares))
+        w = w * model.edge_rest_length.numpy()[inside]
         properties = model.edge_bending_properties.numpy()[inside]
         return properties[:, 0] * w, properties[:, 1] * w
+
+
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a, b):
+    return np.stack([a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]])
