@@ -106,9 +106,9 @@ class OverlayMaker:
         overlay.points(points, CONTACT, size=6.0, through=True)
         size = np.linalg.norm(forces, axis=1)
         pressed = size > 1e-9
-        if pressed.any():  # the weight of an average body is as long as a tenth of the scene
+        if pressed.any():  # the weight of an average body is as long as a twentieth of the scene
             weight = self._gravity * float(self._mass[self._mass > 0].mean()) if self.body_count else size.max()
-            length = np.minimum(0.1 * self._size * size[pressed] / max(weight, 1e-12), 0.5 * self._size)
+            length = np.minimum(0.05 * self._size * size[pressed] / max(weight, 1e-12), 0.2 * self._size)
             overlay.arrows(points[pressed], forces[pressed] * (length / size[pressed])[:, None], FORCE, through=True)
         if (~pressed).any():
             overlay.arrows(points[~pressed], 0.03 * self._size * normals[~pressed], CONTACT, through=True)

@@ -63,6 +63,13 @@ class Studio:
         self.window.layout.wanted += titles
         self.live(0.3)
 
+    def plot(self, *names: str) -> None:
+        """Plot more quantities."""
+        panel = next(panel for panel, _ in self.window.layout.panels if panel.title == "Plots")
+        self.front("Plots")
+        panel.add([quantity for quantity in panel.known if quantity.name in names])
+        self.app.runner.drain()
+
     def save(self, name: str) -> None:
         """Take the picture."""
         self.live(0.4)
@@ -81,6 +88,7 @@ def main() -> None:
 
     studio.open("scenes/cloth_over_sphere.usda", frames=70)
     app.selection.set("/World/Cloth")
+    studio.plot("elastic energy")
     studio.front("Plots")
     studio.save("cloth")
 
@@ -91,7 +99,7 @@ def main() -> None:
     studio.open("scenes/rigid_pile.usda")
     app.toggles.contacts = True
     app.tick(0.0)
-    studio.simulate(90)
+    studio.simulate(260)
     app.toggles.shapes = app.toggles.mass_centers = True
     app.camera.zoom(0.5)
     studio.front("View", "Profiler")
@@ -116,6 +124,8 @@ def main() -> None:
     app.selection.set("/pendulum/lower")
     app.runner.post(lambda session: session.place_joint(1, 0.9))
     app.runner.drain()
+    studio.simulate(150)
+    studio.plot("joint drive energy", "mechanical energy")
     studio.front("Joints", "Plots")
     studio.save("joints")
 

@@ -33,11 +33,11 @@ def draw_menu(app: Application, layout: PanelLayout) -> None:
         title = f"reading {app.runner.loading.name} ..."
     imgui.text_disabled(f"   {title}")
     if app.runner.recording_path is not None:
-        imgui.text_colored(COLORS["error"], f"   recording {app.runner.recording_path.name}")
+        imgui.text_colored(COLORS[app.preferences.theme]["error"], f"   recording {app.runner.recording_path.name}")
     if isinstance(app.film, HistoryFilm):
         imgui.progress_bar(app.film.share, imgui.ImVec2(160, 0), app.film.path.name)
     elif app.film is not None:
-        imgui.text_colored(COLORS["error"], f"   filming {app.film.path.name}")
+        imgui.text_colored(COLORS[app.preferences.theme]["error"], f"   filming {app.film.path.name}")
     imgui.end_main_menu_bar()
 
 
@@ -166,7 +166,7 @@ class TimeBar:
         entry = self._app.log.notice()
         if entry is None:
             return
-        color = COLORS[entry.level]
+        color = COLORS[self._app.preferences.theme][entry.level]
         text = f"<{entry.path}> {entry.message}" if entry.path else entry.message
         if color is None:
             imgui.text_disabled(text)

@@ -9,10 +9,18 @@ from imgui_bundle import imgui
 from app.view.application import Application
 from app.view.log import LEVELS
 
+#: colours of levels by theme; None for that of any text
 COLORS = {
-    "info": None,
-    "warning": imgui.ImVec4(0.95, 0.7, 0.2, 1.0),
-    "error": imgui.ImVec4(0.98, 0.4, 0.35, 1.0),
+    "dark": {
+        "info": None,
+        "warning": imgui.ImVec4(0.95, 0.7, 0.2, 1.0),
+        "error": imgui.ImVec4(0.98, 0.4, 0.35, 1.0),
+    },
+    "light": {
+        "info": None,
+        "warning": imgui.ImVec4(0.62, 0.38, 0.0, 1.0),
+        "error": imgui.ImVec4(0.78, 0.1, 0.08, 1.0),
+    },
 }
 
 
@@ -42,7 +50,7 @@ class LogPanel:
         entries = [entry for entry in lines if entry.level in self._shown]
         if imgui.begin_child("lines"):
             for place, entry in enumerate(entries):
-                color = COLORS[entry.level]
+                color = COLORS[self._app.preferences.theme][entry.level]
                 if color is not None:
                     imgui.push_style_color(imgui.Col_.text, color)
                 stamp = time.strftime("%H:%M:%S", time.localtime(entry.when))

@@ -7,7 +7,8 @@ from imgui_bundle import imgui
 from app.view.application import Application
 from app.view.scene_view import PrimNode, matching
 
-SIMULATED = imgui.ImVec4(0.93, 0.62, 0.25, 1.0)
+#: colour of prims that are simulated, by theme
+SIMULATED = {"dark": imgui.ImVec4(0.93, 0.62, 0.25, 1.0), "light": imgui.ImVec4(0.68, 0.33, 0.0, 1.0)}
 
 
 class StagePanel:
@@ -97,7 +98,7 @@ class StagePanel:
         imgui.set_next_item_open(is_open)
         colored = node.path in self._simulated
         if colored:
-            imgui.push_style_color(imgui.Col_.text, SIMULATED)
+            imgui.push_style_color(imgui.Col_.text, SIMULATED[self._app.preferences.theme])
         now_open = imgui.tree_node_ex(node.name, flags)
         if colored:
             imgui.pop_style_color()
