@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.render.options import DrawOptions
 from app.settings import RunOptions
 from tests.app.conftest import ROOT
 
@@ -235,8 +236,9 @@ class Desk:
         app.panels_shown, app.play_when_loaded, app.runner.speed = True, False, 1.0
         for name in vars(app.toggles):
             setattr(app.toggles, name, False)
-        app.draw.shading, app.draw.grid, app.draw.shadows = "shaded", True, True
-        app.timeline.speed = 1.0
+        for name, value in DrawOptions(background="dark").as_dict().items():
+            setattr(app.draw, name, value)
+        app.preferences.pull_strength = app.timeline.speed = app.preferences.text_scale = 1.0
         app.log.clear()
         app.preferences.hidden_panels.clear()
         app.preferences.recent.clear()

@@ -90,7 +90,7 @@ def test_nonsense_in_every_number_is_survived_and_taken_back(desk, tmp_path, typ
 
     header = imgui.collapsing_header
     monkeypatch.setattr(imgui, "collapsing_header", lambda label, flags=0: header(label, flags) or label == "Contact")
-    desk.window.set_size(640, 420)  # small pictures are soon drawn
+    desk.window.set_size(560, 790)  # small pictures are soon drawn; high ones show every field
     desk.run(0.2)
     open_kind(desk, tmp_path, kind)
     desk.simulate(2)
