@@ -79,7 +79,7 @@ def cloth(count: int):
     """The seed cloth over its ball: semi-implicit, 32 steps a frame."""
     from gpu_sim import cloth as seed_cloth
 
-    width = max(4, 2 * round((count / 2) ** 0.5))
+    width = max(4, 2 * round((count / 4) ** 0.5))
     model = seed_cloth(en, sim, width, width // 2)
     start = model.particle_q.numpy().reshape(-1, 3)
     triangles = model.tri_indices.numpy().reshape(-1, 3)
