@@ -53,8 +53,9 @@ class GroundPass:
         # Lines every power of ten that is about a twelfth of the distance looked over.
         cell = 10.0 ** np.floor(np.log10(max(0.6 * camera.distance, 1e-6)))
         axes = ("WITH_AXES",) if options.grid and not grounds else ()
-        ink = np.array([0.75, 0.78, 0.82]) if dark and not grounds else np.array([0.18, 0.2, 0.24])
-        lines = (0.20 if dark and not grounds else 0.28) if options.grid else 0.0
+        light = float(tint.mean()) < 0.4 if grounds else dark
+        ink = np.array([0.75, 0.78, 0.82]) if light else np.array([0.18, 0.2, 0.24])
+        lines = (0.20 if light else 0.28) if options.grid else 0.0
         extent = REACH * bounds.radius
         casters = [_shadow_reach(placement, toward, scene.up, height, extent) for toward in rig.casters]
         low, high = (pick([reach[k] for reach in casters], axis=0) for k, pick in enumerate((np.min, np.max)))

@@ -125,3 +125,16 @@ def test_shaping_is_read():
     spot, bulb = scene.lights
     assert np.degrees(spot.cone) == pytest.approx(25) and spot.cone_softness == pytest.approx(0.4)
     assert bulb.cone >= 0.5 * np.pi
+
+
+@pytest.mark.parametrize("shade", [0.02, 0.8])
+def test_grid_lines_show_on_dark_and_on_light_floors(renderer, above, plain, shade):
+    floor = still("/floor", box(1.0), ground=True, color=(shade, shade, shade, 1.0))
+    scene = RenderScene(meshes=[still("/block", box(0.15), (0, 0.6, 0)), floor], ground_height=0.0)
+    plain.grid = True
+    lined = brightness(renderer, scene, above, plain)
+    plain.grid = False
+    bare = brightness(renderer, scene, above, plain)
+    difference = (lined - bare)[:60]
+    assert np.abs(difference).max() > 8
+    assert (difference.sum() > 0) == (shade < 0.5)
