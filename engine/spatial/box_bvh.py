@@ -23,6 +23,7 @@ from engine.spatial.bvh_layout import (
     PRIMITIVE_COUNT,
 )
 from engine.spatial.descriptor import take_descriptor
+from engine.spatial.fit_at_once import arrivals, fit, fit_boxes_at_once
 from engine.spatial.forest import build_forest, checked_groups
 from engine.spatial.packed_order import PackedOrder, PackedTree
 from engine.taping import structures
@@ -227,6 +228,7 @@ class Bvh:
         self._describe()
 
     def _describe(self) -> None:
+        self._arrived = arrivals(self._parents.shape[0], self.device)
         arrays = {NODES: self._nodes.ptr, LEAVES: self._leaves.ptr, PARENTS: self._parents.ptr}
         self._descriptor.update({**arrays, PRIMITIVE_COUNT: self.lowers.shape[0]})
 
@@ -237,6 +239,8 @@ class Bvh:
         """
         structures.changed(self)
         en.launch(fill_leaves, self._numbers.shape, [self.lowers, self.uppers, self._numbers], [self._leaves])
+        if fit(fit_boxes_at_once, self._child, self._parents, self._leaves, self._nodes, self._arrived):
+            return
         starts = self._level_starts
         for first, end in zip(starts[-2::-1], starts[:0:-1]):
             en.launch(fit_boxes, (end - first, LANES), [self._child, self._leaves, first], [self._nodes])

@@ -14,6 +14,7 @@ from engine.spatial import mesh_layout as layout
 from engine.spatial.box_bvh import checked_constructor
 from engine.spatial.bvh_layout import GROUP_COUNT, GROUPS, LEAVES, NODES, PARENTS
 from engine.spatial.descriptor import take_descriptor
+from engine.spatial.fit_at_once import arrivals, fit, fit_triangles
 from engine.spatial.forest import checked_groups
 from engine.spatial.mesh_features import CORNERS_AND_FACE
 from engine.spatial.mesh_parts import parts_from_host, parts_from_kernels
@@ -93,6 +94,7 @@ class Mesh:
         self._level_starts, self._roots = parts.level_starts, parts.roots
         self._child, self._nodes, self._parents = parts.child, parts.nodes, parts.parents
         self._packet_faces, self._packets = parts.packet_faces, parts.packets
+        self._arrived = arrivals(self._parents.shape[0], self.device)
         self._feature_ids, self._feature_starts, self._feature_items = parts.feature_ids, parts.starts, parts.items
         self._dipoles = None
         if self.support_winding_number:
@@ -176,7 +178,8 @@ class Mesh:
             inputs=[self.points, self.indices, self._packet_faces],
             outputs=[self._packets],
         )
-        self._fit_levels(fit_nodes, self._nodes)
+        if not fit(fit_triangles, self._child, self._parents, self._packets, self._nodes, self._arrived):
+            self._fit_levels(fit_nodes, self._nodes)
         if self._dipoles is not None:
             self._fit_levels(fit_dipoles, self._dipoles)
         en.launch(
