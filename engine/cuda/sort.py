@@ -54,9 +54,15 @@ extern "C" __global__ void __launch_bounds__(256) count_digits(const Args a) {
   for (int k = threadIdx.x; k < a.passes * DIGITS; k += 256) counts[k] = 0;
   __syncthreads();
   const i64 first = blockIdx.x * 256ll + threadIdx.x, step = gridDim.x * 256ll;
-  for (i64 i = first; i < a.count; i += step) {
-    const Key key = KEY_AT(i);
-    for (int p = 0; p < a.passes; ++p) atomicAdd(&counts[p * DIGITS + digit_of(key, shift_of(a, p), mask_of(a, p))], 1u);
+  for (i64 i = first; i < a.count; i += 4 * step) {
+    Key keys[4];
+    #pragma unroll
+    for (int k = 0; k < 4; ++k) if (i + k * step < a.count) keys[k] = KEY_AT(i + k * step);
+    for (int p = 0; p < a.passes; ++p) {
+      const int shift = shift_of(a, p), mask = mask_of(a, p);
+      #pragma unroll
+      for (int k = 0; k < 4; ++k) if (i + k * step < a.count) atomicAdd(&counts[p * DIGITS + digit_of(keys[k], shift, mask)], 1u);
+    }
   }
   for (i64 k = first; k < a.passes * a.tiles * DIGITS; k += step) a.status[k] = 0;
   __syncthreads();
