@@ -18,7 +18,7 @@ from engine.spatial.fit_at_once import arrivals, fit, fit_triangles
 from engine.spatial.forest import checked_groups
 from engine.spatial.mesh_features import CORNERS_AND_FACE
 from engine.spatial.mesh_parts import parts_from_host, parts_from_kernels
-from engine.spatial.mesh_refresh import fill_packets, first_wrong, fit_nodes, sum_feature_normals, weigh_faces
+from engine.spatial.mesh_refresh import ON_GPU, fill_packets, first_wrong, fit_nodes, sum_feature_normals, weigh_faces
 from engine.spatial.mesh_winding import fit_dipoles
 from engine.taping import structures
 
@@ -189,7 +189,7 @@ class Mesh:
             outputs=[self._face_normals, self._face_weights],
         )
         en.launch(
-            sum_feature_normals,
+            sum_feature_normals(ON_GPU if self.device.is_cuda else 1),
             dim=self._feature_normals.shape[0],
             inputs=[self._feature_starts, self._feature_items, self._face_normals, self._face_weights],
             outputs=[self._feature_normals],

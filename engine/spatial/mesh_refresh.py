@@ -6,6 +6,7 @@ atomics, and the same bits whatever the thread count.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import engine as en
@@ -128,30 +129,47 @@ def weigh_faces(
     weights[face, 3] = 1.0
 
 
-@en.kernel
-def sum_feature_normals(
-    starts: en.array(dtype=int),
-    items: en.array(dtype=int),
-    normals: en.array(dtype=en.vec3),
-    weights: en.array2d(dtype=float),
-    feature_normals: en.array(dtype=en.vec3),
-):
-    """Unit pseudonormal of every feature, zero where it cannot tell inside from outside."""
-    feature = en.tid()
-    total = en.vec3(0.0, 0.0, 0.0)
-    usable = True
-    before = -1
-    for k in range(starts[feature], starts[feature + 1]):
-        item = items[k]
-        # an edge that a face uses twice (a triangle folded onto itself) is met by that face once
-        if item != before:
-            face = item / CORNERS_AND_FACE
-            normal = normals[face]
-            total = total + normal * weights[face, item % CORNERS_AND_FACE]
-            # next to a face without area a piece of the sum is missing
-            usable = usable and en.dot(normal, normal) > 0.0
-        before = item
-    if not usable or en.length(total) < FLAT:
-        feature_normals[feature] = en.vec3(0.0, 0.0, 0.0)
-    else:
-        feature_normals[feature] = en.normalize(total)
+@functools.cache
+def sum_feature_normals(at_once: int) -> Any:
+    """The kernel for unit pseudonormals of features, zero where they cannot tell inside from outside.
+
+    `at_once` faces around a feature are fetched together and then added in order: a pole where hundreds meet would make one
+    thread of a GPU wait hundreds of times.
+    """
+
+    @en.kernel(module="engine.mesh_refresh")
+    def sum_normals(
+        starts: en.array(dtype=int),
+        items: en.array(dtype=int),
+        normals: en.array(dtype=en.vec3),
+        weights: en.array2d(dtype=float),
+        feature_normals: en.array(dtype=en.vec3),
+    ):
+        feature = en.tid()
+        total = en.vec3(0.0, 0.0, 0.0)
+        usable = True
+        before = -1
+        end = starts[feature + 1]
+        for first in range(starts[feature], end, en.static(at_once)):
+            for k in range(en.static(at_once)):
+                item = items[en.min(first + k, end - 1)]
+                face = item / CORNERS_AND_FACE
+                normal = normals[face]
+                weight = weights[face, item % CORNERS_AND_FACE]
+                # an edge that a face uses twice (a triangle folded onto itself) is met by that face once; past the end
+                # the last one is met again
+                if item != before:
+                    total = total + normal * weight
+                    # next to a face without area a piece of the sum is missing
+                    usable = usable and en.dot(normal, normal) > 0.0
+                before = item
+        if not usable or en.length(total) < FLAT:
+            feature_normals[feature] = en.vec3(0.0, 0.0, 0.0)
+        else:
+            feature_normals[feature] = en.normalize(total)
+
+    return sum_normals
+
+
+#: how many faces a GPU fetches together
+ON_GPU = 8

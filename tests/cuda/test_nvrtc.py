@@ -28,6 +28,7 @@ def project_kernels():
 
 def made_kernels():
     """Kernels that the solvers make to measure, in forms that cover their parts."""
+    from engine.spatial.mesh_refresh import ON_GPU, sum_feature_normals
     from sim.collide.particle_contacts import find_candidates
     from sim.collide.signed_distance import meshless_distance, shape_distance
     from sim.double_precision import in_double
@@ -44,6 +45,7 @@ def made_kernels():
     from sim.xpbd.pulls import pull_elements
     from sim.xpbd.settle import settle_particles
 
+    yield pytest.param(sum_feature_normals(ON_GPU), id="sum_feature_normals")
     yield pytest.param(find_candidates(shape_distance), id="find_candidates")
     yield pytest.param(find_candidates(meshless_distance), id="find_candidates_meshless")
     yield pytest.param(find_candidates(meshless_distance, True), id="find_candidates_in_tree")

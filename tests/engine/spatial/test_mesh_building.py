@@ -5,6 +5,7 @@ import pytest
 
 import engine as en
 from engine.spatial.mesh_features import find_features
+from engine.spatial.mesh_refresh import ON_GPU, sum_feature_normals
 from tests.engine.spatial.mesh_kernels import run_points, run_rays
 from tests.engine.spatial.mesh_oracles import box, closest, notch, queries_around, sphere, spike, star, torus
 from tests.engine.spatial.mesh_topology import mesh_topology
@@ -119,3 +120,19 @@ def test_building_reads_no_arrays_on_the_host(device, monkeypatch):
     monkeypatch.setattr(en.array, "numpy", lambda self: read.append(self.size) or plain(self))
     en.Mesh(points, indices, bvh_constructor="lbvh")
     assert sum(read) <= 2  # whether anything is wrong
+
+
+def test_pseudonormals_have_the_same_bits_however_many_faces_are_fetched_at_once(device):
+    points, faces = seams()
+    points, indices = arrays(points, faces)
+    mesh = en.Mesh(points, indices)
+    inputs = [mesh._feature_starts, mesh._feature_items, mesh._face_normals, mesh._face_weights]
+    found = []
+    for at_once in (1, 3, ON_GPU):
+        out = en.full(mesh._feature_normals.shape[0], en.vec3(7.0, 7.0, 7.0), dtype=en.vec3)
+        en.launch(sum_feature_normals(at_once), out.shape[0], inputs, [out])
+        found.append(out.numpy())
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+    assert np.array_equal(found[0], mesh._feature_normals.numpy())
+    lengths = np.linalg.norm(found[0], axis=1)
+    assert ((lengths < 1e-6) | (abs(lengths - 1) < 1e-5)).all() and (lengths > 0.5).sum() > 100
