@@ -108,7 +108,6 @@ def integrate_bodies(
 def add_pair_wrenches(
     body_start: en.array(dtype=int),
     body_entry: en.array(dtype=int),
-    pair_touching: en.array(dtype=int),
     wrench: en.array(dtype=en.spatial_vector),
     external: en.array(dtype=en.spatial_vector),
     total: en.array(dtype=en.spatial_vector),
@@ -117,9 +116,7 @@ def add_pair_wrenches(
     b = en.tid()
     w = external[b]
     for e in range(body_start[b], body_start[b + 1]):
-        # most pairs are only near
-        if pair_touching[body_entry[e] // 2] > 0:
-            w = w + wrench[body_entry[e]]
+        w = w + wrench[body_entry[e]]
     total[b] = w
 
 

@@ -252,12 +252,11 @@ class SemiImplicitIntegrator:
                 ],
                 outputs=[contacts.slip, contacts.wrench, resistance],
             )  # fmt: skip
-            sides = [contacts.body_start, contacts.body_entry, contacts.pair_touching, contacts.wrench]
-            external = state_in.own_forces()[1]
+            inputs = [contacts.body_start, contacts.body_entry, contacts.wrench, state_in.own_forces()[1]]
             if trees is None:
-                en.launch(add_pair_wrenches, dim=model.body_count, inputs=[*sides, external], outputs=[total])
+                en.launch(add_pair_wrenches, dim=model.body_count, inputs=inputs, outputs=[total])
             else:
-                inputs = [*sides, external, resistance, en.vec3(*model.gravity)]
+                inputs += [contacts.pair_touching, resistance, en.vec3(*model.gravity)]
                 en.launch(sum_contacts, dim=model.body_count, inputs=inputs, outputs=[total, trees.bodies])
         else:
             en.copy(total, state_in.own_forces()[1])
