@@ -205,6 +205,20 @@ def test_a_dropped_scene_is_opened(desk, tmp_path):
     desk.until(lambda: desk.app.view is not None)
 
 
+def test_many_files_opened_in_a_row_end_with_the_last(desk, tmp_path):
+    desk.app.toggles.contacts = desk.app.toggles.shapes = True
+    desk.app.play_when_loaded = True
+    ball = write_ball(tmp_path)
+    files = [*sorted(SCENES.glob("*.usda")), ROOT / "tests" / "app" / "pendulum.xml"] * 2 + [ball]
+    for path in files:
+        desk.window.dispatch_event("on_file_drop", 600, 300, [str(path)])
+        desk.settle(1)
+    desk.until(lambda: desk.app.runner.loading is None and desk.app.view is not None and desk.app.view.path == ball)
+    desk.until(lambda: desk.app.session.frame > 2)
+    assert desk.app.session.model.body_count == 1
+    assert [e.message for e in desk.app.log.entries if e.level == "error"] == []
+
+
 def test_deleting_the_open_file_is_told_once_and_changes_nothing(desk, tmp_path):
     desk.open(write_ball(tmp_path))
     (tmp_path / "ball.usda").unlink()
