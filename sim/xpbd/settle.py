@@ -99,6 +99,15 @@ def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
             before = v0[p]
             aimed = predicted[p]
             v1 = v[p]
+        if en.static(first and not by_rows):  # before the impulses: a GPU then has more loads under way
+            for a in range(en.static(n0)):
+                weight = weight + slots[3, a * particle_count + p]
+            for b in range(en.static(n1)):
+                weight = weight + slots[3, (16 + b) * particle_count + p]
+            for c in range(en.static(n2)):
+                weight = weight + slots[3, (32 + c) * particle_count + p]
+            for d in range(en.static(n3)):
+                weight = weight + slots[3, (48 + d) * particle_count + p]
         moved = en.vec3(0.0, 0.0, 0.0)
         if en.static(by_rows):
             for r in range(row_start[p], row_start[p + 1]):
@@ -107,25 +116,13 @@ def settle_particles(width: int, shapes: bool, finish: bool, first: bool):
                     weight = weight + slots[3, r]
         else:
             for a in range(en.static(n0)):
-                at = a * particle_count + p
-                moved = moved + get_slot(slots, at)
-                if en.static(first):
-                    weight = weight + slots[3, at]
+                moved = moved + get_slot(slots, a * particle_count + p)
             for b in range(en.static(n1)):
-                at = (16 + b) * particle_count + p
-                moved = moved + get_slot(slots, at)
-                if en.static(first):
-                    weight = weight + slots[3, at]
+                moved = moved + get_slot(slots, (16 + b) * particle_count + p)
             for c in range(en.static(n2)):
-                at = (32 + c) * particle_count + p
-                moved = moved + get_slot(slots, at)
-                if en.static(first):
-                    weight = weight + slots[3, at]
+                moved = moved + get_slot(slots, (32 + c) * particle_count + p)
             for d in range(en.static(n3)):
-                at = (48 + d) * particle_count + p
-                moved = moved + get_slot(slots, at)
-                if en.static(first):
-                    weight = weight + slots[3, at]
+                moved = moved + get_slot(slots, (48 + d) * particle_count + p)
         if en.static(first):
             weight = weight * scale
             stiffness[p] = weight
