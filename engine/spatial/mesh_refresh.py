@@ -172,4 +172,4 @@ def sum_feature_normals(at_once: int) -> Any:
 
 
 #: how many faces a GPU fetches together
-ON_GPU = 8
+ON_GPU = 16
