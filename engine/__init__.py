@@ -33,7 +33,6 @@ from engine.capture import (
     ScopedCapture,
     ScopedSequence,
     capture_begin,
-    capture_debug_dot_print,
     capture_end,
     capture_if,
     capture_launch,
@@ -97,6 +96,7 @@ from engine.errors import (
     WarpCodegenValueError,
 )
 from engine.function import Function, func
+from engine.graph_drawing import capture_debug_dot_print
 from engine.indexed_arrays import indexedarray, indexedarray1d, indexedarray2d, indexedarray3d, indexedarray4d
 from engine.interop import *  # noqa: F403
 from engine.kernel import Kernel, kernel, overload

@@ -336,16 +336,6 @@ def _recorded(branch: Any) -> Graph:
     return graph
 
 
-def capture_debug_dot_print(graph: Any, path: str, verbose: bool = False) -> None:
-    """Writes a CUDA graph as a drawing in the DOT language of Graphviz."""
-    from engine.cuda.driver import binding, call
-
-    if getattr(graph, "template", None) is None:
-        raise EngineError("capture_debug_dot_print: expected the graph of a finished capture on a CUDA device")
-    flags = binding().CUgraphDebugDot_flags.CU_GRAPH_DEBUG_DOT_FLAGS_VERBOSE
-    call("cuGraphDebugDotPrint", graph.template, str(path).encode(), int(flags) if verbose else 0)
-
-
 # copies and fills on the CPU -----------------------------------------------------------------------------------------
 
 _GRAIN = 1 << 18  # bytes of a copy that one thread does at a time
