@@ -358,8 +358,9 @@ def overlap(
         for f in range(faces):
             if height[f] < height[best]:
                 best = f
-        # the lowest face only ever rises; if not, rounding has broken the surface, and the last face is the answer
-        if height[best] < d - 1.0e-5 * size:
+        # around the origin the lowest face only ever rises; if not, rounding has broken the surface, and the last face is
+        # the answer (as long as the origin is outside, a new face may face it better than all before)
+        if d > 1.0e-5 * size and height[best] < d - 1.0e-5 * size:
             going = False
         else:
             c = corner[best]

@@ -172,3 +172,28 @@ def test_distance_and_normal_are_those_of_mujoco(a, b, device):
                 distance = least_push(a, b, pose)
             assert gap == pytest.approx(distance, abs=4e-3)
     assert apart >= 5 and inside >= 5
+
+
+def test_ellipsoids_in_one_plane_are_as_deep_as_their_ellipses(device):
+    """All that happens lies in a plane of symmetry of both, where simplices have no volume."""
+    axes, count = np.array([0.3, 0.2]), 40
+    rng = np.random.default_rng(2)
+    heading, turn = rng.uniform(0.0, 2.0 * np.pi, (2, count))
+    every = np.linspace(0.0, 2.0 * np.pi, 200_000, endpoint=False)
+    normals = np.stack([np.cos(every), np.sin(every)])
+
+    def extent(n, angle):
+        c, s = np.cos(angle), np.sin(angle)
+        return np.hypot(axes[0] * (c * n[0] + s * n[1]), axes[1] * (c * n[1] - s * n[0]))
+
+    poses, depths = np.zeros((count, 7)), []
+    poses[:, 5], poses[:, 6] = np.sin(0.5 * turn), np.cos(0.5 * turn)
+    for pose, angle, about, shrink in zip(poses, heading, turn, rng.uniform(0.9, 1.0, count)):
+        ahead = np.array([np.cos(angle), np.sin(angle)])
+        pose[:2] = ahead * shrink * (extent(ahead, 0.0) + extent(ahead, about))
+        depths.append((extent(normals, 0.0) + extent(normals, about) - pose[:2] @ normals).min())
+    found = our_contacts("ellipsoid", "ellipsoid", poses.astype(np.float32), device)
+    for points, depth in zip(found, depths):
+        if depth > 1e-3:
+            assert points, f"no contact at depth {depth}"
+            assert min(p[0] for p in points) == pytest.approx(-depth, abs=2e-3)
