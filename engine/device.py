@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from typing import Any
 
 from engine.cpu.memory import HostMemory
@@ -83,7 +84,18 @@ class Device:
 
 
 _cpu = Device("cpu", platform.processor() or platform.machine())
-_stack: list[Device] = [_cpu]
+
+
+class _Scopes(threading.local):
+    """The devices of the `ScopedDevice`s that this thread is in, the innermost last."""
+
+    def __init__(self) -> None:
+        self.devices: list[Device] = []
+
+
+_scopes = _Scopes()
+#: what is current outside of any scope, for all threads
+_default: list[Device] = [_cpu]
 #: devices that are ready, by the names that were used for them
 known_devices: dict[str, Device] = {"cpu": _cpu}
 
@@ -91,7 +103,7 @@ known_devices: dict[str, Device] = {"cpu": _cpu}
 def get_device(ident: Any = None) -> Device:
     """The device that `ident` names; None is the current one. Raises EngineError for a device that is not there."""
     if ident is None:
-        return _stack[-1]
+        return (_scopes.devices or _default)[-1]
     if isinstance(ident, Device):
         return ident if ident.is_started else ident.start()
     known = known_devices.get(ident) if isinstance(ident, str) else None
@@ -153,19 +165,19 @@ def is_device_available(device: Any) -> bool:
 
 
 def set_device(ident: Any) -> None:
-    """Makes a device current for later allocations and launches."""
-    _stack[-1] = get_device(ident)
+    """Makes a device current for later allocations and launches: of all threads, or of this one until its scope ends."""
+    (_scopes.devices or _default)[-1] = get_device(ident)
 
 
 def push_device(device: Device) -> None:
-    """Makes a device current until `pop_device`."""
-    _stack.append(device.start())
+    """Makes a device current for this thread until `pop_device`."""
+    _scopes.devices.append(device.start())
 
 
 def pop_device() -> None:
     """Makes the device current that was so before `push_device`, also for other users of the CUDA driver."""
-    _stack.pop()
-    _stack[-1].start()
+    _scopes.devices.pop()
+    get_device().start()
 
 
 #: What names a device: itself, its alias, or None for the current one.
