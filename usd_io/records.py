@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from usd_io.marker_records import MarkerRecord
 from usd_io.shape_records import Shape
 
 
@@ -240,24 +241,6 @@ class JointRecord:
         return replace(
             self, parent_path=self.child_path, child_path=self.parent_path, X_pj=self.X_cj, X_cj=self.X_pj, axes=axes
         )
-
-
-@dataclass
-class MarkerRecord:
-    """A named place, camera or light on a body: kept for whoever looks at the stage, and not simulated."""
-
-    path: str
-    kind: str
-    """``site``, ``camera``, or ``spot``, ``directional``, ``point`` for lights."""
-    body_path: str | None
-    X_bs: np.ndarray
-    """Frame in the body's, in the world when it has none. Cameras and lights look along -z."""
-    vertical_fov: float = 0.0
-    """Of a camera [rad]."""
-    color: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    """Of a light."""
-    cutoff: float = 0.0
-    """Half angle of a spot light's cone [rad]."""
 
 
 @dataclass

@@ -58,6 +58,7 @@ class GroundPass:
         lines = (0.20 if light else 0.28) if options.grid else 0.0
         extent = REACH * bounds.radius
         casters = [_shadow_reach(placement, toward, scene.up, height, extent) for toward in rig.casters]
+        casters = casters or [(np.zeros(2), np.zeros(2))]
         low, high = (pick([reach[k] for reach in casters], axis=0) for k, pick in enumerate((np.min, np.max)))
         uniforms = {
             "extent": extent,

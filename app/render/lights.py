@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.render.scene import LightItem, RenderScene
+from usd_io.author.lights import FACING
 
 MAX_LIGHTS = 8
 MAX_SHADOWS = 3
@@ -65,6 +66,7 @@ class _Sum:
     at_center: list = field(default_factory=list)
     directions: list = field(default_factory=list)
     softness: list = field(default_factory=list)
+    casts: list = field(default_factory=list)
 
 
 WIDE = (-2.0, 1.0, 0.0, 0.0)
@@ -98,19 +100,25 @@ def ground_axes(up_axis: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(right, float), np.array(front, float)
 
 
-def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stage_lights: bool = True) -> LightRig:
-    """The lights for a scene whose bodies are at `poses` [n, 4, 4], exposed for what is around `center`."""
+def light_rig(
+    scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stage_lights: bool = True, view=None
+) -> LightRig:
+    """The lights for a scene whose bodies are at `poses` [n, 4, 4], exposed for what is around `center`; `view` [3] points to the camera."""
     lights = [light for light in scene.lights if light.visible and np.any(light.color > 0.0)] if stage_lights else []
     if not lights:
         return default_rig(scene.up_axis)
     up = scene.up
-    total, dome = _Sum(), np.zeros(3)
+    total, dome, headlight = _Sum(), np.zeros(3), np.zeros(3)
     for light in lights:
         if light.kind == "dome":
-            dome += light.color
+            at_camera = light.headlight if light.headlight is not None and view is not None else np.zeros(3)
+            headlight += at_camera
+            dome += np.maximum(light.color - FACING * at_camera, 0.0)
         else:
             _add(total, light, poses, center)
     order = np.argsort([-a for a in total.at_center])[:MAX_LIGHTS]
+    casting = _casting(total, order)
+    order = [*casting, *(n for n in order.tolist() if n not in casting)]
     places, colors, axes, cones = (
         np.array([rows[i] for i in order], float).reshape(-1, 4)
         for rows in (total.places, total.colors, total.axes, total.cones)
@@ -129,11 +137,9 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
     earth = 0.42 * sky * np.array([1.02, 1.0, 0.96])
     if not direct:
         earth = 0.35 * sky
-    white = 0.72 * direct / np.pi + float(sky.mean()) * 0.75
+    white = 0.72 * _most_at_once(total, order) / np.pi + float(sky.mean()) * 0.75
     if len(order):
-        strongest = total.at_center[order[0]]
-        casting = [int(n) for n in order[:MAX_SHADOWS] if total.at_center[n] >= FAINT * strongest]
-        casters = np.array([total.directions[n] for n in casting])
+        casters = np.array([total.directions[n] for n in casting]).reshape(-1, 3)
         softness = np.array([total.softness[n] for n in casting])
         fall = np.array([total.at_center[n] for n in casting]) * np.maximum(casters @ up, 0.05)
         shares = fall / max(float(fall.sum()), 1e-12)
@@ -143,8 +149,32 @@ def light_rig(scene: RenderScene, poses: np.ndarray, center: np.ndarray, *, stag
         colors, cones = np.array([[*(1.3 * sky), 0.0]]), np.array([WIDE])
         casters, softness, shares = places[:, :3], np.array([0.2]), np.ones(1)
         white += 0.72 * 1.3 * float(sky.mean()) / np.pi
+    if headlight.any():
+        row = [*np.asarray(view, float), 0.0], [*(np.pi * headlight), 0.0], np.zeros(4), WIDE
+        # In the place of the weakest light where there are too many, and after those that cast shadows.
+        most = MAX_LIGHTS - 1
+        places, colors, axes, cones = (
+            np.concatenate([rows[:most], np.reshape(added, (1, 4))])
+            for rows, added in zip((places, colors, axes, cones), row, strict=True)
+        )
+        white += 0.72 * float(headlight.mean())
     exposure = TARGET / max(white, 1e-12) * 1.25
     return LightRig(places, colors, axes, cones, sky, earth, exposure, casters, softness, shares)
+
+
+def _casting(total: _Sum, order: np.ndarray) -> list[int]:
+    """Which lights cast shadows, the strongest first."""
+    least = FAINT * max(total.at_center, default=0.0)
+    return [n for n in order.tolist() if total.casts[n] and total.at_center[n] >= least][:MAX_SHADOWS]
+
+
+def _most_at_once(total: _Sum, order: list[int]) -> float:
+    """The most that these lights give to a surface that faces one of them: lights from two sides do not add up."""
+    if not order:
+        return 0.0
+    directions = np.array([total.directions[n] for n in order])
+    cosines = np.clip(directions @ directions.T, 0.0, 1.0)
+    return float((cosines @ np.array([total.at_center[n] for n in order])).max())
 
 
 def _tilted(up_axis: int) -> np.ndarray:
@@ -159,6 +189,7 @@ def _add(total: _Sum, light: LightItem, poses: np.ndarray, center: np.ndarray) -
         matrix = poses[light.body] @ matrix
     axis = -matrix[:3, 2] / max(np.linalg.norm(matrix[:3, 2]), 1e-12)
     color = np.asarray(light.color, float)
+    total.casts.append(light.casts_shadow)
     if light.kind == "distant":
         if color.max() > NAIVE_INTENSITY:
             color = color * np.pi * np.sin(0.5 * max(light.angle, 0.009)) ** 2

@@ -146,7 +146,9 @@ class Renderer:
         self._prepare_target(size, options)
         self._refresh_flags(options)
         bounds = self.placement.bounds
-        rig = light_rig(self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights)
+        rig = light_rig(
+            self.scene, self.placement.poses, bounds.center, stage_lights=options.stage_lights, view=camera.axes()[2]
+        )
         self._frame.bind_to_uniform_block(0)
         shadows: list[np.ndarray] = []
         if options.shadows and options.shading != "normals":

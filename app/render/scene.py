@@ -157,6 +157,8 @@ class LightItem:
         angle: width of a distant light [rad].
         cone: half angle that a spot light shines within [rad]; a right angle or more for others.
         cone_softness: share of the cone in which its light fades.
+        casts_shadow: whether it may.
+        headlight: what of a dome's light stands for a light at the camera, as a white surface that faces it shows it [3].
     """
 
     path: str
@@ -170,6 +172,8 @@ class LightItem:
     cone: float = np.pi
     cone_softness: float = 0.0
     visible: bool = True
+    casts_shadow: bool = True
+    headlight: np.ndarray | None = None
 
 
 @dataclass(eq=False)

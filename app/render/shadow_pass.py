@@ -63,7 +63,7 @@ class ShadowPass:
             World to clip space of each light that casts a shadow; none where there is nothing to see.
         """
         bounds = placement.bounds
-        if not len(rig.places) or bounds.is_empty:
+        if not len(rig.casters) or bounds.is_empty:
             return []
         lights = [self._light(bounds, toward, scene.up) for toward in rig.casters[: self.most]]
         matrices = [light.projection_matrix(1.0) @ light.view_matrix() for light in lights]

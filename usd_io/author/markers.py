@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-from pxr import Gf, Usd, UsdGeom, UsdLux
+from pxr import Gf, Usd, UsdGeom
 
-from usd_io.records import MarkerRecord
+from usd_io.author.lights import author_light, author_surroundings, lit_by_lights
+from usd_io.marker_records import MarkerRecord
+from usd_io.records import SceneRecord
 
 APERTURE = 24.0
 """Vertical, in tenths of a stage unit as USD counts it; the focal length follows from the field of view."""
-SUN, LAMP = 1.0, 1e3
-"""Intensities that light a robot a few metres away about as MuJoCo's viewer does."""
 
 
-def author_marker(stage: Usd.Stage, record: MarkerRecord) -> None:
-    """Defines the prim of a site, camera or light in its place."""
-    prim = _TABLE.get(record.kind, _lamp)(stage, record)
-    prim.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(record.X_bs[:3]).tolist()))
-    x, y, z, w = np.asarray(record.X_bs[3:]).tolist()
-    prim.AddOrientOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Quatd(w, x, y, z))
+def author_markers(stage: Usd.Stage, scene: SceneRecord) -> None:
+    """Defines the prims of all sites, cameras and lights of a scene whose bodies are on the stage."""
+    lit = None
+    for record in scene.markers:
+        if record.kind in _TABLE:
+            prim, X = _TABLE[record.kind](stage, record), record.X_bs
+        elif record.kind == "headlight":
+            continue
+        else:
+            lit = lit or lit_by_lights(stage, scene.bodies)
+            prim, X = author_light(stage, record, lit)
+        prim.AddTranslateOp().Set(Gf.Vec3d(*np.asarray(X[:3]).tolist()))
+        x, y, z, w = np.asarray(X[3:]).tolist()
+        prim.AddOrientOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Quatd(w, x, y, z))
+    author_surroundings(stage, scene.markers)
 
 
 def _site(stage: Usd.Stage, record: MarkerRecord):
@@ -37,21 +46,4 @@ def _camera(stage: Usd.Stage, record: MarkerRecord):
     return camera
 
 
-def _sun(stage: Usd.Stage, record: MarkerRecord):
-    light = UsdLux.DistantLight.Define(stage, record.path)
-    light.CreateIntensityAttr(SUN)
-    light.CreateColorAttr(Gf.Vec3f(*record.color))
-    return light
-
-
-def _lamp(stage: Usd.Stage, record: MarkerRecord):
-    light = UsdLux.SphereLight.Define(stage, record.path)
-    light.CreateRadiusAttr(0.05)
-    light.CreateIntensityAttr(LAMP)
-    light.CreateColorAttr(Gf.Vec3f(*record.color))
-    if record.kind == "spot":
-        UsdLux.ShapingAPI.Apply(light.GetPrim()).CreateShapingConeAngleAttr(float(np.degrees(record.cutoff)))
-    return light
-
-
-_TABLE = {"site": _site, "camera": _camera, "directional": _sun}
+_TABLE = {"site": _site, "camera": _camera}

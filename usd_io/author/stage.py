@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pxr import Gf, Sdf, Tf, Usd, UsdGeom, UsdPhysics
 
-from usd_io.author.markers import author_marker
+from usd_io.author.markers import author_markers
 from usd_io.author.physics import author_physics
 from usd_io.author.shapes import author_shape
 from usd_io.errors import SceneError
@@ -34,8 +34,7 @@ def author_stage(scene: SceneRecord, path: str | Path, *, physics: bool = False)
         place(UsdGeom.Xform.Define(stage, body.path), body.X_wb)
     for geometry in (*(c for c in scene.colliders if not c.hidden), *scene.visuals):
         author_shape(stage, geometry)
-    for marker in scene.markers:
-        author_marker(stage, marker)
+    author_markers(stage, scene)
     if physics and scene.bodies:
         UsdPhysics.SetStageKilogramsPerUnit(stage, 1.0)
         author_physics(stage, scene, f"/{scene.bodies[0].path.split('/')[1]}")

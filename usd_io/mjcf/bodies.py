@@ -9,12 +9,12 @@ import numpy as np
 
 from sim.geometry.rotation import IDENTITY_TRANSFORM, transform_multiply
 from usd_io.errors import SceneError
+from usd_io.marker_records import MarkerRecord
 from usd_io.mjcf.document import Document, open_document
 from usd_io.mjcf.geoms import Geom, GeomReader
 from usd_io.mjcf.markers import read_marker
 from usd_io.mjcf.poses import orientation, pose
 from usd_io.mjcf.unique_names import UniqueNames
-from usd_io.records import MarkerRecord
 from usd_io.xml.attributes import numbers, required
 from usd_io.xml.element import Element
 
@@ -163,6 +163,7 @@ class BodyWalk:
     def _marker(self, element: Element, body: Body, scope: Scope) -> None:
         record = read_marker(scope.document, element, scope.childclass)
         record.X_bs = transform_multiply(scope.X, record.X_bs)
+        record.target = scope.name(record.target)
         name = scope.name(element.attributes.get("name", ""))
         self.names.take(element.tag, name, element)
         body.markers.append((name, record))

@@ -22,6 +22,7 @@ from usd_io.mjcf.ignored import SOFTNESS, name_ignored
 from usd_io.mjcf.inertia import body_mass, check_moving
 from usd_io.mjcf.joints import AxisPlace, JointGroup, anchor_frame, force_range, group_joints, joint_range
 from usd_io.mjcf.keyframes import apply_key, find_key
+from usd_io.mjcf.lights import aim_lights, read_headlight
 from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options, switch_off
 from usd_io.read.shape_mass import MassProperties
@@ -91,6 +92,7 @@ class MjcfReading:
         self._add_contents(walk.world)
         for body, mass in zip(walk.bodies, self._masses(walk), strict=True):
             self._add_body(body, mass)
+        self._finish_lights()
         documents = [(document, "", ""), *walk.attached]
         for each in documents:
             walk.names.take_sections(*each)
@@ -129,6 +131,13 @@ class MjcfReading:
             self.record.equalities += read_equalities(
                 document, known, lambda name: self._names.path(self.root, name), self.warn, prefix=prefix, suffix=suffix
             )
+
+    def _finish_lights(self) -> None:
+        targets = {body.name or "world": X for body, X in self._poses.items()}
+        aim_lights(self.record.markers, {self.body_paths[body]: X for body, X in self._poses.items()}, targets)
+        headlight = read_headlight(self._document)
+        headlight.path = self._names.path(self.root, "headlight")
+        self.record.markers.append(headlight)
 
     def _masses(self, walk: BodyWalk) -> list[MassProperties]:
         masses = [body_mass(body) for body in walk.bodies]

@@ -20,6 +20,10 @@ KINDS = {
 }
 
 
+BRIGHT, DIM = 0.9, 0.1
+"""Shares of a focused light between which it is taken to fade evenly."""
+
+
 def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray, meters: float) -> LightItem | None:
     """A light prim with its world matrix [4, 4] in metres; None for kinds that are not drawn."""
     kind = KINDS.get(str(prim.GetTypeName()))
@@ -37,6 +41,7 @@ def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray, meters: f
     if api.GetNormalizeAttr().Get(time) and area > 0.0:
         strength = strength / area
     angle = math.radians(_value(UsdLux.DistantLight(prim).GetAngleAttr(), time, 0.53)) if kind == "distant" else 0.0
+    headlight = _headlight(prim, time) if kind == "dome" else None
     rigid = matrix.copy()
     rigid[:3, :3] /= np.maximum(scale, 1e-12)
     cone, softness = np.pi, 0.0
@@ -44,9 +49,27 @@ def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray, meters: f
         shaping = UsdLux.ShapingAPI(prim)
         cone = math.radians(_value(shaping.GetShapingConeAngleAttr(), time, 90.0))
         softness = _value(shaping.GetShapingConeSoftnessAttr(), time, 0.0)
+        cone, softness = _focused(cone, softness, _value(shaping.GetShapingFocusAttr(), time, 0.0))
+    shadow = UsdLux.ShadowAPI(prim).GetShadowEnableAttr() if prim.HasAPI(UsdLux.ShadowAPI) else None
     return LightItem(
         str(prim.GetPath()), kind, strength, rigid, area=area, radius=radius, angle=angle, cone=cone, cone_softness=softness,
+        casts_shadow=shadow is None or shadow.Get(time) is not False, headlight=headlight,
     )  # fmt: skip
+
+
+def _headlight(prim: Usd.Prim, time: Usd.TimeCode) -> np.ndarray | None:
+    attribute = prim.GetAttribute("simrun:headlight")
+    value = attribute.Get(time) if attribute else None
+    return None if value is None else np.clip(np.array(value, float).reshape(-1)[:3], 0.0, None)
+
+
+def _focused(cone: float, softness: float, focus: float) -> tuple[float, float]:
+    """A cone that fades as light does whose strength is a power (the focus) of the cosine from the axis."""
+    if focus <= 0.0:
+        return cone, softness
+    inner, outer = (math.acos(share ** (1.0 / focus)) for share in (BRIGHT, DIM))
+    outer = min(cone, outer)
+    return outer, max(softness, 1.0 - inner / outer if inner < outer else 0.0)
 
 
 def _surface(prim: Usd.Prim, kind: str, time: Usd.TimeCode, scale: np.ndarray) -> tuple[float, float]:

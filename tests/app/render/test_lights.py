@@ -138,3 +138,53 @@ def test_grid_lines_show_on_dark_and_on_light_floors(renderer, above, plain, sha
     difference = (lined - bare)[:60]
     assert np.abs(difference).max() > 8
     assert (difference.sum() > 0) == (shade < 0.5)
+
+
+def test_lights_from_two_sides_are_not_exposed_as_if_they_added_up():
+    def exposure(*directions):
+        return light_rig(stage_with([sun(d) for d in directions]), np.zeros((0, 4, 4)), np.zeros(3)).exposure
+
+    together, apart = exposure((1, 1, 0), (1, 1, 0)), exposure((1, 1, 0), (-1, 1, 0))
+    assert 1.2 * together < apart < 2.0 * together
+
+
+def test_a_light_without_shadows_casts_none(full, above, plain):
+    plain.shadows = True
+    lamp = sun((0.3, 1, 0))
+    dark = brightness(full, stage_with([lamp]), above, plain)
+    lamp = sun((0.3, 1, 0))
+    lamp.casts_shadow = False
+    bright = brightness(full, stage_with([lamp]), above, plain)
+    assert (dark < bright - 15).any()
+    rig = light_rig(stage_with([lamp, sun((1, 1, 0))]), np.zeros((0, 4, 4)), np.zeros(3))
+    np.testing.assert_allclose(rig.casters, rig.places[:1, :3])
+    assert rig.casters[0][0] == pytest.approx(np.sqrt(0.5))
+
+
+def test_focus_narrows_a_cone():
+    scene = from_stage(
+        stage_of("""
+    def SphereLight "spot" (prepend apiSchemas = ["ShapingAPI", "ShadowAPI"]) {
+        float inputs:shaping:cone:angle = 80
+        float inputs:shaping:focus = 10
+        bool inputs:shadow:enable = 0 }""")
+    )
+    (spot,) = scene.lights
+    assert np.cos(spot.cone) ** 10 == pytest.approx(0.1)
+    assert np.cos(spot.cone * (1 - spot.cone_softness)) ** 10 == pytest.approx(0.9)
+    assert not spot.casts_shadow
+
+
+def test_a_headlight_shines_from_the_camera():
+    scene = from_stage(
+        stage_of("""
+    def DistantLight "sun" { float inputs:intensity = 3 }
+    def DomeLight "headlight" { color3f inputs:color = (0.4, 0.4, 0.4)
+        custom color3f simrun:headlight = (0.3, 0.3, 0.3) }""")
+    )
+    view = np.array([0.0, 0.6, 0.8])
+    rig = light_rig(scene, np.zeros((0, 4, 4)), np.zeros(3), view=view)
+    np.testing.assert_allclose(rig.places[-1], [*view, 0.0])
+    np.testing.assert_allclose(rig.colors[-1, :3], 0.3 * np.pi, rtol=1e-6)
+    assert len(rig.places) == 2 and len(rig.casters) == 1
+    assert len(light_rig(scene, np.zeros((0, 4, 4)), np.zeros(3)).places) == 1
