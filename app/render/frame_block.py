@@ -7,7 +7,7 @@ import numpy as np
 from app.render.camera import Bounds, Camera
 from app.render.lights import MAX_LIGHTS, MAX_SHADOWS, LightRig
 
-FLOATS = 2 * 16 + 16 * MAX_SHADOWS + 4 * (7 + MAX_SHADOWS) + 4 * 4 * MAX_LIGHTS
+FLOATS = 2 * 16 + 16 * MAX_SHADOWS + 4 * (7 + MAX_SHADOWS) + 4 * 4 * MAX_LIGHTS + 4 * 13
 
 
 def frame_block(
@@ -53,7 +53,17 @@ def frame_block(
         shadows.ravel(),
         [*bounds.center, bounds.radius],
         lights.ravel(),
+        _dome_rows(rig).ravel(),
     ]
     data = np.concatenate([np.asarray(row, np.float64).ravel() for row in rows]).astype(np.float32)
     assert len(data) == FLOATS
     return data.tobytes()
+
+
+def _dome_rows(rig: LightRig) -> np.ndarray:
+    rows = np.zeros((13, 4))
+    if rig.dome is not None:
+        rows[:3, :3] = rig.dome.to_image
+        rows[3, :3] = rig.dome.color
+        rows[4:, :3] = rig.dome.diffuse
+    return rows

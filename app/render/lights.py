@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.render.dome import Dome, brightest_side, diffuse_polynomial
 from app.render.scene import LightItem, RenderScene
 from usd_io.author.lights import FACING
 
@@ -36,6 +37,7 @@ class LightRig:
         casters: [c, 3]: towards the lights that cast shadows, which are the first c, from the middle of the scene.
         softness: [c]: width of the edge of each shadow, as a share of the distance to what casts it.
         shares: [c]: of the ground's light that each shadow takes away.
+        dome: the image around the scene, which then gives the light from all sides; None without one.
     """
 
     places: np.ndarray
@@ -48,13 +50,15 @@ class LightRig:
     casters: np.ndarray
     softness: np.ndarray
     shares: np.ndarray
+    dome: Dome | None = None
 
     @property
     def variant(self) -> tuple[str, ...]:
         """What shaders are compiled for."""
         directed = (self.axes[:, 3] > 0.5).any() or (self.cones[:, 0] > -1.0).any()
         local = ("LOCAL_LIGHTS",) if directed or (self.places[:, 3] > 0.5).any() else ()
-        return (f"LIGHTS {min(len(self.places), MAX_LIGHTS)}", *local)
+        image = ("DOME",) if self.dome is not None else ()
+        return (f"LIGHTS {min(len(self.places), MAX_LIGHTS)}", *local, *image)
 
 
 @dataclass
@@ -108,12 +112,14 @@ def light_rig(
     if not lights:
         return default_rig(scene.up_axis)
     up = scene.up
-    total, dome, headlight = _Sum(), np.zeros(3), np.zeros(3)
+    total, dome, headlight, images = _Sum(), np.zeros(3), np.zeros(3), []
     for light in lights:
         if light.kind == "dome":
             at_camera = light.headlight if light.headlight is not None and view is not None else np.zeros(3)
             headlight += at_camera
-            dome += np.maximum(light.color - FACING * at_camera, 0.0)
+            even = np.maximum(light.color - FACING * at_camera, 0.0)
+            dome += even if light.image is None else even * light.image.mean
+            images += [] if light.image is None else [light]
         else:
             _add(total, light, poses, center)
     order = np.argsort([-a for a in total.at_center])[:MAX_LIGHTS]
@@ -124,7 +130,7 @@ def light_rig(
         for rows in (total.places, total.colors, total.axes, total.cones)
     )
     direct = float(sum(total.at_center[i] for i in order))
-    sky = dome
+    sky, factor = dome, 1.0
     if not dome.any():
         # In a closed world light also comes from everywhere, a little.
         sky = 0.5 * direct / np.pi * np.array([0.95, 1.0, 1.08])
@@ -134,6 +140,7 @@ def light_rig(
         factor = np.clip(level, 0.25 * direct, 0.9 * direct) / level
         sky = dome * factor
     sky = np.maximum(sky, 1e-9)
+    picture = _picture(images, poses, factor, dome) if images else None
     earth = 0.42 * sky * np.array([1.02, 1.0, 0.96])
     if not direct:
         earth = 0.35 * sky
@@ -144,9 +151,10 @@ def light_rig(
         fall = np.array([total.at_center[n] for n in casting]) * np.maximum(casters @ up, 0.05)
         shares = fall / max(float(fall.sum()), 1e-12)
     else:
-        # A dome alone: a broad light from above gives things a foot on the ground.
-        places, axes = np.array([[*_tilted(scene.up_axis), 0.0]]), np.zeros((1, 4))
-        colors, cones = np.array([[*(1.3 * sky), 0.0]]), np.array([WIDE])
+        # A dome alone: a broad light from above gives things a foot on the ground; from an image, only its shadow is left.
+        side = _tilted(scene.up_axis) if picture is None else brightest_side(picture, up)
+        places, axes = np.array([[*side, 0.0]]), np.zeros((1, 4))
+        colors, cones = np.array([[*(1.3 * sky * (picture is None)), 0.0]]), np.array([WIDE])
         casters, softness, shares = places[:, :3], np.array([0.2]), np.ones(1)
         white += 0.72 * 1.3 * float(sky.mean()) / np.pi
     if headlight.any():
@@ -159,7 +167,20 @@ def light_rig(
         )
         white += 0.72 * float(headlight.mean())
     exposure = TARGET / max(white, 1e-12) * 1.25
-    return LightRig(places, colors, axes, cones, sky, earth, exposure, casters, softness, shares)
+    return LightRig(places, colors, axes, cones, sky, earth, exposure, casters, softness, shares, picture)
+
+
+def _picture(images: list[LightItem], poses: np.ndarray, factor: float, total: np.ndarray) -> Dome:
+    """The image of the brightest dome, made brighter by `factor`; `total` light of all domes [3], evenly from the others."""
+    light = max(images, key=lambda each: float((each.color * each.image.mean).mean()))
+    matrix = np.asarray(light.transform, float)
+    if light.body >= 0:
+        matrix = poses[light.body] @ matrix
+    to_world = matrix[:3, :3] @ light.image.pole
+    color = factor * np.asarray(light.color, float)
+    diffuse = color * diffuse_polynomial(light.image, to_world)
+    diffuse[0] += np.maximum(factor * total - color * light.image.mean, 0.0)
+    return Dome(light.image, np.linalg.inv(to_world), color, diffuse)
 
 
 def _casting(total: _Sum, order: np.ndarray) -> list[int]:

@@ -31,6 +31,7 @@ class DrawOptions:
         transparent: keep the background out of the picture: alpha 0 (stills as RGBA).
         exposure: stops added to the automatic exposure.
         stage_lights: whether lights of the stage are used; else (or without any) the default lights.
+        dome_background: whether the image of a dome light of the stage is seen behind things.
         purposes: which purposes are drawn.
         samples: samples a pixel: 1, 2, 4, 8; None for what the hardware does well.
         selected: prim paths whose items (and those below) are outlined.
@@ -48,6 +49,7 @@ class DrawOptions:
     transparent: bool = False
     exposure: float = 0.0
     stage_lights: bool = True
+    dome_background: bool = True
     purposes: tuple[str, ...] = ("default", "render")
     samples: int | None = None
     selected: tuple[str, ...] = ()

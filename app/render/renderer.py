@@ -11,6 +11,7 @@ from app.render.batches import GrainBatch, MeshBatch, flag_sets, make_batches, s
 from app.render.camera import Camera
 from app.render.context import headless_context, is_software
 from app.render.deferred_pass import DeferredPass
+from app.render.dome_pass import DomePass
 from app.render.frame_block import FLOATS, frame_block
 from app.render.grain_pass import GrainPass
 from app.render.ground_pass import GroundPass
@@ -66,6 +67,7 @@ class Renderer:
         self._grain_pass = GrainPass(self.context, self.programs, self._binder, self._splats)
         map_size, most = (1024 if self.software else 4096), (1 if self.programs.lean else MAX_SHADOWS)
         self._shadow = ShadowPass(self.context, self.programs, self._grain_pass, map_size, most)
+        self._dome = DomePass(self.context, self.programs, self._screen)
         self._ground = GroundPass(self.programs, self._screen)
         deferred = None
         if self.programs.lean:
@@ -166,7 +168,7 @@ class Renderer:
         scene_target.clear(depth=1.0)
         self._surfaces.draw_opaque(shot)
         scene_target.depth_mask = False
-        self._draw_background(options)
+        self._draw_background(camera, size, options, rig)
         context.enable(moderngl.BLEND)
         context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         self._ground.draw(self.scene, self.placement, camera, options, rig, shot.light_variant, scene_target)
@@ -260,10 +262,15 @@ class Renderer:
         )
         self._frame.bind_to_uniform_block(0)
         self._shadow.target.texture.use(1)
+        if rig.dome is not None:
+            self._dome.bind(rig.dome)
 
-    def _draw_background(self, options: DrawOptions) -> None:
+    def _draw_background(self, camera: Camera, size: tuple[int, int], options: DrawOptions, rig: LightRig) -> None:
         """Where nothing opaque is."""
         self.context.enable_only(moderngl.DEPTH_TEST | moderngl.PROGRAM_POINT_SIZE)
+        if rig.dome is not None and options.dome_background and not options.transparent:
+            self._dome.draw(rig.dome, camera, size)
+            return
         top, bottom = BACKGROUNDS[options.background]
         program = self.programs.get("screen", "background")
         set_uniforms(program, top=top, bottom=bottom, opacity=0.0 if options.transparent else 1.0)
@@ -340,7 +347,7 @@ class Renderer:
     def _release_scene(self) -> None:
         if self.placement is not None:
             self.placement.release()
-        for each in (*self._meshes, *self._grains, self._binder):
+        for each in (*self._meshes, *self._grains, self._binder, self._dome):
             each.release()
         self._meshes, self._grains = [], []
 

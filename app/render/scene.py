@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from app.render.camera import Bounds, Camera, pose_matrices
+from app.render.dome import DomeImage
 from app.render.materials import Material
 
 PURPOSES = ("default", "render", "proxy", "guide")
@@ -159,6 +160,7 @@ class LightItem:
         cone_softness: share of the cone in which its light fades.
         casts_shadow: whether it may.
         headlight: what of a dome's light stands for a light at the camera, as a white surface that faces it shows it [3].
+        image: what a dome shows, None for one colour.
     """
 
     path: str
@@ -171,6 +173,7 @@ class LightItem:
     angle: float = 0.0
     cone: float = np.pi
     cone_softness: float = 0.0
+    image: DomeImage | None = None
     visible: bool = True
     casts_shadow: bool = True
     headlight: np.ndarray | None = None

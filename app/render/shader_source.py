@@ -82,6 +82,7 @@ def _bound(program: moderngl.Program | moderngl.ComputeShader) -> moderngl.Progr
 
 FIRST_MAP = 11
 """Texture unit of the first of `scene.MAPS`."""
+DOME_UNIT = FIRST_MAP + len(MAPS)
 SAMPLERS = {
     0: "image",
     1: "shadow_map",
@@ -95,6 +96,7 @@ SAMPLERS = {
     9: "surface_albedo",
     10: "surface_geometry",
     **{unit: f"{name}_image" for unit, name in enumerate(MAPS, FIRST_MAP)},
+    DOME_UNIT: "dome_image",
 }
 """Texture units."""
 

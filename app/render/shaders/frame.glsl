@@ -18,6 +18,9 @@ layout(std140) uniform Frame {
     vec4 light_color[MAX_LIGHTS];   // irradiance (times distance squared for those with a position), w = radius
     vec4 light_axis[MAX_LIGHTS];    // where a light faces, w = 1 if it is one-sided
     vec4 light_cone[MAX_LIGHTS];    // cosine of the half angle of its cone, how fast it fades there
+    vec4 dome_turn[3];       // rows: directions of the world in the axes of the image around it
+    vec4 dome_color;         // factor on that image
+    vec4 dome_light[9];      // what white surfaces give back of it: factors of 1, x, y, z, xx, yy, xy, yz, zx of the normal
 };
 
 vec3 towards_viewer(vec3 world) {

@@ -1,4 +1,5 @@
-// A surface under the lights of the frame: Lambert and GGX for each, a two-colour sky around.
+// A surface under the lights of the frame: Lambert and GGX for each, a two-colour sky or an image around.
+#include "dome.glsl"
 uniform sampler2DShadow shadow_map;
 
 #ifndef PIXEL_PLACE
@@ -52,6 +53,15 @@ vec3 sky_light(float upward) {
     return mix(earth.xyz, sky.xyz, 0.5 + 0.5 * clamp(upward, -1.0, 1.0));
 }
 
+// Light from all around that a white surface facing n gives back.
+vec3 diffuse_sky(vec3 n) {
+#ifdef DOME
+    return dome_diffuse(n);
+#else
+    return sky_light(dot(n, up.xyz));
+#endif
+}
+
 // Direction to a light and what arrives at a place. LIGHTS and LOCAL_LIGHTS are known when this is compiled: software GL
 // pays for every index and branch that is not.
 vec3 light_at(int i, vec3 position, out vec3 irradiance) {
@@ -96,10 +106,14 @@ vec3 lighting(Surface s, vec3 v) {
         total += diffuse * irradiance * max(dot(s.normal, l), 0.0);
     }
 #endif
-    total += diffuse * PI * sky_light(nu);
+    total += diffuse * PI * diffuse_sky(s.normal);
     float m = 1.0 - nv, m2 = m * m;
     vec3 edge = f0 + (max(vec3(1.0 - s.roughness), f0) - f0) * (m2 * m2);
+#ifdef DOME
+    return total + edge * dome_mirrored(reflect(-v, s.normal), a);
+#else
     return total + edge * sky_light(mix(2.0 * nv * nu - dot(v, up.xyz), nu, a));
+#endif
 }
 
 #else
@@ -137,14 +151,18 @@ vec3 lighting(Surface s, vec3 v) {
         total += one_light(s, v, f0, l, irradiance);
     }
 #endif
-    // The sky: diffuse from the side the surface faces, mirrored with the split-sum fit of Karis (2014).
-    total += s.albedo * (1.0 - s.metallic) * sky_light(nu);
+    // From all around: diffuse from the side the surface faces, mirrored with the split-sum fit of Karis (2014).
+    total += s.albedo * (1.0 - s.metallic) * diffuse_sky(s.normal);
     vec4 r = s.roughness * vec4(-1.0, -0.0275, -0.572, 0.022) + vec4(1.0, 0.0425, 1.04, -0.04);
     float a004 = min(r.x * r.x, exp2(-9.28 * nv)) * r.x + r.y;
     vec2 ab = vec2(-1.04, 1.04) * a004 + r.zw;
-    float mirrored = dot(reflect(-v, s.normal), up.xyz);
     float gloss = s.roughness * s.roughness;
+#ifdef DOME
+    total += (f0 * ab.x + ab.y) * dome_mirrored(reflect(-v, s.normal), gloss);
+#else
+    float mirrored = dot(reflect(-v, s.normal), up.xyz);
     total += (f0 * ab.x + ab.y) * sky_light(mix(mirrored, nu, gloss)) * mix(1.25, 1.0, s.roughness);
+#endif
     return total;
 }
 

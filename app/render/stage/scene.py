@@ -12,6 +12,7 @@ from pxr import Usd, UsdGeom, UsdLux
 
 from app.render.scene import DEFAULT_GREY, MeshItem, RenderScene
 from app.render.stage.animation import StageAnimation
+from app.render.stage.domes import read_dome
 from app.render.stage.items import ItemMaker, Place
 from app.render.stage.lights import read_camera, read_light
 from app.render.stage.motions import Motions, rigid_part
@@ -268,6 +269,8 @@ class _StageReader:
         if light is None:
             self.scene.notes.append((prim.GetPath().pathString, f"{prim.GetTypeName()} is not drawn"))
             return
+        if light.kind == "dome":
+            light.image = read_dome(prim, self._time, self.scene.notes)
         light.body, light.visible = int(place.bodies[0]), here.visible
         self.scene.lights.append(light)
         self._animation.follow(prim, light, place.moving)

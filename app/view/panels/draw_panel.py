@@ -35,7 +35,7 @@ class DrawPanel:
             draw.exposure = exposure
         for name, text in (
             ("shadows", "shadows"), ("ambient_occlusion", "ambient occlusion"), ("grid", "ground grid"), ("axes", "axes"),
-            ("stage_lights", "lights of the stage"),
+            ("stage_lights", "lights of the stage"), ("dome_background", "image of the sky"),
         ):  # fmt: skip
             changed, on = imgui.checkbox(text, getattr(draw, name))
             if changed:
