@@ -37,7 +37,9 @@ class DomeImage:
         # A direction's parts are products of a function of the row and one of the column: sum along rows first.
         s, c = np.sin(longitude), np.cos(longitude)
         along = np.stack([np.ones(width), s, c, s * s, s * c, c * c])
-        one, x, z, xx, xz, zz = (along @ self.pixels.astype(np.float64)).transpose(1, 0, 2)
+        # Some rows at a time: in double precision, large images would take hundreds of megabytes.
+        blocks = [along @ self.pixels[k : k + 64].astype(np.float64) for k in range(0, height, 64)]
+        one, x, z, xx, xz, zz = np.concatenate(blocks).transpose(1, 0, 2)
         flat, high = np.cos(latitude), np.sin(latitude)
 
         def total(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -180,7 +180,7 @@ def _picture(images: list[LightItem], poses: np.ndarray, factor: float, total: n
     color = factor * np.asarray(light.color, float)
     diffuse = color * diffuse_polynomial(light.image, to_world)
     diffuse[0] += np.maximum(factor * total - color * light.image.mean, 0.0)
-    return Dome(light.image, np.linalg.inv(to_world), color, diffuse)
+    return Dome(light.image, np.linalg.pinv(to_world), color, diffuse)
 
 
 def _casting(total: _Sum, order: np.ndarray) -> list[int]:

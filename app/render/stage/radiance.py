@@ -42,6 +42,8 @@ def read_radiance(data: bytes) -> np.ndarray:
     # A mantissa stands for the middle of what rounds down to it.
     out = (pixels[..., :3].astype(np.float32) + 0.5) * scale[..., None]
     for text in re.findall(rb"EXPOSURE=\s*([0-9.eE+-]+)", head[1]):
+        if not 0.0 < float(text) < np.inf:
+            raise ValueError(f"its exposure is {text.decode()}; expected a positive number")
         out /= np.float32(float(text))
     return out
 

@@ -35,11 +35,15 @@ class DrawPanel:
             draw.exposure = exposure
         for name, text in (
             ("shadows", "shadows"), ("ambient_occlusion", "ambient occlusion"), ("grid", "ground grid"), ("axes", "axes"),
-            ("stage_lights", "lights of the stage"), ("dome_background", "image of the sky"),
+            ("stage_lights", "lights of the stage"),
         ):  # fmt: skip
             changed, on = imgui.checkbox(text, getattr(draw, name))
             if changed:
                 setattr(draw, name, on)
+        if app.view is not None and any(light.image is not None for light in app.view.render.lights):
+            changed, on = imgui.checkbox("image of the sky", draw.dome_background)
+            if changed:
+                draw.dome_background = on
         imgui.separator_text("Show")
         for name, text in TOGGLE_LABELS.items():
             changed, on = imgui.checkbox(text, getattr(app.toggles, name))

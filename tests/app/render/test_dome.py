@@ -237,6 +237,7 @@ def test_intensity_exposure_and_color_scale_the_image(tmp_path):
     [
         ("gone.hdr", None, "no such file"),
         ("sky.exr", b"\x76\x2f\x31\x01 and so on", "expected .hdr"),
+        ("dark.hdr", b"#?RADIANCE\nEXPOSURE=0\n\n-Y 1 +X 1\n1234", "positive"),
         ("cut.hdr", b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 4 +X 8\n\2\2\0\10", "ends within a row"),
     ],
 )
