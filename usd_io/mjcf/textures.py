@@ -24,7 +24,9 @@ def material_color(document: Document, material: Element) -> np.ndarray:
     """Red, green, blue and opacity of a material element [4]."""
     values = document.merged(material)
     rgba = numbers(material, "rgba", (1.0, 1.0, 1.0, 1.0), count=4, source=values).copy()
-    texture = document.assets.get(("texture", values.get("texture", "")))
+    # Skies have no name, and are nobody's texture.
+    name = values.get("texture", "")
+    texture = document.assets.get(("texture", name)) if name else None
     if texture is not None:
         rgba[:3] *= _mean(document, texture)
     return rgba

@@ -55,3 +55,16 @@ def test_a_picture_that_is_missing_leaves_the_colour(tmp_path):
 def test_colours_are_for_the_screen():
     """Half grey on the screen is a fifth of the light of white; ends and opacity stay."""
     assert linear_color(np.array([0.5, 0.0, 1.0, 0.5])) == pytest.approx((0.21404, 0.0, 1.0, 0.5), abs=1e-5)
+
+
+def test_a_sky_without_a_name_colours_nothing(tmp_path):
+    path = tmp_path / "m.xml"
+    path.write_text(
+        """<mujoco><asset><texture type="skybox" builtin="gradient" rgb1=".3 .5 .7" rgb2="0 0 0" width="32" height="64"/>
+        <material name="m" rgba=".9 .9 .9 1"/></asset><worldbody><body><freejoint/><geom size=".1" material="m"/></body>
+        </worldbody></mujoco>"""
+    )
+    plain = tmp_path / "plain.xml"
+    plain.write_text(path.read_text().replace('material="m"', 'rgba=".9 .9 .9 1"'))
+    (ours,), (wanted,) = (read_mjcf(each).colliders for each in (path, plain))
+    assert ours.color == wanted.color
