@@ -24,6 +24,7 @@ from usd_io.urdf.inertial import link_mass
 from usd_io.urdf.joints import joint_origin, joint_record, mimic_record
 from usd_io.urdf.poses import origin
 from usd_io.urdf.tree import RobotTree, robot_tree
+from usd_io.urdf.weightless import check_floating_root, has_mass, is_held
 from usd_io.xml.attributes import numbers
 from usd_io.xml.colors import linear_color
 from usd_io.xml.element import Element, parse_file
@@ -48,7 +49,8 @@ def read_urdf(
     Args:
         path: The file.
         search_paths: Further folders in which meshes and ``package://`` packages are looked for.
-        floating_base: Whether the root link moves freely; else it is fixed to the world, unless no joint can move.
+        floating_base: Whether the root link moves freely, for which it needs mass, its own or that of links fixed to it;
+            else it is fixed to the world, unless no joint can move.
 
     Returns:
         The scene record; ``warnings`` names what is not simulated as written.
@@ -83,6 +85,8 @@ class UrdfReading:
         self._paths = {name: self._names.path(self.root, name) for name in tree.links}
         self._poses: dict[str, np.ndarray] = {}
         self._joints: dict[str, JointRecord] = {}
+        if floating_base:
+            check_floating_root(tree)
         movable = any(joint.element.attributes.get("type") != "fixed" for joint in tree.above.values())
         # A thing without joints that move would be nothing to simulate if it were fixed as well.
         floats = floating_base or (not movable and any(link_mass(link).mass > 0.0 for link in tree.links.values()))
@@ -117,7 +121,8 @@ class UrdfReading:
                 IDENTITY_TRANSFORM,
             )
             if not floating_base and name != "world":
-                self.warn(link, f"the root link {name!r} is fixed to the world; --floating lets it move")
+                needs = "--floating lets it move" if has_mass(tree, name) else "it has no mass to move freely with"
+                self.warn(link, f"the root link {name!r} is fixed to the world; {needs}")
         else:
             X = joint_origin(joint)
             self._poses[name] = transform_multiply(self._poses[joint.parent], X)
@@ -125,6 +130,8 @@ class UrdfReading:
                 joint, self._names.path(self.root, joint.name), self._paths[joint.parent], path, X, self.warn
             )
             self._joints[joint.name] = record
+            if is_held(tree, name, self.warn):
+                record.kind, record.damping, record.friction = "fixed", 0.0, 0.0
             if mass.mass == 0.0 and record.kind != "fixed":
                 self.warn(link, "moving links without mass follow what is attached to them only")
         zero = np.zeros(3)
