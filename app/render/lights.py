@@ -159,13 +159,13 @@ def light_rig(
         white += 0.72 * 1.3 * float(sky.mean()) / np.pi
     if headlight.any():
         row = [*np.asarray(view, float), 0.0], [*(np.pi * headlight), 0.0], np.zeros(4), WIDE
+        # Not counted in the exposure: it brightens what other lights leave dark.
         # In the place of the weakest light where there are too many, and after those that cast shadows.
         most = MAX_LIGHTS - 1
         places, colors, axes, cones = (
             np.concatenate([rows[:most], np.reshape(added, (1, 4))])
             for rows, added in zip((places, colors, axes, cones), row, strict=True)
         )
-        white += 0.72 * float(headlight.mean())
     exposure = TARGET / max(white, 1e-12) * 1.25
     return LightRig(places, colors, axes, cones, sky, earth, exposure, casters, softness, shares, picture)
 
