@@ -386,6 +386,7 @@ def torch_on_gpu():
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("torch has no GPU here")
+    torch.cuda.set_device(en.get_device().ordinal)
     return torch
 
 
