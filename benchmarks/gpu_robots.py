@@ -46,6 +46,7 @@ def one_humanoid(path: Path, contacts: bool) -> sim.ModelBuilder:
     scene, one = read_mjcf(path), sim.ModelBuilder()
     if not contacts:
         scene.colliders.clear()
+        scene.equalities.clear()
     emit(scene, one)
     return one
 

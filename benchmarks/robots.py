@@ -78,6 +78,7 @@ def humanoids(path: Path, copies: int, dt: float, steps: int):
 
     scene = read_mjcf(path)
     scene.colliders.clear()
+    scene.equalities.clear()
     one, builder = sim.ModelBuilder(), sim.ModelBuilder(up_vector=(0, 0, 1), gravity=-9.81)
     emit(scene, one)
     one.joint_limit_ke.view[:] = one.joint_limit_kd.view[:] = 0.0

@@ -153,7 +153,8 @@ class Model:
         equality_type: ``EQUALITY_*`` of each equality constraint, int32 [equality_count].
         equality_body: The two bodies held together, -1 for the world, int32 [equality_count, 2]; equality_X_1 and
             equality_X_2 are the frames in them.
-        equality_dof: The two degrees of freedom that are coupled, int32 [equality_count, 2]; equality_coef the polynomial.
+        equality_dof: The two degrees of freedom that are coupled, int32 [equality_count, 2]; equality_coef the polynomial,
+            equality_range [equality_count, 2] how far it may be from it.
         equality_compliance: [m/N or rad/(N m)], float [equality_count]; equality_enabled: int32.
         joint_attach_ke: Stiffness of joints under ``SemiImplicitIntegrator`` where it has none of its own [N/m, N m/rad];
             None for what masses and step allow; likewise joint_attach_kd.

@@ -276,14 +276,14 @@ class EqualityRecord:
     kind: str
     """``connect`` (points), ``weld`` (frames) or ``joint`` (coordinates)."""
     bodies: tuple[str | None, str | None] = (None, None)
-    """Paths of BodyRecords, None for the world."""
+    """Paths of BodyRecords, None for the world; X_1 and X_2 are frames in them."""
     X_1: np.ndarray | None = None
-    """Frame in the first body; likewise X_2."""
     X_2: np.ndarray | None = None
     axes: tuple[tuple[str, int], tuple[str, int] | None] | None = None
     """Path of a joint and number of its axis: the one that follows, and the one that is followed (None: held still)."""
     coef: tuple[float, ...] = (0.0, 1.0)
-    """``q_1 = coef[0] + coef[1] q_2 + …`` [m or rad], coordinates counted as in the joint records."""
+    span: tuple[float, float] = (0.0, 0.0)
+    """``q_1 - (coef[0] + coef[1] q_2 + …)`` [m or rad] is within this span, coordinates counted as in the joint records."""
     enabled: bool = True
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.articulation.joint_types import EQUALITY_CONNECT, EQUALITY_JOINT, EQUALITY_WELD
+from sim.articulation.joint_types import EQUALITY_CONNECT, EQUALITY_JOINT, EQUALITY_WELD, UNLIMITED
 from sim.errors import SimError
 from sim.geometry.rotation import transform_inverse, transform_multiply
 from sim.inputs import as_count, as_floats, as_number, as_transform, as_vector
@@ -73,13 +73,16 @@ class EqualityBuilder:
         *,
         axis: int = 0,
         source_axis: int = 0,
+        lower: float = 0.0,
+        upper: float = 0.0,
         compliance: float = 0.0,
         enabled: bool = True,
         name: str | None = None,
     ) -> int:
         """Makes one joint axis follow another: ``q = coef[0] + coef[1] s + … + coef[4] s^4``. Returns its index.
 
-        URDF's mimic is ``coef = (offset, multiplier)``; the force goes both ways.
+        URDF's mimic is ``coef = (offset, multiplier)``; the force goes both ways. With a range it holds only at its ends,
+        as a tendon over two joints does: ``lower <= q - (coef[0] + …) <= upper``.
 
         Args:
             joint: The joint that follows.
@@ -87,6 +90,8 @@ class EqualityBuilder:
             coef: Up to five coefficients, constant one first.
             axis: Which axis of the joint.
             source_axis: Which axis of the source.
+            lower: How far q may fall behind [m or rad]; may be infinite.
+            upper: How far q may be ahead.
             compliance: See the class.
             enabled: Whether it acts.
             name: None means ``equality_<index>``.
@@ -100,7 +105,10 @@ class EqualityBuilder:
         polynomial = as_floats(coef, where, "coef")
         if polynomial.ndim != 1 or not 1 <= len(polynomial) <= 5:
             raise SimError(where, f"coef of shape {polynomial.shape}", "one to five coefficients")
+        if not lower <= upper:
+            raise SimError(where, f"range [{lower}, {upper}]", "lower <= upper")
         index = self._append_equality(EQUALITY_JOINT, (-1, -1), compliance, enabled, name, where)
+        self.equality_range[index] = [float(np.clip(v, -UNLIMITED, UNLIMITED)) for v in (lower, upper)]
         self.equality_dof[index] = dof, other
         self.equality_coef[index] = np.pad(polynomial, (0, 5 - len(polynomial)))
         return index
@@ -137,6 +145,7 @@ class EqualityBuilder:
         self.equality_X_1.append((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
         self.equality_X_2.append((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
         self.equality_coef.append(np.zeros(5))
+        self.equality_range.append((0.0, 0.0))
         self.equality_compliance.append(softness)
         self.equality_enabled.append(int(bool(enabled)))
         self.equality_name.append(f"equality_{index}" if name is None else str(name))

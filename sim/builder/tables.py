@@ -128,6 +128,7 @@ COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("equality_X_1", "equality", (7,), f64, "transform", moves="equality_frame_1"),
     ColumnSpec("equality_X_2", "equality", (7,), f64, "transform", moves="equality_frame_2"),
     ColumnSpec("equality_coef", "equality", (5,)),
+    ColumnSpec("equality_range", "equality", (2,)),
     ColumnSpec("equality_compliance", "equality"),
     ColumnSpec("equality_enabled", "equality", (), i32, "int32"),
     ColumnSpec("actuator_dof", "actuator", (), i32, "int32", refers="joint_dof"),

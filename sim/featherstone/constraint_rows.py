@@ -20,7 +20,7 @@ from sim.device_arrays import device_array
 from sim.errors import SimError
 from sim.geometry.rotation import IDENTITY_TRANSFORM
 
-FRICTION, COUPLE, SLIDE, ALIGN, PERPENDICULAR, ROTATE, DISTANCE, SWING, TWIST = range(9)
+FRICTION, COUPLE, SLIDE, ALIGN, PERPENDICULAR, ROTATE, DISTANCE, SWING, TWIST, RANGE = range(10)
 """Kinds of rows; see ``sim.featherstone.row_kernels`` for their equations."""
 
 UNBOUNDED = (COUPLE, SLIDE, ALIGN, PERPENDICULAR, ROTATE)
@@ -33,6 +33,7 @@ FIELDS: dict[str, tuple[tuple[int, ...], str]] = {
     "along": ((3,), "vec3"),
     "across": ((3,), "vec3"),
     "coef": ((5,), "float32"),
+    "span": ((2,), "float32"),
     "compliance": ((), "float32"),
     "group": ((), "int32"),
 }
@@ -46,7 +47,7 @@ class RowTable:
     kind: what a row says. tree, item: per row and side, the tree and the position in it that the side's body is moved by
     (or its degree of freedom belongs to), -1 for none. dof, coord: per row and side, the degree of freedom within its tree and its
     coordinate. X_1, X_2: frames in the two bodies, or in the world. along, across: unit vectors in the joint frames. coef: numbers of
-    the row. group: rows of one constraint and one unit, which lie
+    the row. span: the range of RANGE. group: rows of one constraint and one unit, which lie
     side by side. friction_dof: the degree of freedom whose dry friction the row is. island: per row. at: where its numbers
     begin, one a degree of freedom of the island. force_at: where its scratch wrenches begin, one a joint of its trees.
     row_first, free_rows, size, dof_first: per island, its first row (and the end), its rows without bounds, its degrees of freedom,
@@ -64,6 +65,7 @@ class RowTable:
     along: en.array(dtype=en.vec3)
     across: en.array(dtype=en.vec3)
     coef: en.array2d(dtype=float)
+    span: en.array2d(dtype=float)
     compliance: en.array(dtype=float)
     group: en.array(dtype=int)
     friction_dof: en.array(dtype=int)
@@ -123,7 +125,7 @@ class ConstraintRows:
         self.moved_trees = members
         table = self.table = RowTable()
         values = {
-            **{name: rows[name] for name in ("kind", "X_1", "X_2", "along", "across", "coef", "compliance", "group")},
+            **{name: rows[name] for name in ("kind", "X_1", "X_2", "along", "across", "coef", "span", "compliance", "group")},
             "tree": tree, "item": item, "dof": dof, "coord": coord, "friction_dof": rows["dofs"][:, 0],
             "island": island, "at": at, "force_at": (np.cumsum(wrenches) - wrenches) * 6, "row_first": row_first,
             "free_rows": free_rows, "size": size, "dof_first": dof_first, "solve_at": np.cumsum(square) - square,
@@ -175,9 +177,10 @@ def _equality_rows(model):
     X_1, X_2 = model.equality_X_1.numpy().reshape(-1, 7), model.equality_X_2.numpy().reshape(-1, 7)
     softness, on = model.equality_compliance.numpy(), model.equality_enabled.numpy() != 0
     chosen = on & (kind == EQUALITY_JOINT)
+    span = model.equality_range.numpy().reshape(-1, 2)[chosen]
     yield _part(
-        int(chosen.sum()), kind=COUPLE, dofs=model.equality_dof.numpy()[chosen],
-        coef=model.equality_coef.numpy()[chosen], compliance=softness[chosen],
+        int(chosen.sum()), kind=np.where(span[:, 0] < span[:, 1], RANGE, COUPLE), span=span,
+        dofs=model.equality_dof.numpy()[chosen], coef=model.equality_coef.numpy()[chosen], compliance=softness[chosen],
     )  # fmt: skip
     for row, kinds in ((SLIDE, (EQUALITY_CONNECT, EQUALITY_WELD)), (ROTATE, (EQUALITY_WELD,))):
         chosen = on & np.isin(kind, kinds)

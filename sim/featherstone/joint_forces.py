@@ -82,8 +82,10 @@ def limit_force(forces: JointForceTable, axis: int, q: float, qd: float, dt: flo
     if beyond != 0.0:
         ke = forces.limit_ke[axis]
         kd = forces.limit_kd[axis]
-        given = -ke * beyond - kd * qd
-        extra = dt * (kd + 0.5 * dt * ke)
+        # damping slows what comes in, but a limit never pulls on what leaves
+        if beyond * (ke * beyond + kd * qd) > 0.0:
+            given = -ke * beyond - kd * qd
+            extra = dt * (kd + 0.5 * dt * ke)
     return given, extra
 
 

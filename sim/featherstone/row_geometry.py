@@ -82,6 +82,19 @@ def distance_bounds(d: float, low: float, high: float):
 
 
 @en.func
+def range_bounds(x: float, low: float, high: float):
+    """Excess of a number over the nearer end of its range, and the bounds of the force that keeps it in."""
+    excess = x - low
+    at_least = 0.0
+    at_most = ENDLESS
+    if x > 0.5 * (low + high):
+        excess = x - high
+        at_least = -ENDLESS
+        at_most = 0.0
+    return excess, at_least, at_most
+
+
+@en.func
 def frame_row(
     kind: int, X_1: en.transform, X_2: en.transform, along: en.vec3, across: en.vec3, low: float, high: float
 ):

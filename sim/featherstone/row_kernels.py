@@ -8,8 +8,8 @@ import engine as en
 from sim.articulation.joint_motion import joint_pose
 from sim.articulation.joint_table import JointTable
 from sim.articulation.trees import TreeTable
-from sim.featherstone.constraint_rows import COUPLE, FRICTION, RowTable
-from sim.featherstone.row_geometry import DISTANCE_ROW, ENDLESS, SLIDE_ROW, frame_row
+from sim.featherstone.constraint_rows import COUPLE, FRICTION, RANGE, RowTable
+from sim.featherstone.row_geometry import DISTANCE_ROW, ENDLESS, SLIDE_ROW, frame_row, range_bounds
 from sim.featherstone.scratch import (
     ANCHOR,
     AXIS_A,
@@ -26,6 +26,7 @@ from sim.featherstone.scratch import (
 
 FRICTION_ROW = en.constant(FRICTION)
 COUPLE_ROW = en.constant(COUPLE)
+RANGE_ROW = en.constant(RANGE)
 
 FASTEST_CORRECTION = en.constant(5.0)
 """[m/s or rad/s] at which what starts out violated is put right; motion along a curved path needs far less."""
@@ -267,6 +268,8 @@ def measure_rows(
         at_least = -at_most
     elif kind == COUPLE_ROW:
         excess = couple_row(rows, r, q, J)
+    elif kind == RANGE_ROW:
+        excess, at_least, at_most = range_bounds(couple_row(rows, r, q, J), rows.span[r, 0], rows.span[r, 1])
     else:
         excess, at_least, at_most = joined_row(joints, trees, lanes, rows, r, q, words, dofs, J)
     most = FASTEST_CORRECTION * dt

@@ -28,12 +28,13 @@ class CouplingTable:
     """Couplings q = coef[0] + coef[1] s + ... of coordinates, per closure.
 
     joint: the joint that follows, and that which it follows, -1 for none. dof: which of their degrees of freedom.
-    compliance: [m/N or rad/(N m)].
+    span: how far they may be apart from that, 0 and 0 for not at all. compliance: [m/N or rad/(N m)].
     """
 
     joint: en.array2d(dtype=int)
     dof: en.array2d(dtype=int)
     coef: en.array2d(dtype=float)
+    span: en.array2d(dtype=float)
     compliance: en.array(dtype=float)
 
 
@@ -62,6 +63,7 @@ class Closures:
         columns["follows"] = np.full((len(loops), 2), -1)
         columns["dof"] = np.zeros((len(loops), 2), dtype=np.int64)
         columns["coef"] = np.zeros((len(loops), 5))
+        columns["span"] = np.zeros((len(loops), 2))
         equalities = equality_columns(model, tree_joint, fixed)
         self._host = {name: np.concatenate([columns[name], equalities[name]]) for name in columns}
         self.count = len(self._host["type"])
@@ -88,7 +90,7 @@ class Closures:
         for name in ("linear_compliance", "angular_compliance", "distance_range", "ball_limit"):
             setattr(self.constraints, name, on_device(name, "float32"))
         self.couplings.joint, self.couplings.dof = on_device("follows", "int32"), on_device("dof", "int32")
-        self.couplings.coef = on_device("coef", "float32")
+        self.couplings.coef, self.couplings.span = on_device("coef", "float32"), on_device("span", "float32")
         self.couplings.compliance = self.constraints.linear_compliance
         self.joint = on_device("joint", "int32")
 
@@ -133,4 +135,5 @@ def equality_columns(model, tree_joint: np.ndarray, fixed: np.ndarray) -> dict[s
         "follows": joint[chosen],
         "dof": (dofs - np.where(joint >= 0, start[joint], 0))[chosen],
         "coef": model.equality_coef.numpy().reshape(-1, 5)[chosen],
+        "span": model.equality_range.numpy().reshape(-1, 2)[chosen],
     }

@@ -76,7 +76,13 @@ def solve_couplings(
             softness = couplings.compliance[c] / (dt * dt)
             spent = closed[c * CLOSURE_WORDS + APPLIED]
             error = coordinate(joints, j, couplings.dof[c, 0], body_q, q) - aim
+            low = couplings.span[c, 0]
+            high = couplings.span[c, 1]
+            ahead = error > 0.5 * (low + high)
+            error = error - en.where(ahead, high, low)
             impulse = -(error + softness * spent) / en.max(response + softness, 1.0e-12)
+            if low < high:  # at the ends of a range, all impulses together may only push back into it
+                impulse = en.where(ahead, en.min(impulse, -spent), en.max(impulse, -spent))
             closed[c * CLOSURE_WORDS + APPLIED] = spent + impulse
             rows[follower + DRIVE] = impulse
             if leader >= 0:

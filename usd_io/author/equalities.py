@@ -39,6 +39,14 @@ def _couple(stage: Usd.Stage, scene: SceneRecord, record: EqualityRecord, axes) 
     sign = 1.0 if source is None else source.sign
     coef = [mine.sign * c * sign**k for k, c in enumerate(record.coef)]
     prim = stage.GetPrimAtPath(first[0])
+    if prim.GetAttribute(f"simrun:{mine.dof}:coef"):
+        scene.warnings.append(
+            SceneWarning(record.path, "its joint is coupled already; a stage holds one coupling, left out")
+        )
+        return
+    if any(record.span):
+        span = sorted(mine.sign * end for end in record.span)
+        prim.CreateAttribute(f"simrun:{mine.dof}:span", Sdf.ValueTypeNames.FloatArray).Set(span)
     prim.CreateAttribute(f"simrun:{mine.dof}:coef", Sdf.ValueTypeNames.FloatArray).Set(coef)
     if source is not None:
         prim.CreateRelationship(f"simrun:{mine.dof}:follows").SetTargets([second[0]])

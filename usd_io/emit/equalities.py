@@ -37,8 +37,9 @@ def _emit(record: EqualityRecord, builder: Any, bodies, joints, order) -> int:
         first, second = record.axes
         source, source_axis = (-1, 0) if second is None else (joints[second[0]], order[second])
         return builder.add_equality_joint(
-            joints[first[0]], source, record.coef, axis=order[first], source_axis=source_axis, **shared
-        )
+            joints[first[0]], source, record.coef, axis=order[first], source_axis=source_axis,
+            lower=record.span[0], upper=record.span[1], **shared,
+        )  # fmt: skip
     ends = [-1 if path is None else bodies[path] for path in record.bodies]
     if record.kind == "connect":
         return builder.add_equality_connect(*ends, record.X_1[:3], record.X_2[:3], **shared)

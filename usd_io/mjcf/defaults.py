@@ -9,7 +9,7 @@ MAIN = "main"
 ACTUATORS = frozenset(
     "general motor position velocity intvelocity damper cylinder muscle adhesion plugin dcmotor".split()
 )
-_ALIASES = {"freejoint": "joint"}
+_ALIASES = {"freejoint": "joint", "fixed": "tendon", "spatial": "tendon"}
 
 
 class Defaults:

@@ -65,8 +65,6 @@ def switch_off(record: SceneRecord, off: set[str]) -> None:
             axis.drive = None if "actuation" in off else axis.drive
     if "actuation" in off:
         record.actuators.clear()
-    if off & {"equality", "constraint"}:
-        record.equalities.clear()
     if off & {"contact", "constraint"}:
         record.visuals += [
             VisualRecord(c.path, c.body_path, c.X_bs, c.shape, c.color) for c in record.colliders if not c.hidden

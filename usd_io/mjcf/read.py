@@ -25,6 +25,7 @@ from usd_io.mjcf.keyframes import apply_key, find_key
 from usd_io.mjcf.lights import aim_lights, read_headlight
 from usd_io.mjcf.mesh_assets import MeshAssets
 from usd_io.mjcf.options import read_options, switch_off
+from usd_io.mjcf.tendons import read_tendons
 from usd_io.read.shape_mass import MassProperties
 from usd_io.read.warning_log import WarningLog
 from usd_io.records import (
@@ -41,7 +42,7 @@ from usd_io.xml.element import Element
 from usd_io.xml.names import PathNames
 
 SECTIONS = frozenset(
-    "compiler option size visual statistic default asset worldbody contact actuator equality keyframe custom include".split()
+    "compiler option size visual statistic default asset worldbody contact actuator equality tendon keyframe custom include".split()
 )
 
 
@@ -81,7 +82,7 @@ class MjcfReading:
         self._document = document
         self.root = self._names.path("/", document.name or document.root.file.stem)
         self.record = SceneRecord(str(document.root.file), up_axis="Z", fps=60.0)
-        off = read_options(document, self.record, self.warn)
+        off = self._off = read_options(document, self.record, self.warn)
         walk = BodyWalk(document, GeomReader(MeshAssets(), self.warn), self.warn)
         self.body_paths: dict[Body, str | None] = {walk.world: None}
         self._poses = {walk.world: IDENTITY_TRANSFORM}
@@ -127,10 +128,16 @@ class MjcfReading:
             self._sites,
             self._axes,
         )
+
+        def path(name: str) -> str:
+            return self._names.path(self.root, name)
+
         for document, prefix, suffix in documents:
-            self.record.equalities += read_equalities(
-                document, known, lambda name: self._names.path(self.root, name), self.warn, prefix=prefix, suffix=suffix
-            )
+            ends = {"prefix": prefix, "suffix": suffix}
+            if not self._off & {"equality", "constraint"}:
+                self.record.equalities += read_equalities(document, known, path, self.warn, **ends)
+            if not self._off & {"limit", "constraint"}:
+                self.record.equalities += read_tendons(document, self._axes, path, self.warn, **ends)
 
     def _finish_lights(self) -> None:
         targets = {body.name or "world": X for body, X in self._poses.items()}
@@ -246,11 +253,10 @@ class MjcfReading:
                     continue
                 what = {
                     "sensor": "sensors are not simulated",
-                    "tendon": "tendons are not simulated",
                     "deformable": "deformables of MJCF are not simulated",
                     "extension": "plugins are not simulated",
                 }.get(section.tag, f"<{section.tag}> is not known; left out")
-                if section.children or section.tag not in ("sensor", "tendon", "deformable", "extension"):
+                if section.children or section.tag not in ("sensor", "deformable", "extension"):
                     self.warn(section, what)
 
 

@@ -52,7 +52,9 @@ def read_equalities(
                     continue
                 source = (target, names.index(other))
             path = f"{joint.path}/{dof}_follows"
-            result.append(EqualityRecord(path, "joint", axes=((joint.path, index), source), coef=coef))
+            span = array(reading, by_path[joint.path], f"simrun:{dof}:span")
+            span = (0.0, 0.0) if span is None or len(span) != 2 else (float(span[0]), float(span[1]))
+            result.append(EqualityRecord(path, "joint", axes=((joint.path, index), source), coef=coef, span=span))
     return kept, result
 
 
