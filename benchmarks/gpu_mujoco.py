@@ -44,14 +44,14 @@ def main() -> None:
         frame = ours(arguments.robot, worlds, contacts, steps, arguments.device)
         built = time.perf_counter() - began
         began = time.perf_counter()
-        peer.seconds(worlds, contacts, steps, 3)
+        peer.seconds(worlds, int(contacts), steps, 3)
         peer_built = time.perf_counter() - began
         replays(frame, 3)
         mine: list[float] = []
         theirs: list[float] = []
         for _ in range(TURNS):
             mine += replays(frame, REPEATS)
-            theirs += peer.seconds(worlds, contacts, steps, REPEATS)
+            theirs += peer.seconds(worlds, int(contacts), steps, REPEATS)
         finite = bool(np.isfinite(frame.now.joint_q.numpy()).all())
         a, b = 1e3 * statistics.median(mine), 1e3 * statistics.median(theirs)
         rows.append(
