@@ -134,7 +134,7 @@ class Placement:
         if self._rows is None:
             return
         if not len(self._body_q):
-            poses = en.zeros(1, dtype=en.transform)
+            poses = en.zeros(1, dtype=en.transform, device="cpu")
         self._rows.update(poses)
         rows = self._rows.rows.numpy().reshape(-1, 3, 4)
         for batch in self._rigid:

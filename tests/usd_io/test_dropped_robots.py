@@ -69,13 +69,16 @@ def test_a_dropped_robot_comes_to_lie(name, path):
             for _ in range(16):
                 integrator.simulate(model, after, now, dt)
                 integrator.simulate(model, now, after, dt)
-    fastest = 0.0
-    for _ in range(300):
+    fastest, calm = 0.0, 0
+    for _ in range(600):
         en.capture_launch(capture.graph)
         speeds = after.body_qd.numpy()
         assert np.isfinite(speeds).all()
         fastest = max(fastest, np.abs(speeds[:, 3:]).max())
+        calm = calm + 1 if np.abs(speeds[:, 3:]).max() < 0.5 else 0
+        if calm == 30:
+            break
     height = np.ptp(model.body_q.numpy()[:, :3], axis=0).max() + 0.3
     assert fastest < 1.5 * np.sqrt(2.0 * 9.81 * (DROP + height))
-    assert np.abs(speeds[:, 3:]).max() < 0.5
+    assert calm == 30  # half a second of lying within 10 s
     assert np.abs(after.body_q.numpy()[:, :3]).max() < 3.0

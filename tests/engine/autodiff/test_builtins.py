@@ -166,6 +166,7 @@ CONSTANT = {
 MEMORY = {name for name, row in BUILTINS.items() if row.group == "Memory"}
 #: by file, what is tested there because it needs a structure
 WITH_STRUCTURES = {
+    "../../cuda/test_lanes.py": {"sync_lanes"},
     "../library/test_articulations.py": {"spatial_jacobian", "spatial_mass"},
     "test_mesh_queries.py": {
         "mesh_eval_face_normal",
