@@ -6,6 +6,7 @@ from sim.builder.bodies import BODY_FLAG_KINEMATIC
 from sim.builder.contact_pairs import candidate_pairs, filter_rows, filtered_pairs
 from sim.builder.joint_tables import add_joint_tables, held_still, kept_apart
 from sim.builder.tables import COLUMNS
+from sim.builder.weightless import warn_of_weightless_roots
 from sim.device_arrays import ModelShapeGeometry, ModelShapeMaterials, device_array
 from sim.errors import SimError
 from sim.forces.friction_rules import FrictionRules, pair_rows
@@ -20,6 +21,7 @@ LARGEST = float(np.finfo(np.float32).max)
 def build_model(builder, device, requires_grad: bool) -> Model:
     """Checks the columns once more (callers may have written into them) and makes the arrays."""
     check_columns(builder)
+    warn_of_weightless_roots(builder)
     model = Model(device)
     model.requires_grad = bool(requires_grad)
     model.num_envs = builder.num_envs

@@ -1,5 +1,7 @@
 """add_joint_*: what is stored, what is refused, copies, and which shapes joints keep apart."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,22 @@ def test_control_starts_with_the_drives_targets():
     assert control.joint_act.numpy().tolist() == [np.float32(0.3)]
     assert control.joint_target is control.joint_act
     assert control.joint_f.numpy().tolist() == [0.0]
+
+
+def test_a_free_root_without_mass_is_said():
+    builder = sim.ModelBuilder()
+    root, pole = builder.add_body(name="trunk"), builder.add_body(m=1.0, I_m=np.eye(3))
+    builder.add_joint_free(root)
+    builder.add_joint_revolute(root, pole, axis=(0, 0, 1))
+    with pytest.warns(sim.SimWarning, match="'trunk' shall move freely"):
+        builder.finalize()
+
+
+def test_a_free_root_with_mass_fixed_to_it_is_fine():
+    builder = sim.ModelBuilder()
+    root, load = builder.add_body(name="trunk"), builder.add_body(m=1.0, I_m=np.eye(3))
+    builder.add_joint_free(root)
+    builder.add_joint_fixed(root, load)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", sim.SimWarning)
+        builder.finalize()
