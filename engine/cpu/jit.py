@@ -107,12 +107,11 @@ class _Session:
     """A linker for a few pieces of code. It keeps 9 KB for each, even if unloaded, until it dies with the last."""
 
     most = 16
-    #: The newer linker keeps the sections of a piece together. Where CUDA and JAX have taken the address space in between,
-    #: the older one puts data too far from code to reach, and the process aborts. The older one leaves less behind.
-    keeps_together = False
 
     def __init__(self) -> None:
-        self.linker = llvm.create_lljit_compiler(_machine(), use_jit_link=self.keeps_together, suppress_errors=True)
+        # The newer linker keeps the sections of a piece together. The older one puts data too far from code to reach where
+        # other libraries (CUDA, JAX, OpenGL) have taken the address space in between, and the process aborts.
+        self.linker = llvm.create_lljit_compiler(_machine(), use_jit_link=True, suppress_errors=True)
         self.count = 0
 
     def link(self, data: bytes, symbols: list[str], known: dict[str, int]) -> llvm.ResourceTracker:
@@ -126,13 +125,6 @@ class _Session:
 
 
 _newest: weakref.WeakSet[_Session] = weakref.WeakSet()  # at most one; only code keeps its session
-
-
-def keep_sections_together() -> None:
-    """Links code from now on so that it works wherever the address space has room."""
-    _Session.keeps_together = True
-    with _lock:
-        _newest.clear()
 
 
 def load_object(data: bytes, symbols: list[str], known: dict[str, int] | None = None) -> Code:

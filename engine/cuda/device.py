@@ -11,7 +11,6 @@ import threading
 from typing import Any
 
 from engine import config
-from engine.cpu import jit
 from engine.cuda import entry
 from engine.cuda.driver import binding, call, error_of, send_unsent
 from engine.device import Device
@@ -68,7 +67,6 @@ class CudaDevice(Device):
     def _begin(self) -> None:
         from engine.cuda.memory import CudaMemory
 
-        jit.keep_sections_together()
         driver = binding()
         self.context = call("cuDevicePrimaryCtxRetain", self.handle)
         call("cuCtxSetCurrent", self.context)
