@@ -132,7 +132,7 @@ def kinetic_energy(model, state) -> float:
 def test_a_limp_humanoid_comes_to_rest(key):
     """However it fell: a light foot at the end of a heavy leg must not keep the rest shaking."""
     model, dt = robot("mjcf/mujoco/humanoid/humanoid.xml", keyframe=key)
-    state = settle(model, 4.0, dt)
+    state = settle(model, 6.0, dt)
     assert kinetic_energy(model, state) < 1e-3
     assert np.abs(state.joint_qd.numpy()).max() < 0.1
     assert state.body_q.numpy()[:, 2].max() < 0.6  # it lies
