@@ -37,9 +37,3 @@ class SimulationFailed(AppError):
         self.what = what
         where = f"<{prim_path}>: " if prim_path else ""
         super().__init__(f"the simulation blew up at {time:.4g} s (frame {frame}): {where}{what}; {hint}")
-
-
-class OutputFailed(AppError):
-    """Writing stopped in the middle of a run (full disk, folder gone). What was flushed before stays readable."""
-
-    exit_code = EXIT_FAILED

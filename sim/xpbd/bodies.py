@@ -19,37 +19,18 @@ from sim.forces.friction_rules import FrictionRules, pair_friction
 from sim.maximal.body_response import ResponseTable
 from sim.xpbd.body_impulses import (
     MassTable,
-    jointed_weight,
-    lone_weight,
     push_jointed_body,
     push_lone_body,
     relative_velocity,
+    weight_of_two,
 )
 
 
 @cache
 def contact_sweep(jointed: bool):
     """Function of one sweep over an island's contacts; ``jointed``: bodies yield as `sim.maximal.body_response` says."""
-    weigh = jointed_weight if jointed else lone_weight
+    weigh_both = weight_of_two(jointed)
     shove = push_jointed_body if jointed else push_lone_body
-
-    @en.func
-    def weigh_both(
-        a: int,
-        b: int,
-        point: en.vec3,
-        n: en.vec3,
-        body_q: en.array(dtype=en.transform),
-        masses: MassTable,
-        responses: ResponseTable,
-    ) -> float:
-        """How far two bodies yield to each other along n at a world point, per impulse."""
-        w = 0.0
-        if a >= 0:
-            w = w + weigh(a, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
-        if b >= 0:
-            w = w + weigh(b, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
-        return w
 
     @en.func
     def shove_both(
@@ -68,10 +49,8 @@ def contact_sweep(jointed: bool):
         for side in range(2):
             body = en.where(side == 0, a, b)
             if body >= 0:
-                shove(
-                    body, impulse * (1.0 - 2.0 * float(side)), point, masses.com, masses.inv_mass, masses.inertia,
-                    masses.inv_inertia, responses, predicted, dt, body_q, body_qd,
-                )  # fmt: skip
+                away = impulse * (1.0 - 2.0 * float(side))
+                shove(body, away, point, masses, responses, predicted, dt, body_q, body_qd)
 
     @en.func
     def solve_point(
@@ -140,7 +119,6 @@ def contact_sweep(jointed: bool):
         islands: IslandTable,
         active_pair: en.array(dtype=int),
         pair_shapes: en.array2d(dtype=int),
-        shape_body: en.array(dtype=int),
         shape_mu: en.array(dtype=float),
         friction_rules: FrictionRules,
         masses: MassTable,
@@ -193,7 +171,6 @@ def solve_rigid_positions(jointed: bool):
         islands: IslandTable,
         active_pair: en.array(dtype=int),
         pair_shapes: en.array2d(dtype=int),
-        shape_body: en.array(dtype=int),
         shape_mu: en.array(dtype=float),
         friction_rules: FrictionRules,
         masses: MassTable,
@@ -219,7 +196,6 @@ def solve_rigid_positions(jointed: bool):
             islands,
             active_pair,
             pair_shapes,
-            shape_body,
             shape_mu,
             friction_rules,
             masses,

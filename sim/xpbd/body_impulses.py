@@ -1,4 +1,9 @@
-"""What a push and a kick at a point do to a body, alone or held by joints, and how much it opposes to them."""
+"""What a push and a kick at a point do to a body, alone or held by joints, and how much it opposes to them.
+
+The forms for lone and for jointed bodies take the same arguments: kernels are made with one or the other.
+"""
+
+from functools import cache
 
 import engine as en
 from sim.forces.particle_contact import body_velocity_at, inverse_mass_at
@@ -54,14 +59,12 @@ def turned_back(x: en.vec3, q: en.quat) -> en.vec3:
 
 
 @en.func
-def push_body(
+def push_lone_body(
     b: int,
     impulse: en.vec3,
     point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inertia: en.array(dtype=en.mat33),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
+    responses: ResponseTable,
     predicted: en.array(dtype=en.transform),
     dt: float,
     body_q: en.array(dtype=en.transform),
@@ -75,41 +78,41 @@ def push_body(
     """
     X = body_q[b]
     r = en.transform_get_rotation(X)
-    center = en.transform_point(X, body_com[b])
-    move = impulse * body_inv_mass[b]
+    center = en.transform_point(X, masses.com[b])
+    move = impulse * masses.inv_mass[b]
     torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
-    turn = body_inv_inertia[b] * torque
+    turn = masses.inv_inertia[b] * torque
     turned = en.normalize(en.quat(0.5 * turn[0], 0.5 * turn[1], 0.5 * turn[2], 1.0))
     r1 = en.normalize(r * turned)
-    shifted = en.cross(center - en.transform_point(predicted[b], body_com[b]), impulse)
-    gain = (turn + body_inv_inertia[b] * en.quat_rotate_inv(r, shifted)) / dt
+    shifted = en.cross(center - en.transform_point(predicted[b], masses.com[b]), impulse)
+    gain = (turn + masses.inv_inertia[b] * en.quat_rotate_inv(r, shifted)) / dt
     spin = en.quat_rotate(r, gain)
-    if body_inv_mass[b] > 0.0:
+    if masses.inv_mass[b] > 0.0:
         w = en.quat_rotate_inv(r, en.spatial_top(body_qd[b])) + gain
-        kept = body_inv_inertia[b] * turned_back(body_inertia[b] * w, turned)
+        kept = masses.inv_inertia[b] * turned_back(masses.inertia[b] * w, turned)
         spin = spin + en.quat_rotate(r1, kept - turned_back(w, turned))
-    body_q[b] = en.transform(center + move - en.quat_rotate(r1, body_com[b]), r1)
+    body_q[b] = en.transform(center + move - en.quat_rotate(r1, masses.com[b]), r1)
     body_qd[b] = body_qd[b] + en.spatial_vector(spin, move / dt)
 
 
 @en.func
-def kick_body(
+def kick_lone_body(
     b: int,
     impulse: en.vec3,
     point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
+    responses: ResponseTable,
+    dt: float,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """Changes the velocity of body `b` by the impulse [N s] at world `point`."""
     X = body_q[b]
     r = en.transform_get_rotation(X)
-    center = en.transform_point(X, body_com[b])
+    center = en.transform_point(X, masses.com[b])
     torque = en.quat_rotate_inv(r, en.cross(point - center, impulse))
-    spin = en.quat_rotate(r, body_inv_inertia[b] * torque)
-    body_qd[b] = body_qd[b] + en.spatial_vector(spin, impulse * body_inv_mass[b])
+    spin = en.quat_rotate(r, masses.inv_inertia[b] * torque)
+    body_qd[b] = body_qd[b] + en.spatial_vector(spin, impulse * masses.inv_mass[b])
 
 
 @en.func
@@ -118,13 +121,11 @@ def lone_weight(
     point: en.vec3,
     n: en.vec3,
     body_q: en.array(dtype=en.transform),
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
     responses: ResponseTable,
 ) -> float:
     """Inverse mass that a body on its own shows along n at a world point."""
-    return inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+    return inverse_mass_at(body_q[b], masses.com[b], masses.inv_mass[b], masses.inv_inertia[b], point, n)
 
 
 @en.func
@@ -133,36 +134,39 @@ def jointed_weight(
     point: en.vec3,
     n: en.vec3,
     body_q: en.array(dtype=en.transform),
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
     responses: ResponseTable,
 ) -> float:
     """The same with what joints add; 0 where they hold the body, since a push over what rounding leaves goes anywhere."""
-    w = response_along(responses, b, point - en.transform_point(body_q[b], body_com[b]), n)
-    alone = inverse_mass_at(body_q[b], body_com[b], body_inv_mass[b], body_inv_inertia[b], point, n)
+    w = response_along(responses, b, point - en.transform_point(body_q[b], masses.com[b]), n)
+    alone = inverse_mass_at(body_q[b], masses.com[b], masses.inv_mass[b], masses.inv_inertia[b], point, n)
     return en.where(w > HELD * alone, w, 0.0)
 
 
-@en.func
-def push_lone_body(
-    b: int,
-    impulse: en.vec3,
-    point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inertia: en.array(dtype=en.mat33),
-    body_inv_inertia: en.array(dtype=en.mat33),
-    responses: ResponseTable,
-    predicted: en.array(dtype=en.transform),
-    dt: float,
-    body_q: en.array(dtype=en.transform),
-    body_qd: en.array(dtype=en.spatial_vector),
-):
-    """`push_body` in the form that kernels choose from."""
-    push_body(
-        b, impulse, point, body_com, body_inv_mass, body_inertia, body_inv_inertia, predicted, dt, body_q, body_qd
-    )
+@cache
+def weight_of_two(jointed: bool):
+    """Function that sums the weights of two bodies, of which -1 is the world."""
+    weigh = jointed_weight if jointed else lone_weight
+
+    @en.func
+    def weigh_both(
+        a: int,
+        b: int,
+        point: en.vec3,
+        n: en.vec3,
+        body_q: en.array(dtype=en.transform),
+        masses: MassTable,
+        responses: ResponseTable,
+    ) -> float:
+        """How far two bodies yield to each other along n at a world point, per impulse."""
+        w = 0.0
+        if a >= 0:
+            w = w + weigh(a, point, n, body_q, masses, responses)
+        if b >= 0:
+            w = w + weigh(b, point, n, body_q, masses, responses)
+        return w
+
+    return weigh_both
 
 
 @en.func
@@ -170,10 +174,7 @@ def push_jointed_body(
     b: int,
     impulse: en.vec3,
     point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inertia: en.array(dtype=en.mat33),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
     responses: ResponseTable,
     predicted: en.array(dtype=en.transform),
     dt: float,
@@ -181,28 +182,11 @@ def push_jointed_body(
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """Displaces a body as its cluster lets it yield, and notes the impulse for the rest of the cluster."""
-    torque = en.cross(point - en.transform_point(body_q[b], body_com[b]), impulse)
+    torque = en.cross(point - en.transform_point(body_q[b], masses.com[b]), impulse)
     turn = responses.aa[b] * torque + responses.al[b] * impulse
     move = en.transpose(responses.al[b]) * torque + responses.ll[b] * impulse
-    displace_body(b, turn, move, body_com[b], dt, body_q, body_qd)
+    displace_body(b, turn, move, masses.com[b], dt, body_q, body_qd)
     responses.wrench[b] = responses.wrench[b] + en.spatial_vector(torque, impulse)
-
-
-@en.func
-def kick_lone_body(
-    b: int,
-    impulse: en.vec3,
-    point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inv_inertia: en.array(dtype=en.mat33),
-    responses: ResponseTable,
-    dt: float,
-    body_q: en.array(dtype=en.transform),
-    body_qd: en.array(dtype=en.spatial_vector),
-):
-    """`kick_body` in the form that kernels choose from."""
-    kick_body(b, impulse, point, body_com, body_inv_mass, body_inv_inertia, body_q, body_qd)
 
 
 @en.func
@@ -210,16 +194,14 @@ def kick_jointed_body(
     b: int,
     impulse: en.vec3,
     point: en.vec3,
-    body_com: en.array(dtype=en.vec3),
-    body_inv_mass: en.array(dtype=float),
-    body_inv_inertia: en.array(dtype=en.mat33),
+    masses: MassTable,
     responses: ResponseTable,
     dt: float,
     body_q: en.array(dtype=en.transform),
     body_qd: en.array(dtype=en.spatial_vector),
 ):
     """Changes a body's velocity as its cluster lets it yield, and notes the positional impulse for the rest of it."""
-    torque = en.cross(point - en.transform_point(body_q[b], body_com[b]), impulse)
+    torque = en.cross(point - en.transform_point(body_q[b], masses.com[b]), impulse)
     spin = responses.aa[b] * torque + responses.al[b] * impulse
     speed = en.transpose(responses.al[b]) * torque + responses.ll[b] * impulse
     body_qd[b] = body_qd[b] + en.spatial_vector(spin, speed)

@@ -9,18 +9,17 @@ from sim.forces.body_contact import pair_average
 from sim.maximal.body_response import ResponseTable
 from sim.xpbd.body_impulses import (
     MassTable,
-    jointed_weight,
     kick_jointed_body,
     kick_lone_body,
-    lone_weight,
     relative_velocity,
+    weight_of_two,
 )
 
 
 @cache
 def bounce_sweep(jointed: bool):
     """Function of one sweep of restitution over an island; ``jointed`` as in `sim.xpbd.bodies.contact_sweep`."""
-    weigh = jointed_weight if jointed else lone_weight
+    weigh_both = weight_of_two(jointed)
     kick = kick_jointed_body if jointed else kick_lone_body
 
     @en.func
@@ -43,11 +42,7 @@ def bounce_sweep(jointed: bool):
         if pushed > 0.0:
             n = points.normal[c]
             point = (to_world(body_q, a, points.point_a[c]) + to_world(body_q, b, points.point_b[c])) * 0.5
-            w = 0.0
-            if a >= 0:
-                w = w + weigh(a, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
-            if b >= 0:
-                w = w + weigh(b, point, n, body_q, masses.com, masses.inv_mass, masses.inv_inertia, responses)
+            w = weigh_both(a, b, point, n, body_q, masses, responses)
             before = en.dot(n, relative_velocity(a, b, point, body_q, body_qd0, masses.com))
             after = en.dot(n, relative_velocity(a, b, point, body_q, body_qd, masses.com))
             wanted = 0.0
@@ -60,10 +55,8 @@ def bounce_sweep(jointed: bool):
                 for side in range(2):
                     body = en.where(side == 0, a, b)
                     if body >= 0:
-                        kick(
-                            body, n * (impulse * (1.0 - 2.0 * float(side))), point, masses.com, masses.inv_mass,
-                            masses.inv_inertia, responses, dt, body_q, body_qd,
-                        )  # fmt: skip
+                        away = n * (impulse * (1.0 - 2.0 * float(side)))
+                        kick(body, away, point, masses, responses, dt, body_q, body_qd)
 
     @en.func
     def sweep(
@@ -73,7 +66,6 @@ def bounce_sweep(jointed: bool):
         islands: IslandTable,
         active_pair: en.array(dtype=int),
         pair_shapes: en.array2d(dtype=int),
-        shape_body: en.array(dtype=int),
         shape_restitution: en.array(dtype=float),
         body_qd0: en.array(dtype=en.spatial_vector),
         masses: MassTable,
@@ -116,7 +108,6 @@ def bounce_rigid_contacts(jointed: bool):
         islands: IslandTable,
         active_pair: en.array(dtype=int),
         pair_shapes: en.array2d(dtype=int),
-        shape_body: en.array(dtype=int),
         shape_restitution: en.array(dtype=float),
         body_qd0: en.array(dtype=en.spatial_vector),
         masses: MassTable,
@@ -137,7 +128,6 @@ def bounce_rigid_contacts(jointed: bool):
             islands,
             active_pair,
             pair_shapes,
-            shape_body,
             shape_restitution,
             body_qd0,
             masses,

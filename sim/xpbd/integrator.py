@@ -297,8 +297,8 @@ class XPBDIntegrator:
             solve_rigid_positions(jointed is not None),
             dim=contacts.island_count * order.width,
             inputs=[
-                order.width, order.table, contacts.active_pair, contacts.pair_shapes, model.shape_body,
-                model.shape_materials.mu, model.friction_rules, mass_table(model),
+                order.width, order.table, contacts.active_pair, contacts.pair_shapes, model.shape_materials.mu,
+                model.friction_rules, mass_table(model),
                 ResponseTable() if jointed is None else jointed.responses, contacts.points, contacts.allowed,
                 contacts.slip, model.xpbd_scratch.predicted_bodies, dt, keep, float(model.max_depenetration_velocity),
             ],
@@ -311,14 +311,14 @@ class XPBDIntegrator:
     def _finish_rigid_contacts(self, model, contacts, order, jointed, state_in, state_out, dt):
         push, drag = model.xpbd_scratch.rigid_multipliers(contacts)
         mat = model.shape_materials
-        pairs = [contacts.active_pair, contacts.pair_shapes, model.shape_body]
+        pairs = [contacts.active_pair, contacts.pair_shapes]
         # before the bounce: only until then do the velocities tell how far the bodies moved
         en.launch(
             keep_slip,
             dim=contacts.capacity,
             inputs=[
-                contacts.active_count, *pairs, mat.mu, model.friction_rules, state_out.body_q, state_out.body_qd,
-                model.body_com, contacts.points,
+                contacts.active_count, *pairs, model.shape_body, mat.mu, model.friction_rules, state_out.body_q,
+                state_out.body_qd, model.body_com, contacts.points,
                 rest_speed(model.gravity, dt) * dt, dt, push, drag,
             ],
             outputs=[contacts.slip],

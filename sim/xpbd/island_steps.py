@@ -173,8 +173,8 @@ def step_islands():
                 )  # fmt: skip
             en.sync_lanes(width)
             sweep(
-                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.shape_body,
-                contacts.mu, friction_rules, masses, responses, points, contacts.allowed, contacts.slip, predicted, dt,
+                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.mu,
+                friction_rules, masses, responses, points, contacts.allowed, contacts.slip, predicted, dt,
                 en.where(iteration > 0, 1.0, 0.0), fastest, body_q, body_qd, contacts.push, contacts.drag,
             )  # fmt: skip
             for cluster in range(first, touched):
@@ -192,8 +192,8 @@ def step_islands():
         en.sync_lanes(width)
         for _ in range(iterations):
             bounce(
-                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.shape_body,
-                contacts.restitution, body_qd0, masses, responses, points, rest_speed, dt, contacts.push, body_q, body_qd,
+                island, lane, width, islands, contacts.active_pair, contacts.pair_shapes, contacts.restitution,
+                body_qd0, masses, responses, points, rest_speed, dt, contacts.push, body_q, body_qd,
             )  # fmt: skip
             for cluster in range(first, touched):
                 hand_on_in_cluster(
