@@ -77,7 +77,7 @@ def relatives(model, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     above[child] = np.where(parent < 0, world, parent)
     fixed[child] = model.joint_type.numpy()[::-1] == JOINT_FIXED
     root = np.where(fixed, above, np.arange(world + 1))
-    while (root[root] != root).any():
+    for _ in range(int(world).bit_length()):  # each turn doubles the way; rings of fixed joints have no end
         root = root[root]
     up = root[above[root]]
     chain_a, chain_b = (np.stack([root[x], up[x], up[up[x]]], axis=1) for x in (a, b))

@@ -14,6 +14,7 @@ from usd_io.xml.attributes import choice, number, numbers
 from usd_io.xml.element import Element
 
 LEFT_OUT = "tendons are simulated as limits on one or two joints only; this one does nothing"
+PASSIVE_ATTRIBUTES = ("stiffness", "damping", "frictionloss", "armature")
 PASSIVE = "stiffness, damping, friction and armature of tendons are not simulated"
 SOFTNESS = "the softness of tendon limits (solreflimit, solimplimit) is not used; they are rigid"
 
@@ -41,9 +42,7 @@ def read_tendons(
     for section in document.root.each("tendon"):
         for element in section.children:
             values = document.merged(element)
-            if any(number(element, name, 0.0, source=values) for name in ("frictionloss", "armature")):
-                warn(element, PASSIVE)
-            elif any(np.any(numbers(element, name, (0.0,), source=values)) for name in ("stiffness", "damping")):
+            if any(np.any(numbers(element, name, (0.0,), source=values)) for name in PASSIVE_ATTRIBUTES):
                 warn(element, PASSIVE)
             places = _places(element, axes, prefix, suffix) if element.tag == "fixed" else None
             ends = _range(document, element, values)

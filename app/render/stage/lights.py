@@ -24,7 +24,7 @@ BRIGHT, DIM = 0.9, 0.1
 """Shares of a focused light between which it is taken to fade evenly."""
 
 
-def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray, meters: float) -> LightItem | None:
+def read_light(prim: Usd.Prim, time: Usd.TimeCode, matrix: np.ndarray) -> LightItem | None:
     """A light prim with its world matrix [4, 4] in metres; None for kinds that are not drawn."""
     kind = KINDS.get(str(prim.GetTypeName()))
     if kind is None:

@@ -265,7 +265,7 @@ class _StageReader:
 
     def _add_light(self, prim: Usd.Prim, here: _Inherited) -> None:
         place = self._standing(prim, here)
-        light = read_light(prim, self._time, place.transforms[0], self._meters)
+        light = read_light(prim, self._time, place.transforms[0])
         if light is None:
             self.scene.notes.append((prim.GetPath().pathString, f"{prim.GetTypeName()} is not drawn"))
             return

@@ -111,3 +111,18 @@ def test_a_robot_that_stands_in_the_ground_rises_out_of_it(name):
         )
     assert max(heights) < 0.115
     assert end.body_q.numpy()[0, 1] == pytest.approx(0.1, abs=0.005)
+
+
+def test_a_ring_of_fixed_joints_is_looked_at_and_done():
+    builder = sim.ModelBuilder()
+    for k in range(3):
+        ball = builder.add_body(((0.15 * k, 0.5, 0.0), (0, 0, 0, 1)))
+        builder.add_shape_sphere(ball, radius=0.1)
+    for k in range(3):
+        builder.add_joint_fixed(k, (k + 1) % 3, ((0.15 if k < 2 else -0.3, 0, 0), (0, 0, 0, 1)))
+    stone = builder.add_body(((0.0, 0.69, 0.0), (0, 0, 0, 1)))
+    builder.add_shape_sphere(stone, radius=0.1)
+    model = builder.finalize()
+    with pytest.warns(SimWarning, match="pushed apart"):
+        touching = pairs_in_contact(model, model.state())
+    assert (0, 3) in touching and all(b == 3 for _, b in touching)
