@@ -24,6 +24,7 @@ _PARTS = {
     "tests/engine/autodiff/test_random_programs.py": 10,
     "tests/sim/maximal/test_gradients.py": 8,
     "tests/engine/autodiff/test_builtins.py": 6,
+    "tests/engine/autodiff/test_builtin_edges.py": 2,
     "tests/sim/featherstone/test_gradients.py": 4,
     "tests/sim/physics/test_particle_motion.py": 3,
     "tests/sim/physics/test_bodies.py": 3,

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
             "test_sequence.py",
             "test_streams.py",
             "autodiff/test_tape.py",
+            "autodiff/test_tape_changes.py",
             "autodiff/test_forward_mode.py",
         ],
         ["../cuda/test_gl_interop.py"],
