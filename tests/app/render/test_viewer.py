@@ -44,6 +44,7 @@ def test_picture_follows_the_state_and_the_camera():
         for height in (2.0, 1.5):
             q = state.body_q.numpy()
             q[0, 1] = height
+            state.body_q.assign(q)
             viewer.render(state)
             bright = viewer.picture()[..., :3].max(axis=2) > 20
             rows.append(np.nonzero(bright[:, 45:55])[0].min())
