@@ -224,10 +224,9 @@ class array(Arithmetic):
 
     def list(self) -> list:
         """The contents as a flat list of element values."""
-        flat = self.numpy().reshape((self.size, *tail(self.dtype)))
         if self.dtype.kind == "scalar":
-            return flat.tolist()
-        return [element(self.dtype, row) for row in flat]
+            return self._numbers().ravel().tolist()
+        return [element(self.dtype, row) for row in self.numpy().reshape((self.size, *tail(self.dtype)))]
 
     def assign(self, source: Any) -> array:
         """Copies `source` (array, NumPy array or list of the same shape) into this array."""

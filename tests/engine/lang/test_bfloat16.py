@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import engine as en
+from engine import brain_float
 from engine.brain_float import from_bits, to_bits
 
 vec2bf = en.types.vector(2, dtype=en.bfloat16)
@@ -115,6 +116,14 @@ def test_python_scope():
     assert en.array(a.numpy(), dtype=en.bfloat16).list() == [-3.0, 1.5]
     assert vec2bf(3.14159, 1.0)[0] == 3.140625
     assert (vec2bf(1.0, 2.0) + vec2bf(0.5, 0.5)) == vec2bf(1.5, 2.5)
+
+
+def test_numbers_stay_numbers_without_ml_dtypes(monkeypatch):
+    monkeypatch.setattr(brain_float, "numpy_type", lambda: None)
+    a = en.array([1.0, 2.5], dtype=en.bfloat16)
+    assert a.list() == [1.0, 2.5] and a[1] == 2.5 and (a + 1).list() == [2.0, 3.5]
+    assert a.numpy().tolist() == [0x3F80, 0x4020]  # bits, as NumPy has no such type
+    assert en.array([[1.0, 2.0]], dtype=vec2bf).list() == [vec2bf(1.0, 2.0)]
 
 
 @en.kernel
